@@ -1,0 +1,54 @@
+#ifndef SMSCOPE_RECEIPT_H
+#define SMSCOPE_RECEIPT_H
+
+#include "smscope/pdu.h"
+
+/*
+ * A delivery report, whatever carried it: the fixed 60 or 71 octets of CMPP, the text and TLVs of
+ * SMPP. Spans point into the frame, or into `store` when the text had to be decoded first.
+ */
+
+enum receipt_kind {
+	RECEIPT_NONE,  /* an inbound message */
+	RECEIPT_FINAL, /* final or not known to be otherwise */
+	RECEIPT_INTERIM,
+};
+
+enum { RECEIPT_STORE = 1024 };
+
+struct receipt {
+	enum receipt_kind kind;
+	struct span raw;       /* the receipt as it came */
+	struct span id;        /* message id as written; CMPP: the 8 octets of Msg_Id */
+	bool id_binary;        /* CMPP */
+	struct span stat, err; /* as written, case kept */
+	struct span submit_date, done_date; /* as written */
+	struct span dst;       /* CMPP Dest_terminal_Id; SMPP: the PDU's source_addr, the handset */
+	struct span text;
+	int state;             /* SMPP message_state 0..9, from the TLV or from stat; -1 unknown */
+	bool has_network_error;
+	uint8_t network_type;
+	uint16_t network_error;
+	bool conflict;         /* text and TLV disagree */
+	bool undecodable;      /* flagged as a report, yet fits no known shape: only raw is set */
+	uint32_t smsc_sequence;
+	char store[RECEIPT_STORE];
+	size_t store_len;
+};
+
+/**
+ * Read the report that a DELIVER, deliver_sm or data_sm carries. Returns its kind; RECEIPT_NONE means
+ * an inbound message. Never fails: what cannot be read is left empty and flagged.
+ */
+enum receipt_kind receipt_read(const struct pdu *pdu, struct receipt *ret);
+
+/** message_state of a stat word (DELIVRD, case-blind), -1 if it is none of the nine. */
+int receipt_state_of(struct span stat);
+
+/** Stat word of a message_state: "DELIVRD"; NULL out of range. */
+const char *receipt_state_word(int state);
+
+/** CMPP Msg_Id for people: "1121191700-104-7" (MMDDHHMMSS-gateway-sequence), or 16 hex digits if its time fields are out of range. */
+size_t msgid_text(uint64_t id, char *to, size_t cap);
+
+#endif

@@ -1,0 +1,124 @@
+#ifndef SMSCOPE_RECORD_H
+#define SMSCOPE_RECORD_H
+
+#include "smscope/codes.h"
+#include "smscope/proto.h"
+#include "smscope/text.h"
+
+/*
+ * A record is one fact for people: what one PDU, or one event of a session, told us. It lives on the
+ * scribe's stack; its spans point into the frame and die when sink_put() returns, so a sink formats or
+ * copies what it needs.
+ */
+
+enum record_kind {
+	REC_LOGIN,        /* a login and its result */
+	REC_SUBMIT,
+	REC_SUBMIT_RESP,
+	REC_REPORT,       /* delivery report */
+	REC_DELIVER,      /* inbound message */
+	REC_DELIVER_RESP, /* only shown when it refuses */
+	REC_QUERY_RESP,
+	REC_CANCEL_RESP,
+	REC_NACK,
+	REC_SESSION_OPEN,
+	REC_SESSION_CLOSE,
+	REC_STALL,        /* a PDU that stays half sent */
+	REC_BLIND,        /* framing lost: octets flow on unparsed */
+	REC_LOST,         /* records dropped because a ring was full */
+	REC_MALFORMED,
+	REC_UPSTREAM,     /* a gateway's server refused, timed out, came back */
+	REC_UNKNOWN_CODE,
+	REC_CONFIG,
+	REC_COUNT
+};
+
+/** The record's `ev` in JSON and in configuration: "submit_resp". */
+const char *record_kind_name(enum record_kind k);
+int record_kind_of(const char *name);
+
+/* A key that only some kinds have, in the order to be shown. Text is foreign and gets escaped; static keys. */
+struct record_extra {
+	const char *key;
+	enum { EXTRA_TEXT, EXTRA_UINT, EXTRA_NUMBER, EXTRA_MS, EXTRA_FLAG } type; /* NUMBER: a telephone number, masked */
+	struct span text;
+	uint64_t value;
+};
+
+enum { RECORD_EXTRAS_MAX = 16 };
+
+struct record {
+	enum record_kind kind;
+	uint64_t wall_ns;         /* since 1970 */
+	uint64_t id;              /* unique while the shared memory lives: lets a reader remove duplicates */
+	const char *link;
+	uint64_t session;
+	enum side from;           /* direction: who sent the PDU */
+	bool has_pdu;
+	const char *cmd;          /* as pdu_name(), for display in upper case */
+	const struct proto *proto;
+	uint8_t dialect;
+	uint32_t sequence;
+
+	bool has_code;            /* a result, Stat, stat or message_state */
+	const char *code_label;   /* "result", "status", "stat" as the protocol calls it */
+	bool code_is_text;
+	uint32_t code;            /* shown in hexadecimal under SMPP (0x0000000E), decimal under CMPP */
+	struct span code_text;
+	struct code_answer answers[4];
+	int answer_count;         /* 0 with has_code: unknown to every table */
+
+	struct span err;          /* err: of an SMPP receipt */
+	struct code_answer err_answers[2];
+	int err_answer_count;
+
+	struct span msgid;        /* text */
+	bool msgid_binary;        /* CMPP: 8 octets, shown by msgid_text() */
+	bool has_rtt;
+	uint64_t rtt_us;
+	struct span src, dst;
+
+	bool has_text;            /* the message: shown only if the link says so */
+	enum charset charset;
+	struct span body;
+	uint32_t body_len;
+
+	struct record_extra extras[RECORD_EXTRAS_MAX];
+	int extra_count;
+};
+
+/** Append a key of the record's own kind; silently left off when there are already RECORD_EXTRAS_MAX. */
+void record_text_extra(struct record *r, const char *key, struct span s);
+void record_number_extra(struct record *r, const char *key, struct span s);
+void record_uint_extra(struct record *r, const char *key, uint64_t v);
+void record_ms_extra(struct record *r, const char *key, uint64_t us);
+void record_flag_extra(struct record *r, const char *key);
+
+enum record_lang { LANG_BOTH, LANG_ZH, LANG_EN };
+
+/* How a sink wants records written. */
+struct record_style {
+	enum record_lang lang;
+	enum mask mask;
+	bool show_text;  /* message text; off by default */
+	bool color;
+	int utc_offset_s; /* of the times shown */
+};
+
+enum { RECORD_LINE_MAX = 8192 };
+
+/**
+ * One line, with its '\n', of the text log or of the JSON log. What does not fit is cut at the end of
+ * a value and marked; the line always ends with '\n', and a JSON line is always one valid object.
+ * Returns its length.
+ */
+size_t record_line_text(const struct record *r, const struct record_style *style, char *to, size_t cap);
+size_t record_line_json(const struct record *r, const struct record_style *style, char *to, size_t cap);
+
+/** An answer list as people read it: «流量控制错 / flow control», nested meanings joined by " → ". */
+void answer_text(struct out *o, const struct code_answer *answers, int count, enum record_lang lang);
+
+/** The best answer's keys as JSON members, without braces: table, zh, en, class, origin, retry, ambiguous, nested. */
+void answer_json(struct out *o, const struct code_answer *answers, int count);
+
+#endif

@@ -1,0 +1,86 @@
+#ifndef SMSCOPE_BASE_RING_H
+#define SMSCOPE_BASE_RING_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "smscope/err.h"
+
+/*
+ * The frame ring: from one worker to the scribe. Single producer, single consumer, in shared memory;
+ * offsets, no pointers, so that another process finds it as it was. Full means count and drop.
+ *
+ *   | struct ring | entry | entry | … pad | entry … |       positions grow for ever; data[pos % size]
+ *
+ * An entry is a struct ring_entry and its octets, padded to 8. It never wraps: a pad entry fills the end.
+ */
+
+enum ring_kind {
+	RING_PAD,
+	RING_FRAME, /* a PDU that was sent; octets: the PDU, or its beginning (RING_CUT) */
+	RING_EVENT, /* something a session did; octets: struct session_event */
+};
+
+enum {
+	RING_CUT = 1,  /* not all of the PDU's `wire_len` octets are here */
+	RING_TAIL = 2, /* not a whole PDU: what was left at the end of the stream */
+	RING_GW = 4,   /* sent by the gateway's side; else by the SP's */
+};
+
+struct ring_entry {
+	uint32_t size;      /* of the whole entry, header and padding included */
+	uint8_t kind, flags;
+	uint16_t slot_gen;  /* generation of the session slot, to tell a reused one */
+	uint32_t slot;      /* index in the session table */
+	uint32_t len;       /* octets that follow */
+	uint32_t wire_len;  /* octets on the wire */
+	uint32_t pad_;
+	uint64_t session;   /* session id */
+	uint64_t mono_ns, wall_ns;
+	uint64_t offset;    /* of the PDU's first octet in its direction's stream */
+};
+
+struct ring {
+	uint32_t layout;    /* RING_LAYOUT */
+	uint32_t size;      /* of data, a power of two */
+	_Alignas(64) _Atomic uint64_t head;  /* the producer's position */
+	_Atomic uint64_t lost;               /* entries that found no room */
+	_Atomic uint64_t lost_first_ns, lost_last_ns; /* wall time of the first and last loss not yet reported */
+	_Atomic uint64_t put;                /* entries that did */
+	_Alignas(64) _Atomic uint64_t tail;  /* the consumer's */
+	_Atomic uint64_t hand;               /* position + 1 of the entry being parsed; 0 none */
+	_Alignas(64) uint8_t data[];
+};
+
+enum { RING_LAYOUT = 1, RING_RESERVE = 64 * 1024 };
+
+/** Octets of memory for a ring of `size` octets of data. */
+size_t ring_bytes(uint32_t size);
+
+/** Make an empty ring at `mem`; `size` is a power of two, at least 256 KiB. */
+struct ring *ring_init(void *mem, uint32_t size);
+
+/** The ring at `mem` as an earlier process left it, or NULL if it does not look like one of `size` octets. */
+struct ring *ring_adopt(void *mem, uint32_t size);
+
+/**
+ * Room for an entry with `len` octets; the caller fills in everything but `size`, then calls
+ * ring_publish(). NULL: full, and counted. Frames leave RING_RESERVE octets free for events.
+ */
+struct ring_entry *ring_reserve(struct ring *r, uint32_t len, bool event, uint64_t wall_ns);
+void ring_publish(struct ring *r, const struct ring_entry *e);
+
+static inline uint8_t *ring_octets(struct ring_entry *e)
+{
+	return (uint8_t *)(e + 1);
+}
+
+/**
+ * The consumer's next entry, or NULL. It stays valid until ring_consume(). Notes it as being in hand.
+ */
+const struct ring_entry *ring_next(struct ring *r);
+void ring_consume(struct ring *r, const struct ring_entry *e);
+
+#endif

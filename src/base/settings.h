@@ -1,0 +1,76 @@
+#ifndef SMSCOPE_BASE_SETTINGS_H
+#define SMSCOPE_BASE_SETTINGS_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "smscope/record.h"
+
+/*
+ * What the daemon was told to do, as plain data. src/conf fills it from the file or the command line
+ * and checks it; everyone else only reads it. One allocation owner: settings_free() in src/conf.
+ */
+
+enum { NAMES_MAX = 16, SERVERS_MAX = 16, LISTEN_MAX = 8 };
+
+struct endpoint {
+	char *text; /* as configured: "10.0.0.1:7890", "[::1]:2775", "smsc.example:2775" */
+	struct sockaddr_storage addr;
+	socklen_t addr_len; /* 0: a name that did not resolve at load time */
+};
+
+enum dial { DIAL_LOGIN, DIAL_ACCEPT };
+enum bad_length { BAD_LENGTH_BLIND, BAD_LENGTH_CLOSE };
+
+struct link_settings {
+	char *name;
+	char *account;              /* joins links that share one account; default: the name */
+	const struct proto *proto;  /* NULL: told by the first PDU */
+	struct endpoint listen[LISTEN_MAX];
+	int listen_count;
+	struct endpoint upstream[SERVERS_MAX];
+	int upstream_count;
+	struct endpoint source;     /* address to dial from; addr_len 0: the kernel chooses */
+	char *profiles[NAMES_MAX];
+	int profile_count;
+	enum dial dial;
+	enum bad_length bad_length;
+	uint32_t connect_timeout_ms, login_timeout_ms, linger_timeout_ms, half_close_timeout_ms;
+	uint32_t stall_ms;          /* a PDU half arrived for so long gives a stall record */
+	uint32_t retry_ms;          /* a server that failed is left alone for so long */
+	uint32_t max_pdu;           /* octets */
+	uint32_t max_sessions, max_per_ip;
+	uint32_t pending;           /* unanswered requests remembered per session and direction */
+	bool show_text;
+};
+
+enum sink_type { SINK_FILE, SINK_STDOUT };
+enum log_format { FORMAT_TEXT, FORMAT_JSON };
+
+struct sink_settings {
+	enum sink_type type;
+	char *path;
+	enum log_format format;
+	enum record_lang lang;
+	enum mask mask;
+	uint32_t kinds;             /* bit k: record kind k is written */
+	uint32_t queue;             /* octets waiting for the writer; beyond it lines are dropped and counted */
+	int color;                  /* -1 auto, 0 never, 1 always */
+};
+
+struct settings {
+	int workers;
+	uint32_t hold_max;          /* octets: a longer PDU is passed on as it arrives */
+	uint32_t ring_size;         /* octets per worker, a power of two */
+	uint32_t max_sessions;      /* of the whole daemon: the size of the session table */
+	uint32_t drain_timeout_ms;
+	char *codes_dir, *codes_site_dir;
+	struct link_settings *links;
+	int link_count;
+	struct sink_settings *sinks;
+	int sink_count;
+};
+
+#endif

@@ -1,0 +1,125 @@
+#ifndef SMSCOPE_BASE_SHM_H
+#define SMSCOPE_BASE_SHM_H
+
+#include "base/ring.h"
+
+/*
+ * The shared memory that outlives an engine: made by the keeper, mapped by every engine.
+ *
+ *   | struct shm | struct shm_session × session_max | ring 0 | ring 1 | … |
+ *
+ * Parts are found by offset. Each part has its own layout number; one that does not fit starts empty.
+ */
+
+enum { SHM_MAGIC = 0x736d7363, SHM_LAYOUT = 1, SHM_RINGS_MAX = 64, SHM_ADDR_TEXT = 56 };
+
+enum session_state {
+	SESSION_FREE, /* the slot is empty */
+	SESSION_ACCEPTED,
+	SESSION_DIALING,
+	SESSION_RELAYING,
+	SESSION_DRAINING,
+	SESSION_CLOSED,
+};
+
+/* One direction of a session: from `side` to the other one. Offsets count octets of that stream. */
+struct shm_flow {
+	uint64_t taken_at;   /* consumed from the sender's socket */
+	uint64_t sent_at;    /* sent to the receiver's; sent_at - taken_at is the sent head of an unread PDU */
+	uint64_t pass_until; /* a PDU beyond hold_max, or a tail, is passed through up to here */
+	uint8_t blind, eof, pad_[6];
+	uint64_t pdus;
+};
+
+struct shm_session {
+	uint64_t id;         /* 0: free; ids are never reused */
+	uint16_t gen;
+	uint8_t state;       /* enum session_state */
+	uint8_t proto;       /* 'c' CMPP, 's' SMPP, 0 not known yet */
+	uint8_t dialect;
+	uint8_t logged_in;
+	uint16_t link;       /* index into the links of the configuration */
+	uint64_t opened_wall_ns, opened_mono_ns;
+	char sp_addr[SHM_ADDR_TEXT], gw_addr[SHM_ADDR_TEXT]; /* "10.0.0.7:51312", "[::1]:2775" */
+	struct shm_flow flow[2]; /* by enum side of the sender */
+};
+
+struct shm {
+	uint32_t magic, layout;
+	uint64_t size;
+	uint32_t session_max, ring_count, ring_size;
+	uint32_t pad_;
+	uint64_t sessions_at;            /* offset of the session table */
+	uint64_t ring_at[SHM_RINGS_MAX]; /* offsets of the rings */
+	_Atomic uint64_t next_session;   /* the last session id given */
+	_Atomic uint64_t next_record;    /* the last record id given */
+	_Atomic uint64_t engine_starts;
+	_Atomic uint64_t beat_front_ns, beat_scribe_ns; /* monotonic: that thread was alive then */
+	_Atomic uint64_t beat_worker_ns[SHM_RINGS_MAX];
+};
+
+/** Make the shared memory for `rings` rings as a memfd; returns its descriptor (close-on-exec off) or -errno. */
+int shm_create(int rings, uint32_t ring_size, uint32_t session_max);
+
+/** Map `fd`; NULL if it is not a shared memory of this layout (errno says more). */
+struct shm *shm_map(int fd);
+void shm_unmap(struct shm *s);
+
+static inline struct shm_session *shm_session(struct shm *s, uint32_t slot)
+{
+	return (struct shm_session *)(void *)((char *)s + s->sessions_at) + slot;
+}
+
+static inline struct ring *shm_ring(struct shm *s, int i)
+{
+	return (struct ring *)(void *)((char *)s + s->ring_at[i]);
+}
+
+/* What a RING_EVENT entry says. */
+enum event_kind {
+	EVENT_OPEN,         /* an SP connected */
+	EVENT_CLOSE,        /* the session is over: who, how, at which step, error */
+	EVENT_BLIND,        /* framing lost in direction `side`: `offset`, `value` is the impossible length */
+	EVENT_STALL,        /* a PDU of `value` octets has been half arrived for longer than stall_ms */
+	EVENT_UPSTREAM_UP,  /* connected to `text` */
+	EVENT_UPSTREAM_DOWN,/* `text` did not answer: `error` */
+	EVENT_REFUSED,      /* no session: `reason` */
+};
+
+/* How a session ended, or why it was refused. */
+enum end_how {
+	END_NONE,
+	END_FIN,            /* `side` closed its end */
+	END_RESET,          /* `side` reset the connection: error */
+	END_LOGIN_TIMEOUT,
+	END_NOT_LOGIN,      /* the first PDU was no login */
+	END_BAD_LENGTH,     /* an impossible length before login, or the link says close */
+	END_FOREIGN,        /* another protocol: `text` names it */
+	END_UPSTREAM,       /* no gateway answered */
+	END_LIMIT_SESSIONS,
+	END_LIMIT_ADDRESS,
+	END_LINGER,         /* the peer did not close in time */
+	END_HALF_CLOSE,     /* the other half stayed open too long */
+	END_SHUTDOWN,       /* smscoped stops */
+	END_ERROR,          /* errno in `error` */
+	END_COUNT
+};
+
+const char *end_how_name(enum end_how how); /* "fin", "login_timeout", … */
+
+enum { EVENT_TEXT = 96 };
+
+struct session_event {
+	uint8_t kind;   /* enum event_kind */
+	uint8_t side;   /* enum side: who did it; 2: smscope */
+	uint8_t how;    /* enum end_how */
+	uint8_t state;  /* enum session_state when it happened */
+	int32_t error;  /* errno, or 0 */
+	uint64_t value;
+	uint64_t octets[2]; /* EVENT_CLOSE: octets relayed, by sender's side */
+	char text[EVENT_TEXT]; /* NUL-terminated, foreign */
+};
+
+enum { SIDE_US = 2 };
+
+#endif

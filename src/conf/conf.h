@@ -1,0 +1,60 @@
+#ifndef SMSCOPE_CONF_H
+#define SMSCOPE_CONF_H
+
+#include <stdio.h>
+
+#include "base/settings.h"
+#include "smscope/codes.h"
+
+/*
+ * Configuration and code tables, from libconfig files to plain data. Every fault is reported as
+ * "FILE:LINE: error: …" through `faults`, all of them, not the first.
+ */
+
+/* Where faults go: one call a fault; `line` 0 when there is none. Counts live in the struct. */
+struct conf_faults {
+	FILE *to;      /* NULL: count only */
+	int errors, warnings;
+};
+
+void conf_error(struct conf_faults *f, const char *file, int line, const char *fmt, ...) PRINTF_LIKE(4, 5);
+void conf_warn(struct conf_faults *f, const char *file, int line, const char *fmt, ...) PRINTF_LIKE(4, 5);
+
+/**
+ * Load and check `path` with its @includes. NULL if there was any error. Files that it names
+ * (code tables) are looked at by conf_check().
+ */
+struct settings *conf_load(const char *path, struct conf_faults *faults);
+
+/** The same from a descriptor (a memfd that the keeper filled with conf_dump()). */
+struct settings *conf_load_fd(int fd, struct conf_faults *faults);
+
+/* One link from the command line. */
+struct conf_quick {
+	const char *listen, *upstream, *protocol, *profile, *lang, *log;
+};
+
+/** Settings for one foreground link with its log on standard output; faults are named by option. */
+struct settings *conf_quick(const struct conf_quick *q, struct conf_faults *faults);
+
+/** Effective configuration as a file that conf_load() reads back to the same settings. Returns 0 or -errno. */
+int conf_dump(const struct settings *s, FILE *to);
+
+/** Every key with type, range, default, unit and its sentence. */
+void conf_list_keys(FILE *to);
+
+void settings_free(struct settings *s);
+
+/**
+ * Load the code tables: every *.conf of `dir` and its folders, then those of `site_dir` (may be NULL
+ * or missing), whose rows and tables win. NULL if there was any error.
+ */
+struct code_set *codes_load(const char *dir, const char *site_dir, struct conf_faults *faults);
+
+/**
+ * The folder of the shipped tables: `configured` if not NULL, else $SMSCOPE_CODES, else codes/ of the source tree the
+ * program was built from if it runs from its build folder, else the installed one. Static or borrowed text.
+ */
+const char *codes_dir(const char *configured);
+
+#endif

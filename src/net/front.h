@@ -1,0 +1,43 @@
+#ifndef SMSCOPE_NET_FRONT_H
+#define SMSCOPE_NET_FRONT_H
+
+#include "base/settings.h"
+#include "base/shm.h"
+
+/*
+ * The data plane: one front that accepts, and workers that relay. See docs/architecture.md.
+ *
+ *   listener ─▶ front ─▶ worker with fewest sessions ─▶ session: leg ⇄ relay ⇄ leg
+ */
+struct front;
+
+/* A listening socket that the keeper made, and the link it serves. Shared with the keeper: never shut down. */
+struct front_listener {
+	int fd;
+	int link; /* index into settings->links */
+};
+
+/**
+ * Start `settings->workers` worker threads; worker i writes into ring i of `shm`. Accepting starts with
+ * front_run(). NULL if a thread or a loop cannot be had; the reason was logged. `settings` and
+ * `shm` must outlive the front.
+ */
+struct front *front_new(const struct settings *settings, struct shm *shm,
+	const struct front_listener *listeners, int listener_count);
+
+/**
+ * Run the front's loop in this thread until front_stop() or the last session of a drain is gone. `control_fd` is
+ * watched for reading: `on_control(arg)` is called when it is readable; returning false ends watching.
+ */
+int front_run(struct front *f, int control_fd, bool (*on_control)(void *arg), void *arg);
+
+/** Stop accepting; let sessions end on their own for `timeout_ms`, then close them; front_run() returns when none is left. Callable from on_control. */
+void front_drain(struct front *f, uint32_t timeout_ms);
+
+/** Make front_run() return at once: sessions are closed. Callable from on_control. */
+void front_stop(struct front *f);
+
+/** Join the workers and free everything. */
+void front_free(struct front *f);
+
+#endif

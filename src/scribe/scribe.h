@@ -1,0 +1,35 @@
+#ifndef SMSCOPE_SCRIBE_H
+#define SMSCOPE_SCRIBE_H
+
+#include "base/settings.h"
+#include "base/shm.h"
+#include "sink/sink.h"
+
+/*
+ * One thread from the rings to records: parse → decode → correlate → record → counters, sinks.
+ * It polls, at most 5 ms apart under load, and sleeps when idle.
+ */
+struct scribe;
+
+/* Totals since the scribe started. */
+struct scribe_counts {
+	uint64_t entries;          /* ring entries read */
+	uint64_t records[REC_COUNT];
+	uint64_t lost;             /* entries the rings had no room for */
+	uint64_t known, unknown;   /* codes with and without a meaning */
+	uint64_t malformed;
+};
+
+/**
+ * Start the thread. `codes` is borrowed until scribe_free(); the sinks too. NULL with the reason logged.
+ */
+struct scribe *scribe_new(const struct settings *settings, struct shm *shm,
+	const struct code_set *codes, struct sink *const *sinks, int sink_count);
+
+/** Any thread; a consistent-enough snapshot. */
+void scribe_counts(const struct scribe *s, struct scribe_counts *ret);
+
+/** Drain what is in the rings, flush the sinks, join the thread. Call when the workers have stopped. */
+void scribe_free(struct scribe *s);
+
+#endif
