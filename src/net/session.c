@@ -389,7 +389,7 @@ void session_on_leg(evutil_socket_t fd, short what, void *arg)
 
 void session_check_stall(struct session *s, uint64_t now_ns)
 {
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < 2 && s->shared->state == SESSION_RELAYING; i++) {
 		struct flow *f = &s->flow[i];
 		struct session_event e = { .kind = EVENT_STALL, .side = (uint8_t)i };
 
