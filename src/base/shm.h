@@ -100,6 +100,7 @@ enum end_how {
 	END_LIMIT_ADDRESS,
 	END_LINGER,         /* the peer did not close in time */
 	END_HALF_CLOSE,     /* the other half stayed open too long */
+	END_URGENT,         /* EVENT_BLIND only: an urgent mark inside a length field */
 	END_SHUTDOWN,       /* smscoped stops */
 	END_ERROR,          /* errno in `error` */
 	END_COUNT

@@ -387,17 +387,23 @@ void session_on_leg(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-void session_check_stall(struct session *s, uint64_t now_ns)
+void session_check_partial(struct session *s, uint64_t now_ns)
 {
 	for (int i = 0; i < 2 && s->shared->state == SESSION_RELAYING; i++) {
 		struct flow *f = &s->flow[i];
 		struct session_event e = { .kind = EVENT_STALL, .side = (uint8_t)i };
 
-		if (f->partial_ns == 0 || f->stalled ||
+		if (f->partial_ns == 0)
+			continue;
+		if (leg_squeezed(f->in)) {
+			f->squeezed = f->ready = true;
+			worker_queue(s->worker, s);
+		}
+		if (f->stalled ||
 			now_ns - f->partial_ns < (uint64_t)s->link->stall_ms * 1000000u)
 			continue;
 		f->stalled = true;
-		e.value = leg_unread(f->in);
+		e.value = f->in->unread;
 		session_report(s, &e, f->at->taken_at);
 	}
 }

@@ -123,7 +123,7 @@ static void worker_on_beat(evutil_socket_t fd, short what, void *arg)
 	if (w->partial_count == 0)
 		return;
 	TAILQ_FOREACH(s, &w->all, all)
-		session_check_stall(s, w->mono_ns);
+		session_check_partial(s, w->mono_ns);
 }
 
 /** What the edges left over: one more bounded step each. */
