@@ -7,7 +7,7 @@
 #include "tools/decode.h"
 #include "tools/tools.h"
 
-enum { PROFILES_MAX = 16, EXIT_UNKNOWN = 1, EXIT_USAGE = 2 };
+enum { PROFILES_MAX = 16, EXIT_UNKNOWN = 1, EXIT_USAGE = 2, RANK_HOLLOW = 3 };
 
 struct options {
 	const struct code_set *set;
@@ -137,10 +137,25 @@ static int reading_rank(const struct reading *r)
 	const struct code_answer *a = &r->answer;
 
 	if (a->has_nested && a->nested_count == 0 && !a->nested_foreign)
-		return 3;
+		return RANK_HOLLOW;
 	if (a->beside)
 		return 2;
 	return a->row->is_default || a->row->lo < a->row->hi || a->row->cls == CLASS_UNKNOWN;
+}
+
+/* Readings of one profile and context stand together in the order of the profile: the best ranks them all. */
+static int group_rank(const struct findings *f, const struct reading *r)
+{
+	int rank = reading_rank(r);
+
+	for (int i = 0; i < f->count; i++) {
+		const struct reading *x = &f->at[i];
+		int other = reading_rank(x);
+
+		if (x->contexts == r->contexts && x->sides == r->sides && x->answer.profile == r->answer.profile)
+			rank = other < rank ? other : rank;
+	}
+	return rank;
 }
 
 /*
@@ -149,20 +164,15 @@ static int reading_rank(const struct reading *r)
  */
 static void readings_rank(struct findings *f)
 {
-	int kept = 0;
+	struct reading sorted[READINGS_MAX];
+	int count = 0;
 
-	for (int i = 1; i < f->count; i++) {
-		struct reading r = f->at[i];
-		int k = i;
-
-		for (; k > 0 && reading_rank(&f->at[k - 1]) > reading_rank(&r); k--)
-			f->at[k] = f->at[k - 1];
-		f->at[k] = r;
-	}
-	for (int i = 0; i < f->count; i++)
-		if (reading_rank(&f->at[i]) < 3 || reading_rank(&f->at[0]) == 3)
-			f->at[kept++] = f->at[i];
-	f->count = kept;
+	for (int rank = 0; rank <= RANK_HOLLOW && (rank < RANK_HOLLOW || count == 0); rank++)
+		for (int i = 0; i < f->count; i++)
+			if (group_rank(f, &f->at[i]) == rank)
+				sorted[count++] = f->at[i];
+	memcpy(f->at, sorted, (size_t)count * sizeof(sorted[0]));
+	f->count = count;
 }
 
 /* Label of "err:021" or "result=8": its index, and the value behind it; -1 when it is none that we know. */
