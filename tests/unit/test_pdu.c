@@ -287,16 +287,30 @@ static void faults_show_their_place(void **state)
 	}
 }
 
-/* The consistency equations of SUBMIT, DELIVER and FWD, 2.0 or 3.0. Source: the layouts of both. */
+/*
+ * The consistency equations of SUBMIT, DELIVER and FWD, 2.0 or 3.0. Source: the layouts of both.
+ * Does n = fixed + width * count + length hold, with the count at `count_at`, the length behind what it counts?
+ */
+static bool sum_holds(const uint8_t *b, size_t n, size_t fixed, size_t width, size_t count_at, size_t gap)
+{
+	size_t count = 0, length_at = count_at;
+
+	if (n <= count_at)
+		return false;
+	if (width > 0) {
+		count = b[count_at];
+		length_at = count_at + 1 + width * count + gap;
+	}
+	return n > length_at && n == fixed + width * count + b[length_at];
+}
+
 static bool equation_holds(const uint8_t *b, size_t n)
 {
 	if (bytes_u32(b + 4) == 5)
-		return (n > 76 && n == 85u + b[76]) || (n > 88 && n == 109u + b[88]);
+		return sum_holds(b, n, 85, 0, 76, 0) || sum_holds(b, n, 109, 0, 88, 0);
 	if (bytes_u32(b + 4) == 9)
-		return (n > 143u + 21u * b[142] && n == 152u + 21u * b[142] + b[143 + 21 * b[142]]) ||
-		       (n > 243u + 21u * b[209] && n == 264u + 21u * b[209] + b[243 + 21 * b[209]]);
-	return (n > 129u + 21u * b[128] && n == 138u + 21u * b[128] + b[129 + 21 * b[128]]) ||
-	       (n > 142u + 32u * b[140] && n == 163u + 32u * b[140] + b[142 + 32 * b[140]]);
+		return sum_holds(b, n, 152, 21, 142, 0) || sum_holds(b, n, 264, 21, 209, 33);
+	return sum_holds(b, n, 138, 21, 128, 0) || sum_holds(b, n, 163, 32, 140, 1);
 }
 
 /*
