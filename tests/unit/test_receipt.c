@@ -119,6 +119,8 @@ static const struct sample shapes[] = {
 	{ "two blanks", "id:7  stat:DELIVRD  err:000  text:a", "", "7", "DELIVRD", "000", "", "", "a", 2, 4, RECEIPT_FINAL,
 	  false, false },
 	{ "an inbound message", "where is my id: it is 5", "", "", "", "", "", "", "", -1, 0, RECEIPT_NONE, false, false },
+	{ "an inbound message with two of the labels", "id:7 stat:ok", "", "", "", "", "", "", "", -1, 0, RECEIPT_NONE, false,
+	  false },
 	{ "an inbound message with a colon", "grid:7 thermostat:5 overr:1", "", "", "", "", "", "", "", -1, 0, RECEIPT_NONE,
 	  false, false },
 	{ "nothing at all", "", "", "", "", "", "", "", "", -1, 0, RECEIPT_NONE, false, false },
