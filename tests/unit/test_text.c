@@ -236,7 +236,7 @@ static void decode_others(void **state)
 /* Whatever comes in, and however little room there is, what comes out is whole UTF-8. */
 static void decode_into_little_room(void **state)
 {
-	static const char text[] = "\x6d\x4b\x8b\xd5\xd8\x3d\xde\x00\xd6\xd0\xff";
+	static const char text[] = "\x6d\x4b\x8b\xd5\xd8\x3d\xde\x01\xd6\xd0\xff";
 
 	(void)state;
 	for (int c = CHARSET_GSM; c <= CHARSET_OTHER; c++) {
