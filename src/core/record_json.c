@@ -275,7 +275,8 @@ static void put_head(struct object *j, const struct record *r, const struct reco
 	record_time(j->o, r->wall_ns, style->utc_offset_s, 6);
 	out_char(j->o, '"');
 	settle(j);
-	member_uint(j, "id", r->id);
+	if (r->id != 0)
+		member_uint(j, "id", r->id);
 	member_word(j, "ev", record_kind_name(r->kind));
 	if (r->link != NULL)
 		member_word(j, "link", r->link);
