@@ -25,7 +25,7 @@ struct pdu {
 	const struct layout *layout; /* NULL: command not known */
 	struct span frame;
 	uint32_t length, command, status, sequence;
-	uint8_t dialect;
+	uint8_t dialect; /* that the body was read as */
 	int err;       /* SM_OK: parsed to its last octet */
 	uint32_t err_at; /* offset of the octet where it broke */
 	uint8_t field_count;
@@ -38,6 +38,9 @@ struct pdu {
  * Parse `frame`, one whole PDU, as `dialect`. Returns SM_OK, or why the body does not parse
  * (also in pdu->err, with the offset): the fields before the fault are there all the same, and the
  * header always is if the frame holds one. An unknown command is SM_ECMD.
+ *
+ * A body that does not fit `dialect` to its last octet but fits another one is read as that; pdu->dialect
+ * says which was used. A length field that disagrees with the frame is SM_ELEN; what is there is read.
  */
 int pdu_parse(struct pdu *pdu, const struct proto *p, uint8_t dialect, struct span frame);
 
@@ -78,6 +81,12 @@ static inline enum role pdu_role(const struct pdu *pdu)
 {
 	return pdu->layout != NULL ? (enum role)pdu->layout->role : R_NONE;
 }
+
+/**
+ * The role by direction. SMPP's data_sm goes both ways: from the SP's side it is a submit, from the
+ * gateway's a delivery; so are their responses. Everything else is as pdu_role() says.
+ */
+enum role pdu_role_from(const struct pdu *pdu, enum side from);
 
 /** The PDU's result: command_status, or the CMPP Status/Result. True if it has one. */
 bool pdu_result(const struct pdu *pdu, uint32_t *ret_code);

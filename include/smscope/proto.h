@@ -62,7 +62,7 @@ static inline bool role_is_ack(enum role r)
 /* Every field of every PDU. The names that people see are in field_name(). */
 enum field {
 	F_NONE,
-#define FIELD(id, name) F_##id,
+#define FIELD(id, smpp, cmpp) F_##id,
 #include "smscope/fields.def"
 #undef FIELD
 	F_COUNT
@@ -84,14 +84,16 @@ enum shape {
 struct slot {
 	uint8_t shape;
 	uint8_t field;
-	uint8_t by;
+	uint8_t by; /* another field; of OCTETS and CSTR: 1 for RAW and CSTR_OPEN */
 	uint16_t size;
 	const struct slot *item;
 };
 
 #define UINT(f, n)	{ SHAPE_UINT, (f), 0, (n), NULL }
 #define OCTETS(f, n)	{ SHAPE_OCTETS, (f), 0, (n), NULL }
+#define RAW(f, n)	{ SHAPE_OCTETS, (f), 1, (n), NULL } /* not text: has no padding */
 #define CSTR(f, n)	{ SHAPE_CSTR, (f), 0, (n), NULL }
+#define CSTR_OPEN(f, n)	{ SHAPE_CSTR, (f), 1, (n), NULL } /* the frame may end where its NUL should be */
 #define VAR(f, len)	{ SHAPE_VAR, (f), (len), 0, NULL }
 #define LIST(f, count, n) { SHAPE_LIST, (f), (count), (n), NULL }
 #define LIST_OF(f, count, slots) { SHAPE_LIST, (f), (count), 0, (slots) }
@@ -109,7 +111,17 @@ struct layout {
 	uint8_t role; /* enum role */
 	const char *name; /* lower case, as records show it upper case: "submit_resp" */
 	const struct slot *body;
+	const char *spec_name; /* as its specification writes it; NULL: the same as name */
 };
+
+/* What people call a dialect. The list ends with value 0, whose name stands for every other dialect. */
+struct dialect {
+	uint8_t value;
+	const char *name;
+};
+
+/* Columns of fields.def. */
+enum spelling { SPELL_SMPP, SPELL_CMPP, SPELL_COUNT };
 
 /*
  * Dialects are the protocol's own version octets: CMPP 0x20 0x21 0x30, SMPP 0x33 0x34 0x50.
@@ -119,6 +131,8 @@ struct proto {
 	uint32_t header_len;       /* 12 or 16; also the least legal PDU length */
 	uint32_t max_pdu;          /* default ceiling for a PDU's length */
 	uint8_t dialect_default;   /* until the link has shown another */
+	uint8_t spelling;          /* enum spelling: its column of fields.def */
+	const struct dialect *dialects;
 	bool status_in_header;     /* SMPP: octets 8..11 are command_status */
 	uint32_t secret_mask;      /* bit c: command c, or its response, carries a secret; c < 32 */
 	uint32_t nack_command;     /* 0: the protocol has none */
@@ -133,7 +147,7 @@ struct proto {
 
 	/**
 	 * Write the response that refuses login `frame` with `reason`; at most `cap` octets at `to`.
-	 * Returns its length, or SM_ELEN if `cap` is too small.
+	 * Returns its length, SM_ELEN if `cap` is too small, SM_ECMD if `frame` is no login request.
 	 */
 	int (*refuse)(struct span frame, int reason, uint8_t *to, size_t cap);
 };
@@ -187,15 +201,19 @@ static inline bool proto_secret(const struct proto *p, uint32_t command)
 }
 
 /**
- * Overwrite with zeros every secret in `frame`, a PDU for which proto_secret() holds, in place.
- * If its body does not parse, all of the body is zeroed.
+ * Overwrite every secret in `frame`, a PDU for which proto_secret() holds, in place: fixed fields with
+ * zeros, the characters of a C-Octet String with '*', so that what follows it stays where it was and the
+ * copy still parses. If its body does not parse, all of the body is zeroed.
  */
 void proto_scrub(const struct proto *p, uint8_t *frame, size_t len);
 
 /** The specification's name of a field: "Registered_Delivery" under CMPP, "registered_delivery" under SMPP. */
 const char *field_name(const struct proto *p, enum field f);
 
-/** Name of a PDU's role in a record's `proto` column: "CMPP 2.0". Static text. */
+/** Is the field a password or an authenticator? Its octets are shown to nobody. */
+bool field_secret(enum field f);
+
+/** What people call the protocol and its dialect: "CMPP 2.0". Static text. */
 const char *dialect_name(const struct proto *p, uint8_t dialect);
 
 #endif

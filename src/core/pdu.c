@@ -1,0 +1,313 @@
+#include "smscope/pdu.h"
+
+/*
+ * The one walker of all slot tables:
+ *
+ *     frame   | header | field | field | … | list of items | … | TLV | TLV |
+ *     slots             UINT    CSTR         LIST_OF           TLVS         END
+ *
+ * Every step is a reader_take() or a reader_cstr() inside the frame, and each moves forward or sets
+ * the reader's error, which ends the walk. Depth is two: a body, and the items of its lists; items
+ * hold no lists.
+ */
+
+enum { ITEM_FIELDS_MAX = 8 };
+
+/* How much of `s`, read for `slot`, is text: without the padding of a fixed field. */
+static size_t text_len(const struct slot *slot, struct span s)
+{
+	const uint8_t *nul;
+
+	if (slot->shape != SHAPE_OCTETS || slot->by != 0)
+		return s.n;
+	nul = memchr(s.p, 0, s.n);
+	if (nul != NULL)
+		s.n = (size_t)(nul - s.p);
+	while (s.n > 0 && s.p[s.n - 1] == ' ')
+		s.n--;
+	return s.n;
+}
+
+/* Read one field that is not a list; `var_len` is the length of a VAR. */
+static struct pdu_field read_field(struct reader *r, const struct slot *slot, uint64_t var_len)
+{
+	struct pdu_field f = { .field = slot->field, .shape = slot->shape, .at = (uint32_t)reader_at(r) };
+	size_t text;
+
+	if (slot->shape == SHAPE_CSTR) {
+		/* The frame may end where the NUL should be, if the slot says so. */
+		if (slot->by != 0 && reader_left(r) < slot->size &&
+		    memchr(r->pos, 0, reader_left(r)) == NULL)
+			text = reader_take(r, reader_left(r)).n;
+		else
+			text = reader_cstr(r, slot->size).n;
+	} else {
+		text = text_len(slot, reader_take(r, slot->shape == SHAPE_REST  ? reader_left(r)
+						     : slot->shape == SHAPE_VAR ? (size_t)var_len
+									        : slot->size));
+	}
+	f.len = (uint32_t)(reader_at(r) - f.at);
+	f.text_len = (uint16_t)(text < UINT16_MAX ? text : UINT16_MAX);
+	return f;
+}
+
+/*
+ * Read one item of a list into `ret` (at most ITEM_FIELDS_MAX); returns how many fields it has. A choice
+ * of WHENs that none of them meets leaves SM_EVALUE in the reader.
+ */
+static size_t read_item(struct reader *r, const struct slot *s, struct pdu_field *ret)
+{
+	size_t n = 0;
+	bool on = true, met = true;
+
+	for (; s->shape != SHAPE_END && n < ITEM_FIELDS_MAX; s++) {
+		if (s->shape == SHAPE_WHEN && s->size == 0xffff) {
+			if (!met && r->err == SM_OK)
+				r->err = SM_EVALUE;
+			on = true;
+		} else if (s->shape == SHAPE_WHEN) {
+			uint64_t v = 0;
+
+			if (on)
+				met = false;
+			for (size_t i = 0; i < n; i++) {
+				if (ret[i].field == s->by)
+					v = span_uint(span_of(r->base + ret[i].at, ret[i].len));
+			}
+			on = v == s->size;
+			met = met || on;
+		} else if (on) {
+			ret[n++] = read_field(r, s, 0);
+		}
+	}
+	return n;
+}
+
+/* Read a list of `count` items; what it covers ends with the last whole item. */
+static struct pdu_field read_list(struct reader *r, const struct slot *slot, uint64_t count)
+{
+	struct pdu_field f = { .field = slot->field, .shape = slot->shape, .at = (uint32_t)reader_at(r) };
+	struct pdu_field items[ITEM_FIELDS_MAX];
+
+	while (count-- > 0 && r->err == SM_OK) {
+		const uint8_t *start = r->pos;
+
+		if (slot->item != NULL)
+			read_item(r, slot->item, items);
+		else
+			reader_take(r, slot->size);
+		if (r->err == SM_OK && r->pos == start)
+			r->err = SM_EVALUE;
+		if (r->err == SM_OK)
+			f.len = (uint32_t)(reader_at(r) - f.at);
+	}
+	f.text_len = (uint16_t)(f.len < UINT16_MAX ? f.len : UINT16_MAX);
+	return f;
+}
+
+/* Step over the TLVs to the frame's end; a fault leaves the reader at the tag of the TLV that has it. */
+static void read_tlvs(struct reader *r)
+{
+	while (r->pos != r->end && r->err == SM_OK) {
+		struct reader one = *r;
+
+		reader_take(&one, 2);
+		reader_take(&one, (size_t)reader_uint(&one, 2));
+		if (one.err != SM_OK)
+			r->err = one.err;
+		else
+			*r = one;
+	}
+}
+
+static void keep(struct pdu *pdu, struct reader *r, struct pdu_field f)
+{
+	if (pdu->field_count == PDU_FIELDS_MAX) {
+		r->err = SM_EFULL;
+		return;
+	}
+	pdu->fields[pdu->field_count++] = f;
+	if (pdu->slot_of[f.field] == 0)
+		pdu->slot_of[f.field] = pdu->field_count;
+}
+
+static void walk(struct pdu *pdu, const struct layout *layout, size_t end)
+{
+	struct reader r = reader_of(span_of(pdu->frame.p, end));
+	const struct slot *s = layout->body;
+
+	pdu->layout = layout;
+	pdu->field_count = 0;
+	memset(pdu->slot_of, 0, sizeof(pdu->slot_of));
+	pdu->tlvs = span_of(pdu->frame.p + end, 0);
+	reader_take(&r, pdu->proto->header_len);
+	for (; s->shape != SHAPE_END && r.err == SM_OK; s++) {
+		struct pdu_field f;
+
+		if (s->shape == SHAPE_STOP) {
+			if (r.pos == r.end)
+				break;
+			continue;
+		}
+		if (s->shape == SHAPE_TLVS) {
+			pdu->tlvs = span_of(r.pos, reader_left(&r));
+			read_tlvs(&r);
+			continue;
+		}
+		f = s->shape == SHAPE_LIST ? read_list(&r, s, pdu_uint(pdu, s->by))
+					   : read_field(&r, s, s->shape == SHAPE_VAR ? pdu_uint(pdu, s->by) : 0);
+		if (r.err == SM_OK || (s->shape == SHAPE_LIST && f.len > 0))
+			keep(pdu, &r, f);
+	}
+	pdu->err = reader_finish(&r);
+	pdu->err_at = (uint32_t)reader_at(&r);
+}
+
+/*
+ * Try the layouts that other dialects have for the command. With fixed widths, "parses to its last
+ * octet" is the consistency equation of a CMPP SUBMIT or DELIVER, and the length rule of a response.
+ */
+static bool walk_others(struct pdu *pdu, const struct layout *rows, const struct layout *tried, size_t end)
+{
+	const struct proto *p = pdu->proto;
+
+	for (const struct layout *l = rows; l->name != NULL && l->command == pdu->command; l++) {
+		if (l == tried)
+			continue;
+		walk(pdu, l, end);
+		if (pdu->err != SM_OK)
+			continue;
+		pdu->dialect = l->dialect_min <= p->dialect_default && p->dialect_default <= l->dialect_max
+				       ? p->dialect_default : l->dialect_min;
+		return true;
+	}
+	return false;
+}
+
+static int fail_at(struct pdu *pdu, int err, uint32_t at)
+{
+	pdu->err = err;
+	pdu->err_at = at;
+	return err;
+}
+
+/* The header alone; true if the frame holds one. */
+static bool read_header(struct pdu *pdu, const struct proto *p, uint8_t dialect, struct span frame)
+{
+	pdu->proto = p;
+	pdu->layout = NULL;
+	pdu->frame = frame;
+	pdu->length = pdu->command = pdu->status = pdu->sequence = 0;
+	pdu->dialect = dialect;
+	pdu->field_count = 0;
+	pdu->tlvs = span_of(frame.p, 0);
+	if (frame.n < p->header_len)
+		return false;
+	pdu->length = bytes_u32(frame.p);
+	pdu->command = bytes_u32(frame.p + 4);
+	if (p->status_in_header)
+		pdu->status = bytes_u32(frame.p + 8);
+	pdu->sequence = bytes_u32(frame.p + p->header_len - 4);
+	return true;
+}
+
+int pdu_parse(struct pdu *pdu, const struct proto *p, uint8_t dialect, struct span frame)
+{
+	const struct layout *rows = p->layouts, *mine;
+	size_t end;
+
+	if (!read_header(pdu, p, dialect, frame)) {
+		memset(pdu->slot_of, 0, sizeof(pdu->slot_of));
+		return fail_at(pdu, SM_ESHORT, (uint32_t)frame.n);
+	}
+	while (rows->name != NULL && rows->command != pdu->command)
+		rows++;
+	if (rows->name == NULL) {
+		memset(pdu->slot_of, 0, sizeof(pdu->slot_of));
+		return fail_at(pdu, pdu->length == frame.n ? SM_ECMD : SM_ELEN, pdu->length == frame.n ? 4 : 0);
+	}
+	mine = rows;
+	for (const struct layout *l = rows; l->name != NULL && l->command == pdu->command; l++) {
+		if (l->dialect_min <= dialect && dialect <= l->dialect_max)
+			mine = l;
+	}
+	end = frame.n < pdu->length ? frame.n : pdu->length;
+	walk(pdu, mine, end > p->header_len ? end : p->header_len);
+	if (pdu->length != frame.n)
+		return fail_at(pdu, SM_ELEN, 0);
+	if (pdu->err != SM_OK && !walk_others(pdu, rows, mine, end))
+		walk(pdu, mine, end);
+	return pdu->err;
+}
+
+enum role pdu_role_from(const struct pdu *pdu, enum side from)
+{
+	enum role r = pdu_role(pdu);
+
+	if (from == SIDE_SP && r == R_DELIVER)
+		return R_SUBMIT;
+	if (from == SIDE_GW && r == R_SUBMIT)
+		return R_DELIVER;
+	if (from == SIDE_SP && r == R_SUBMIT_ACK)
+		return R_DELIVER_ACK;
+	return from == SIDE_GW && r == R_DELIVER_ACK ? R_SUBMIT_ACK : r;
+}
+
+bool pdu_result(const struct pdu *pdu, uint32_t *ret_code)
+{
+	const enum field *f = pdu->proto->status_fields;
+
+	if (pdu->proto->status_in_header) {
+		if ((pdu->command & 0x80000000u) == 0)
+			return false;
+		*ret_code = pdu->status;
+		return true;
+	}
+	for (; f != NULL && *f != F_NONE; f++) {
+		if (pdu_has(pdu, *f)) {
+			*ret_code = (uint32_t)pdu_uint(pdu, *f);
+			return true;
+		}
+	}
+	return false;
+}
+
+int pdu_items(const struct pdu *pdu, enum field list, size_t *at, struct pdu_field *ret, size_t cap)
+{
+	const struct slot *s = pdu->layout != NULL ? pdu->layout->body : NULL;
+	struct pdu_field items[ITEM_FIELDS_MAX];
+	const struct pdu_field *whole;
+	struct reader r;
+	size_t n = 1;
+
+	if (s == NULL || !pdu_has(pdu, list))
+		return 0;
+	while (s->shape != SHAPE_END && !(s->shape == SHAPE_LIST && s->field == list))
+		s++;
+	whole = &pdu->fields[pdu->slot_of[list] - 1];
+	if (s->shape == SHAPE_END || *at >= whole->len)
+		return 0;
+	r = reader_of(span_of(pdu->frame.p, whole->at + whole->len));
+	reader_take(&r, whole->at + *at);
+	if (s->item != NULL) {
+		n = read_item(&r, s->item, items);
+	} else {
+		const struct slot one = OCTETS(s->field, s->size);
+
+		items[0] = read_field(&r, &one, 0);
+	}
+	if (r.err != SM_OK)
+		return r.err;
+	*at = reader_at(&r) - whole->at;
+	if (n > cap)
+		n = cap;
+	memcpy(ret, items, n * sizeof(*ret));
+	return (int)n;
+}
+
+const char *pdu_name(const struct pdu *pdu)
+{
+	if (pdu->layout == NULL)
+		return "unknown";
+	return pdu->layout->spec_name != NULL ? pdu->layout->spec_name : pdu->layout->name;
+}
