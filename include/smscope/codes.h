@@ -9,8 +9,8 @@
  * What a code means. A code means nothing without its context, so the key of every lookup is
  * (profile, context, protocol side, value) and the answer is a list, best first.
  *
- * The set is built once (codes_set_new, codes_add_*, codes_seal), then immutable: lookups take no
- * lock and allocate nothing. Strings and rows belong to the set.
+ * The set is built once (codes_build.h), then immutable: lookups take no lock and allocate nothing.
+ * Strings and rows belong to the set.
  */
 
 enum code_context {
@@ -31,6 +31,12 @@ enum code_context {
 };
 
 enum code_side { CODE_SMPP = 1, CODE_CMPP = 2, CODE_ANY = 3 };
+
+/* Whose socket numbers a log shows. ANY: every platform's reading is given. */
+enum code_platform {
+	PLATFORM_ANY, PLATFORM_WINDOWS, PLATFORM_HPUX, PLATFORM_AIX, PLATFORM_LINUX,
+	PLATFORM_COUNT
+};
 
 /* What happened. */
 enum code_class {
@@ -56,22 +62,25 @@ const char *code_context_name(enum code_context c);
 const char *code_class_name(enum code_class c);
 const char *code_origin_name(enum code_origin o);
 const char *code_retry_name(enum code_retry r);
+const char *code_platform_name(enum code_platform p);
 
 /** Value of a name, or negative (SM_ENONE). */
 int code_context_of(const char *name);
 int code_class_of(const char *name);
 int code_origin_of(const char *name);
 int code_retry_of(const char *name);
+int code_platform_of(const char *name);
 
 enum { CODE_NESTED_MAX = 4, CODE_ANSWERS_MAX = 16 };
 
 /*
- * One row. `key` is the value as the source writes it ("14~49", "MB:xxxx", "0X00000040"). Numeric rows
- * cover lo..hi; text rows match `text`, a trailing '*' making it a prefix. Optional strings are NULL.
+ * One row of the source. `key` is the value as the source writes it ("14~49", "MB:xxxx", "0X00000040").
+ * lo..hi, text and is_default say how it matches first; a row that prints two numbers is found by
+ * both. Optional strings are NULL.
  */
 struct code_row {
 	const char *key;
-	int64_t lo, hi;        /* numeric rows */
+	int64_t lo, hi;        /* numeric rows; lo > hi in others */
 	const char *text;      /* text rows: NULL in numeric ones; matched case-blind */
 	bool prefix;           /* `text` is a prefix; what follows it is the nested value */
 	bool is_default;       /* answers when no other row of the table does */
@@ -81,6 +90,7 @@ struct code_row {
 	const char *cause_zh, *cause_en;
 	const char *action_zh, *action_en;
 	uint8_t cls, origin, retry; /* enum code_class, code_origin, code_retry */
+	bool foreign;          /* what follows the prefix is the peer's own */
 	/* Tables that explain what follows the prefix, in order; none: the value is the peer's own. */
 	const struct code_table *nested[CODE_NESTED_MAX];
 	const char *file;      /* where it was loaded from */
@@ -95,8 +105,9 @@ struct code_table {
 	bool hex;           /* written in hexadecimal by its source: a 4-digit decimal text may also be read as hex */
 	int64_t divisor;    /* composite tables: prefix = n div divisor, nested = n mod divisor; else 0 */
 	int row_count;
-	const struct code_row *rows; /* numeric rows sorted by lo, then text rows sorted by text, then the default row */
+	const struct code_row *rows; /* in the order of the source */
 	const char *file;
+	int line;
 };
 
 /* One reading of a value. */
@@ -105,11 +116,17 @@ struct code_answer {
 	const struct code_row *row;
 	int64_t number;      /* the value as this reading understood it; INT64_MIN for text */
 	bool ambiguous;      /* another answer of the list is as good */
+	bool beside;         /* the standard meaning, kept beside a vendor's */
 	bool derived;        /* by rule, not by a row of its own */
 	bool has_nested;     /* the value has an inner value: nested_value, nested_text */
 	int64_t nested_value;
 	char nested_text[16];  /* the inner value as written: "0064" */
-	struct { const struct code_table *table; const struct code_row *row; bool ambiguous; } nested[CODE_NESTED_MAX];
+	struct {
+		const struct code_table *table;
+		const struct code_row *row;
+		int64_t number;      /* as this reading understood it: 0x65 where the digits were taken as hexadecimal */
+		bool ambiguous, derived;
+	} nested[CODE_NESTED_MAX];
 	int nested_count;    /* 0 with has_nested: the inner value is unknown to the nested tables, or the peer's own */
 	bool nested_foreign; /* the inner value belongs to the peer: no table can know it */
 };
@@ -119,6 +136,11 @@ struct code_set;
 /** A profile of the set by name, or NULL. Profiles list, for each context and side, tables in order. */
 const struct code_profile *codes_profile(const struct code_set *set, const char *name);
 const char *codes_profile_name(const struct code_profile *profile);
+const char *codes_profile_title(const struct code_profile *profile, bool zh);
+
+/** Profiles in load order by index. */
+int codes_profile_count(const struct code_set *set);
+const struct code_profile *codes_profile_at(const struct code_set *set, int i);
 
 /*
  * Question. `profiles` ends with NULL: the first that answers wins, except that "standard" is always
@@ -129,6 +151,8 @@ struct code_query {
 	enum code_context context;
 	enum code_side side;
 	uint8_t dialect;     /* 0x20, 0x30, 0x34 …; 0 when not known */
+	uint8_t platform;    /* enum code_platform: of CTX_LOG and CTX_ERRNO */
+	bool by_name;        /* text may also be a row's name: "ESME_RTHROTTLED" */
 	bool is_text;
 	int64_t number;      /* unless is_text */
 	struct span text;    /* as on the wire or as typed: "MB:0064", "DELIVRD", "0051" */

@@ -1,0 +1,105 @@
+#ifndef SMSCOPE_CORE_CODES_SET_H
+#define SMSCOPE_CORE_CODES_SET_H
+
+#include "smscope/codes_build.h"
+
+/*
+ * The sealed set. One arena owns all of it. Numbers are looked up in two sorted arrays per side: exact
+ * values, then ranges, which do not overlap. Words are folded to lower case and sorted by length, then
+ * octets, so that the longest prefix is found by one search per length.
+ */
+
+struct code_exact {
+	int64_t value;
+	const struct code_row *row;
+};
+
+struct code_range {
+	int64_t lo, hi;
+	const struct code_row *row;
+};
+
+struct code_word {
+	const char *text;
+	size_t len;
+	const struct code_row *row;
+};
+
+struct code_words {
+	const struct code_word *at;
+	int count;
+	size_t len_min, len_max;
+};
+
+struct code_numbers {
+	const struct code_exact *exact;
+	const struct code_range *ranges;
+	int exact_count, range_count;
+	const struct code_row *fallback; /* the default row */
+};
+
+enum { SIDE_SLOTS = 2, CODE_WORD_MAX = 64 };
+
+static inline int code_slot(unsigned side)
+{
+	return side == CODE_CMPP;
+}
+
+struct code_index {
+	struct code_table pub;
+	struct code_numbers numbers[SIDE_SLOTS];
+	struct code_words exact, prefix, names;
+};
+
+struct code_step {
+	const struct code_index *table;
+	struct code_step_def def;
+};
+
+struct code_steps {
+	const struct code_step *at;
+	int count;
+};
+
+struct code_inner {
+	const struct code_row *row;
+	struct code_steps steps;
+	bool required;
+};
+
+struct code_profile {
+	const char *name, *title_zh, *title_en;
+	struct code_steps rules[CTX_COUNT][SIDE_SLOTS];
+	const struct code_inner *inner; /* sorted by row */
+	int inner_count;
+};
+
+struct code_chunk {
+	struct code_chunk *next;
+	size_t used, size;
+	_Alignas(16) unsigned char mem[];
+};
+
+struct code_set {
+	struct code_chunk *chunks;
+	const struct code_index **tables; /* load order */
+	int table_count, row_count;
+	const struct code_profile **profiles;
+	int profile_count;
+	const struct code_profile *standard; /* NULL: the set has none */
+};
+
+/** Order of struct code_words. Both are folded. */
+static inline int code_word_cmp(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+	if (a_len != b_len)
+		return a_len < b_len ? -1 : 1;
+	return memcmp(a, b, a_len);
+}
+
+static inline char code_fold(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+#endif
