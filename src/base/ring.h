@@ -49,6 +49,7 @@ struct ring {
 	_Atomic uint64_t lost;               /* entries that found no room */
 	_Atomic uint64_t lost_first_ns, lost_last_ns; /* wall time of the first and last loss not yet reported */
 	_Atomic uint64_t put;                /* entries that did */
+	uint64_t tail_seen;                  /* the producer's last look at `tail` */
 	_Alignas(64) _Atomic uint64_t tail;  /* the consumer's */
 	_Atomic uint64_t hand;               /* position + 1 of the entry being parsed; 0 none */
 	_Alignas(64) uint8_t data[];
