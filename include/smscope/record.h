@@ -30,6 +30,7 @@ enum record_kind {
 	REC_UPSTREAM,     /* a gateway's server refused, timed out, came back */
 	REC_UNKNOWN_CODE,
 	REC_CONFIG,
+	REC_REFUSED,      /* connections turned away before there was a session */
 	REC_COUNT
 };
 
@@ -56,7 +57,7 @@ struct record_extra {
 	uint64_t value;
 };
 
-enum { RECORD_EXTRAS_MAX = 16, RECORD_ANSWERS_MAX = 4, RECORD_ERR_ANSWERS_MAX = 2 };
+enum { RECORD_EXTRAS_MAX = 24, RECORD_ANSWERS_MAX = 4, RECORD_ERR_ANSWERS_MAX = 2 };
 
 struct record {
 	enum record_kind kind;

@@ -21,6 +21,7 @@ static const char *const kind_names[REC_COUNT] = {
 	[REC_UPSTREAM] = "upstream",
 	[REC_UNKNOWN_CODE] = "unknown_code",
 	[REC_CONFIG] = "config",
+	[REC_REFUSED] = "refused",
 };
 
 const char *record_kind_name(enum record_kind k)

@@ -346,6 +346,7 @@ static const char *verb(const struct record *r)
 		[REC_UPSTREAM] = "UPSTREAM",
 		[REC_UNKNOWN_CODE] = "UNKNOWN_CODE",
 		[REC_CONFIG] = "CONFIG",
+		[REC_REFUSED] = "REFUSED",
 	};
 
 	if (r->kind == REC_LOGIN)
@@ -382,6 +383,7 @@ static const char *record_color(const struct record *r)
 	case REC_STALL:
 	case REC_UPSTREAM:
 	case REC_UNKNOWN_CODE:
+	case REC_REFUSED:
 		return YELLOW;
 	default:
 		return NULL;
