@@ -110,8 +110,12 @@ struct code_table {
 	int line;
 };
 
+struct code_set;
+struct code_profile;
+
 /* One reading of a value. */
 struct code_answer {
+	const struct code_profile *profile; /* whose rule gave it */
 	const struct code_table *table;
 	const struct code_row *row;
 	int64_t number;      /* the value as this reading understood it; INT64_MIN for text */
@@ -130,8 +134,6 @@ struct code_answer {
 	int nested_count;    /* 0 with has_nested: the inner value is unknown to the nested tables, or the peer's own */
 	bool nested_foreign; /* the inner value belongs to the peer: no table can know it */
 };
-
-struct code_set;
 
 /** A profile of the set by name, or NULL. Profiles list, for each context and side, tables in order. */
 const struct code_profile *codes_profile(const struct code_set *set, const char *name);

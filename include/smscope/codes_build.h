@@ -46,7 +46,7 @@ struct code_step_def {
 	enum code_rows rows;
 	enum code_form form;
 	bool beside;               /* its rows are no equal reading of the rows before */
-	bool derived;              /* its rows are found by a rule that the source does not state */
+	bool derived;              /* its rows are found by a rule, not by a row of their own */
 	uint8_t side;              /* read the table from this side; 0: the side that was asked */
 	uint8_t dialect_from, dialect_to; /* 0, 0: every dialect, and none known */
 	uint8_t platform;

@@ -1,4 +1,4 @@
-#include <stdlib.h>
+#include <stdio.h>
 
 #include "core/codes_set.h"
 
@@ -193,7 +193,7 @@ static bool row_allowed(enum code_rows rows, const struct code_row *row, bool ex
 	}
 }
 
-/* Inner value of a row that was found by a number. */
+/* The inner value of a composite number. */
 static void inner_number(struct hit *x, int64_t number)
 {
 	int64_t divisor = x->table->pub.divisor;
@@ -201,9 +201,6 @@ static void inner_number(struct hit *x, int64_t number)
 	if (divisor > 0) {
 		x->has_inner = true;
 		value_digits(&x->inner, number % divisor, divisor);
-	} else if (x->row->nested[0] != NULL) {
-		x->has_inner = true;
-		value_number(&x->inner, number);
 	}
 }
 
@@ -391,20 +388,39 @@ static void nested_run(struct hits *h, const struct code_row *row, int slot, con
 	}
 }
 
+/* Does the hit hold an inner value? Behind a plain number that is the number itself, if anything explains it. */
+static bool inner_value(struct hit *x, const struct code_inner *rule)
+{
+	if (!x->has_inner && x->number != INT64_MIN && (rule != NULL || x->row->nested[0] != NULL)) {
+		value_number(&x->inner, x->number);
+		x->has_inner = true;
+	}
+	return x->has_inner;
+}
+
+static void inner_text(struct code_answer *a, const struct value *v)
+{
+	size_t n = v->text.n < sizeof(a->nested_text) - 1 ? v->text.n : sizeof(a->nested_text) - 1;
+
+	if (v->is_text)
+		memcpy(a->nested_text, v->text.p, n);
+	else
+		snprintf(a->nested_text, sizeof(a->nested_text), "%lld", (long long)v->number);
+}
+
 /* Fills the inner half of an answer. False if the outer row means nothing without it. */
-static bool answer_inner(struct code_answer *a, const struct code_profile *p, const struct hit *x, int slot,
+static bool answer_inner(struct code_answer *a, const struct code_profile *p, struct hit *x, int slot,
 	const struct code_query *q)
 {
 	const struct code_inner *rule = inner_of(p, x->row);
-	size_t n = x->inner.text.n < sizeof(a->nested_text) - 1 ? x->inner.text.n : sizeof(a->nested_text) - 1;
 	const struct value *v = &x->inner;
 	struct hits h;
 
+	if (!inner_value(x, rule))
+		return true;
 	a->has_nested = true;
 	a->nested_value = v->has_number ? v->number : INT64_MIN;
-	if (n > 0)
-		memcpy(a->nested_text, v->text.p, n);
-	a->nested_text[n] = '\0';
+	inner_text(a, v);
 	a->nested_foreign = x->row->foreign || (rule == NULL && x->row->nested[0] == NULL);
 	if (a->nested_foreign)
 		return true;
@@ -453,7 +469,7 @@ static int ask_profile(struct asking *a, const struct code_profile *p, int slot,
 	h.cap = HITS_MAX;
 	steps_run(&h, steps, slot, a->q, a->value);
 	for (int i = 0; i < h.count; i++) {
-		const struct hit *x = &h.at[i];
+		struct hit *x = &h.at[i];
 		struct code_answer *to;
 
 		if (answer_has(a, x->row)) {
@@ -464,13 +480,14 @@ static int ask_profile(struct asking *a, const struct code_profile *p, int slot,
 			return known + 1;
 		to = &a->ret[a->count];
 		memset(to, 0, sizeof(*to));
+		to->profile = p;
 		to->table = &x->table->pub;
 		to->row = x->row;
 		to->number = x->number;
 		to->derived = x->derived;
 		to->beside = beside || x->beside;
 		to->ambiguous = x->ambiguous && !beside;
-		if (x->has_inner && !answer_inner(to, p, x, slot, a->q))
+		if (!answer_inner(to, p, x, slot, a->q))
 			continue;
 		a->count++;
 		known++;
