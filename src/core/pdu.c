@@ -58,18 +58,19 @@ static struct pdu_field read_field(struct reader *r, const struct slot *slot, ui
 static size_t read_item(struct reader *r, const struct slot *s, struct pdu_field *ret)
 {
 	size_t n = 0;
-	bool on = true, met = true;
+	bool on = true, choosing = false, met = false;
 
 	for (; s->shape != SHAPE_END && n < ITEM_FIELDS_MAX; s++) {
 		if (s->shape == SHAPE_WHEN && s->size == 0xffff) {
 			if (!met && r->err == SM_OK)
 				r->err = SM_EVALUE;
 			on = true;
+			choosing = false;
 		} else if (s->shape == SHAPE_WHEN) {
 			uint64_t v = 0;
 
-			if (on)
-				met = false;
+			met = choosing && met;
+			choosing = true;
 			for (size_t i = 0; i < n; i++) {
 				if (ret[i].field == s->by)
 					v = span_uint(span_of(r->base + ret[i].at, ret[i].len));
