@@ -315,7 +315,9 @@ static void put_deliver_resp(struct scope *s, const struct scope_frame *f, struc
 {
 	uint32_t code;
 
-	if (pdu_result(&w->pdu, &code) && code != 0)
+	if (pdu_role(&w->pdu) == R_SUBMIT_ACK) /* from the side that submits: it answers nothing */
+		(void)put_response(s, f, w, REC_SUBMIT_RESP, CTX_SUBMIT_RESP);
+	else if (pdu_result(&w->pdu, &code) && code != 0)
 		(void)put_response(s, f, w, REC_DELIVER_RESP, CTX_DELIVER_RESP);
 	else
 		(void)take_request(s, f, w);

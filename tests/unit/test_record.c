@@ -64,7 +64,7 @@ static const char *line_of(const struct record *r, const struct record_style *st
 static json_t *object_of(const struct record *r)
 {
 	json_error_t error;
-	json_t *j = json_loads(line_of(r, &plain, true), JSON_REJECT_DUPLICATES, &error);
+	json_t *j = json_loads(line_of(r, &plain, true), JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
 
 	if (j == NULL)
 		fail_msg("%s: %s", error.text, line_of(r, &plain, true));
