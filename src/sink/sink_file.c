@@ -44,7 +44,8 @@ struct sink_writer {
 	int fd;                      /* -1: not open */
 	bool regular, paced;         /* paced: cannot be made non-blocking, so poll and write little */
 	bool reopening;              /* the new file could not be opened yet; the old one is used on */
-	bool failing;                /* logged */
+	uint64_t reopen_ns;          /* when to try again */
+	bool failing;                /* nothing is taken; logged */
 	bool gone;                   /* nobody will ever read standard output again */
 	uint64_t at, line_at;
 	off_t size;                  /* of a regular file after the last write */
@@ -84,10 +85,15 @@ static void wait_for(struct sink_writer *w, int fd, int ms)
 		(void)!read(w->wake_fd, &count, sizeof(count));
 }
 
+static uint64_t next_try(void)
+{
+	return clock_mono_ns() + RETRY_MS * 1000000ull;
+}
+
 static void report_failure(struct sink_writer *w, int err)
 {
 	atomic_fetch_add_explicit(&w->tally->errors, 1, memory_order_relaxed);
-	w->retry_ns = clock_mono_ns() + RETRY_MS * 1000000ull;
+	w->retry_ns = next_try();
 	if (w->failing)
 		return;
 	w->failing = true;
@@ -146,8 +152,8 @@ static void adopt(struct sink_writer *w, int fd)
 	repair_end(w);
 }
 
-/* Open the path, or keep what is open. A FIFO without a reader refuses (ENXIO) rather than waits. */
-static bool open_path(struct sink_writer *w)
+/* Open the path in place of what is open; 0 or -errno. A FIFO without a reader refuses (ENXIO) rather than waits. */
+static int open_path(struct sink_writer *w)
 {
 	int fd, flags = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
 
@@ -155,16 +161,39 @@ static bool open_path(struct sink_writer *w)
 		fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
 	else
 		fd = open(w->path, flags, 0640);
-	if (fd < 0) {
-		report_failure(w, errno);
-		return false;
-	}
+	if (fd < 0)
+		return -errno;
 	if (w->fd >= 0) {
 		take_back(w);
 		close(w->fd);
 	}
 	adopt(w, fd);
-	return true;
+	return 0;
+}
+
+static bool open_first(struct sink_writer *w)
+{
+	int err = open_path(w);
+
+	if (err < 0)
+		report_failure(w, -err);
+	return err == 0;
+}
+
+/* The path anew; meanwhile, and as long as it cannot be had, the old file is written on. */
+static void reopen(struct sink_writer *w)
+{
+	bool again = w->reopen_ns != 0;
+	int err = open_path(w);
+
+	w->reopening = err < 0;
+	w->reopen_ns = err < 0 ? next_try() : 0;
+	if (err == 0)
+		return;
+	atomic_fetch_add_explicit(&w->tally->errors, 1, memory_order_relaxed);
+	if (!again)
+		log_warn("log %s: cannot be reopened: %s; the old file is used on", name_of(w),
+			strerrordesc_np(-err));
 }
 
 /* Where the present file's lines end. */
@@ -183,11 +212,12 @@ static void reopen_if_due(struct sink_writer *w)
 
 	if (reopen_at != 0 && (w->line_at >= reopen_at - 1 || w->failing || w->fd < 0)) {
 		atomic_store(&w->reopen_at, 0); /* before the open: a request from now on is another one */
-		w->reopening = w->path != NULL;
+		w->reopening = w->path != NULL && w->fd >= 0;
+		w->reopen_ns = 0;
 		w->retry_ns = 0;
 	}
-	if (w->reopening && clock_mono_ns() >= w->retry_ns)
-		w->reopening = !open_path(w);
+	if (w->reopening && clock_mono_ns() >= w->reopen_ns)
+		reopen(w);
 }
 
 static uint64_t count_lines(struct span s)
@@ -307,7 +337,7 @@ static void turn(struct sink_writer *w)
 		wait_for(w, -1, RETRY_MS);
 		return;
 	}
-	if (w->fd >= 0 || open_path(w))
+	if (w->fd >= 0 || open_first(w))
 		write_some(w, until);
 }
 
@@ -317,7 +347,7 @@ static void *run(void *arg)
 	uint64_t head, dropped;
 
 	(void)pthread_setname_np(pthread_self(), "log-writer");
-	(void)open_path(w);
+	(void)open_first(w);
 	while (!out_of_time(w)) {
 		head = atomic_load_explicit(&w->queue->head, memory_order_acquire);
 		if (stopping(w) && w->line_at == head)
