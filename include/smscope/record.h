@@ -30,6 +30,7 @@ enum record_kind {
 	REC_UPSTREAM,     /* a gateway's server refused, timed out, came back */
 	REC_UNKNOWN_CODE,
 	REC_CONFIG,
+	REC_REFUSED,      /* connections turned away before there was a session */
 	REC_COUNT
 };
 
@@ -37,15 +38,26 @@ enum record_kind {
 const char *record_kind_name(enum record_kind k);
 int record_kind_of(const char *name);
 
-/* A key that only some kinds have, in the order to be shown. Text is foreign and gets escaped; static keys. */
+enum extra_type {
+	EXTRA_TEXT,   /* foreign octets: one word, escaped */
+	EXTRA_WORDS,  /* our own words: quoted if they hold a blank */
+	EXTRA_UINT,
+	EXTRA_HEX,    /* `value` as 0x%08X */
+	EXTRA_NUMBER, /* a telephone number: masked */
+	EXTRA_MS,     /* `value` in microseconds; JSON gives KEY_ms */
+	EXTRA_TIME,   /* `value` in nanoseconds since 1970 */
+	EXTRA_FLAG,   /* KEY=1, true */
+};
+
+/* A key that only some kinds have, in the order to be shown. `key` is static. */
 struct record_extra {
 	const char *key;
-	enum { EXTRA_TEXT, EXTRA_UINT, EXTRA_NUMBER, EXTRA_MS, EXTRA_FLAG } type; /* NUMBER: a telephone number, masked */
+	enum extra_type type;
 	struct span text;
 	uint64_t value;
 };
 
-enum { RECORD_EXTRAS_MAX = 16 };
+enum { RECORD_EXTRAS_MAX = 24, RECORD_ANSWERS_MAX = 4, RECORD_ERR_ANSWERS_MAX = 2 };
 
 struct record {
 	enum record_kind kind;
@@ -65,11 +77,9 @@ struct record {
 	bool code_is_text;
 	uint32_t code;            /* shown in hexadecimal under SMPP (0x0000000E), decimal under CMPP */
 	struct span code_text;
-	struct code_answer answers[4];
 	int answer_count;         /* 0 with has_code: unknown to every table */
 
 	struct span err;          /* err: of an SMPP receipt */
-	struct code_answer err_answers[2];
 	int err_answer_count;
 
 	struct span msgid;        /* text */
@@ -78,20 +88,30 @@ struct record {
 	uint64_t rtt_us;
 	struct span src, dst;
 
-	bool has_text;            /* the message: shown only if the link says so */
+	bool has_body;            /* charset and body_len are known */
+	bool has_text;            /* `body` may be shown: the link says so */
 	enum charset charset;
 	struct span body;
 	uint32_t body_len;
 
-	struct record_extra extras[RECORD_EXTRAS_MAX];
 	int extra_count;
+	/* Arrays last: record_init() leaves them alone, the counts say how much of them is meant. */
+	struct code_answer answers[RECORD_ANSWERS_MAX];
+	struct code_answer err_answers[RECORD_ERR_ANSWERS_MAX];
+	struct record_extra extras[RECORD_EXTRAS_MAX];
 };
+
+/** An empty record of that kind. */
+void record_init(struct record *r, enum record_kind kind);
 
 /** Append a key of the record's own kind; silently left off when there are already RECORD_EXTRAS_MAX. */
 void record_text_extra(struct record *r, const char *key, struct span s);
+void record_words_extra(struct record *r, const char *key, const char *words);
 void record_number_extra(struct record *r, const char *key, struct span s);
 void record_uint_extra(struct record *r, const char *key, uint64_t v);
+void record_hex_extra(struct record *r, const char *key, uint64_t v);
 void record_ms_extra(struct record *r, const char *key, uint64_t us);
+void record_time_extra(struct record *r, const char *key, uint64_t wall_ns);
 void record_flag_extra(struct record *r, const char *key);
 
 enum record_lang { LANG_BOTH, LANG_ZH, LANG_EN };
@@ -103,6 +123,7 @@ struct record_style {
 	bool show_text;  /* message text; off by default */
 	bool color;
 	int utc_offset_s; /* of the times shown */
+	int link_width;   /* the link's column, so that lines of several links stand in line; the sink learns it */
 };
 
 enum { RECORD_LINE_MAX = 8192 };
@@ -115,10 +136,27 @@ enum { RECORD_LINE_MAX = 8192 };
 size_t record_line_text(const struct record *r, const struct record_style *style, char *to, size_t cap);
 size_t record_line_json(const struct record *r, const struct record_style *style, char *to, size_t cap);
 
+/** "2026-11-21T19:17:00.123+08:00" with `digits` (3 or 6) of the second's fraction. */
+void record_time(struct out *o, uint64_t wall_ns, int utc_offset_s, int digits);
+
+/** A duration for people, about three digits of it: "0.4ms", "41ms", "4.2s", "1m15s", "2h03m", "3d04h". */
+void record_duration(struct out *o, uint64_t us);
+
 /** An answer list as people read it: «流量控制错 / flow control», nested meanings joined by " → ". */
 void answer_text(struct out *o, const struct code_answer *answers, int count, enum record_lang lang);
 
-/** The best answer's keys as JSON members, without braces: table, zh, en, class, origin, retry, ambiguous, nested. */
+/**
+ * What happened, who said so, what to do: of an answer with a nested meaning, the inner row tells what
+ * happened and what to do (unless its class is unknown), the outer one who said so.
+ */
+enum code_class answer_class(const struct code_answer *a);
+enum code_origin answer_origin(const struct code_answer *a);
+enum code_retry answer_retry(const struct code_answer *a);
+
+/**
+ * The best answer as JSON members, without braces or a leading comma: table, name, zh, en, class, origin, retry,
+ * ambiguous, nested, and the other readings in `also`. Without an answer: "class":"unknown".
+ */
 void answer_json(struct out *o, const struct code_answer *answers, int count);
 
 #endif

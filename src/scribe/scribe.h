@@ -11,9 +11,14 @@
  */
 struct scribe;
 
-/* Totals since the scribe started. */
+/*
+ * Totals since the scribe started: entries + extra == sum of records + silent. A PDU may give a second record
+ * (malformed beside what could be read of it), and a loss gives one without an entry: these are `extra`.
+ */
 struct scribe_counts {
 	uint64_t entries;          /* ring entries read */
+	uint64_t silent;           /* entries that give no record: keepalives, requests answered later */
+	uint64_t extra;            /* records that are not the first of an entry */
 	uint64_t records[REC_COUNT];
 	uint64_t lost;             /* entries the rings had no room for */
 	uint64_t known, unknown;   /* codes with and without a meaning */

@@ -1,0 +1,80 @@
+#ifndef SMSCOPE_SCOPE_H
+#define SMSCOPE_SCOPE_H
+
+#include "smscope/pending.h"
+#include "smscope/receipt.h"
+#include "smscope/record.h"
+
+/*
+ * What an onlooker knows of one session: its protocol and dialect by evidence, whether it is logged in, which
+ * requests wait for a response. PDUs go in, records come out. Times are arguments.
+ */
+struct scope;
+
+/* What the sessions of a link have in common; outlives their scopes. */
+struct scope_link {
+	const char *name;
+	const struct proto *proto;     /* NULL: told by the first PDU */
+	const struct code_set *codes;  /* NULL: nothing is looked up */
+	const struct code_profile *const *profiles; /* ends with NULL */
+	uint32_t pending;              /* unanswered requests remembered per direction */
+	bool show_text;
+};
+
+enum scope_login { LOGIN_NONE, LOGIN_ASKED, LOGIN_REFUSED, LOGIN_DONE };
+
+/** `peer` is the SP's address as text: shown with logins, borrowed, may be NULL. NULL when memory is short. */
+struct scope *scope_new(const struct scope_link *link, uint64_t session, const char *peer);
+void scope_free(struct scope *s);
+
+/** Start from what somebody else saw: the session's login went by unobserved. `proto` may be NULL. */
+void scope_resume(struct scope *s, const struct proto *proto, uint8_t dialect, bool logged_in);
+
+/* One PDU as it went by. */
+struct scope_frame {
+	struct span octets; /* the PDU, or its beginning */
+	enum side from;
+	bool cut;           /* not all of it is here */
+	bool ours;          /* smscope answered in the gateway's place */
+	uint64_t mono_us, wall_ns;
+};
+
+enum { SCOPE_RECORDS_MAX = 3 };
+
+/* Memory for the records of one PDU, which point into it and into the frame. One serves all scopes of a thread. */
+struct scope_work {
+	struct pdu pdu;
+	struct receipt receipt;
+	struct pending request; /* that the PDU answers */
+	char part[16];
+	int count;
+	struct record records[SCOPE_RECORDS_MAX];
+};
+
+/** Take in one PDU; the records it gives are in `w`. Returns how many: 0 for keepalives and their like. */
+int scope_pdu(struct scope *s, const struct scope_frame *f, struct scope_work *w);
+
+/** What frames well but is not taken in, as a record: `why` is static text. */
+void scope_malformed(const struct scope *s, const struct scope_frame *f, const char *why, struct scope_work *w);
+
+/** Set link, session, protocol and time of a record that tells of the session itself. */
+void scope_record(const struct scope *s, struct record *r, enum record_kind kind, uint64_t wall_ns);
+
+/* The state of a session, for the verdict at its end. */
+struct scope_summary {
+	enum scope_login login;
+	const char *account;        /* system_id, Source_Addr; "" unknown; foreign */
+	bool logout;                /* unbind or TERMINATE went by */
+	enum side logout_by;
+	uint64_t pdus[2];           /* by sender's side, as the next ones */
+	const char *last[2];        /* name of the last PDU, NULL none */
+	uint64_t last_us[2];
+	uint64_t probe_us[2];       /* last keepalive, 0 none */
+	uint32_t unanswered[2];
+	uint64_t oldest_us[2];      /* when the oldest of them was sent */
+	uint64_t forgotten;         /* requests that found the table full */
+};
+
+void scope_summary(const struct scope *s, struct scope_summary *ret);
+
+#endif

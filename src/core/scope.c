@@ -1,0 +1,518 @@
+#include "core/scope_message.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { ACCOUNT_LEN = 24, TAG_SC_INTERFACE_VERSION = 0x0210 };
+
+struct scope {
+	const struct scope_link *link;
+	uint64_t session;
+	const char *peer;
+	const struct proto *proto;
+	uint8_t dialect;
+	bool dialect_proved;
+	uint8_t version_asked;  /* 0: the login did not go by */
+	enum scope_login login;
+	char account[ACCOUNT_LEN];
+	bool logout;
+	enum side logout_by;
+	struct pending_table *pending[2]; /* by the requester's side */
+	uint64_t forgotten;
+	uint64_t pdus[2], last_us[2], probe_us[2];
+	const char *last[2];
+};
+
+struct scope *scope_new(const struct scope_link *link, uint64_t session, const char *peer)
+{
+	struct scope *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return NULL;
+	s->link = link;
+	s->session = session;
+	s->peer = peer;
+	s->pending[SIDE_SP] = pending_new(link->pending);
+	s->pending[SIDE_GW] = pending_new(link->pending);
+	if (s->pending[SIDE_SP] == NULL || s->pending[SIDE_GW] == NULL) {
+		scope_free(s);
+		return NULL;
+	}
+	scope_resume(s, link->proto, 0, false);
+	return s;
+}
+
+void scope_free(struct scope *s)
+{
+	if (s == NULL)
+		return;
+	pending_free(s->pending[SIDE_SP]);
+	pending_free(s->pending[SIDE_GW]);
+	free(s);
+}
+
+void scope_resume(struct scope *s, const struct proto *proto, uint8_t dialect, bool logged_in)
+{
+	if (proto != NULL)
+		s->proto = proto;
+	s->dialect_proved = dialect != 0;
+	if (dialect != 0)
+		s->dialect = dialect;
+	else if (s->proto != NULL)
+		s->dialect = s->proto->dialect_default;
+	if (logged_in)
+		s->login = LOGIN_DONE;
+}
+
+void scope_record(const struct scope *s, struct record *r, enum record_kind kind, uint64_t wall_ns)
+{
+	record_init(r, kind);
+	r->wall_ns = wall_ns;
+	r->link = s->link->name;
+	r->session = s->session;
+	r->proto = s->proto;
+	r->dialect = s->dialect;
+}
+
+/* A record of the PDU in hand. */
+static struct record *new_record(const struct scope *s, const struct scope_frame *f, struct scope_work *w,
+	enum record_kind kind)
+{
+	struct record *r = &w->records[w->count++];
+
+	scope_record(s, r, kind, f->wall_ns);
+	r->from = f->from;
+	r->has_pdu = true;
+	r->cmd = pdu_name(&w->pdu);
+	r->sequence = w->pdu.sequence;
+	return r;
+}
+
+static void copy_text(char *to, size_t cap, struct span s)
+{
+	size_t n = s.n < cap - 1 ? s.n : cap - 1;
+
+	memcpy(to, s.p, n);
+	to[n] = '\0';
+}
+
+static int look_up(const struct scope *s, enum code_context context, bool is_text, uint32_t number,
+	struct span text, struct code_answer *ret, int cap)
+{
+	struct code_query q = {
+		.profiles = s->link->profiles,
+		.context = context,
+		.side = s->proto->status_in_header ? CODE_SMPP : CODE_CMPP,
+		.dialect = s->dialect,
+		.is_text = is_text,
+		.number = number,
+		.text = text,
+	};
+
+	return s->link->codes != NULL ? codes_lookup(s->link->codes, &q, ret, cap) : 0;
+}
+
+/* The PDU's numeric result with its meaning; false if it has none. */
+static bool put_result(const struct scope *s, struct record *r, const struct pdu *pdu,
+	enum code_context context)
+{
+	if (!pdu_result(pdu, &r->code))
+		return false;
+	r->has_code = true;
+	r->code_label = s->proto->status_in_header ? "status" : "result";
+	r->answer_count = look_up(s, context, false, r->code, span_of("", 0), r->answers, RECORD_ANSWERS_MAX);
+	return true;
+}
+
+static void put_msgid(struct record *r, const struct pdu *pdu)
+{
+	if (pdu_has(pdu, F_MESSAGE_ID)) {
+		r->msgid = pdu_text(pdu, F_MESSAGE_ID);
+	} else if (pdu_uint(pdu, F_MSG_ID) != 0) {
+		r->msgid = pdu_octets(pdu, F_MSG_ID);
+		r->msgid_binary = true;
+	}
+}
+
+/* The request that a response answers; without one the record says so. */
+static bool take_request(struct scope *s, const struct scope_frame *f, struct scope_work *w)
+{
+	struct pending_table *t = s->pending[side_other(f->from)];
+	uint32_t command = pdu_role(&w->pdu) == R_NACK ? 0 : w->pdu.command & 0x7fffffffu;
+
+	return pending_take(t, w->pdu.sequence, command, &w->request);
+}
+
+static void put_round_trip(struct record *r, const struct scope_frame *f, const struct pending *request,
+	bool matched)
+{
+	if (!matched) {
+		record_flag_extra(r, "unmatched");
+		return;
+	}
+	r->has_rtt = true;
+	r->rtt_us = f->mono_us > request->sent_us ? f->mono_us - request->sent_us : 0;
+	r->dst = span_of(request->dst, strlen(request->dst));
+	if (request->dst_count > 1)
+		record_uint_extra(r, "dsts", request->dst_count);
+}
+
+/* Every request waits for its response; the newest are kept. */
+static void remember(struct scope *s, const struct scope_frame *f, const struct pdu *pdu)
+{
+	struct pending forgotten, *p;
+	bool forgot;
+	uint32_t count;
+
+	p = pending_put(s->pending[f->from], pdu->sequence, f->mono_us, &forgotten, &forgot);
+	p->command = pdu->command;
+	s->forgotten += forgot;
+	if (pdu_role(pdu) == R_SUBMIT || pdu_role(pdu) == R_DELIVER) {
+		copy_text(p->dst, sizeof(p->dst), message_destination(pdu, &count));
+		copy_text(p->src, sizeof(p->src), message_source(pdu));
+		p->dst_count = (uint8_t)(count < 255 ? count : 255);
+	}
+}
+
+static void login(struct scope *s, const struct pdu *pdu)
+{
+	copy_text(s->account, sizeof(s->account), pdu_text(pdu, F_SYSTEM_ID));
+	s->version_asked = (uint8_t)pdu_uint(pdu, F_VERSION);
+	if (s->login != LOGIN_DONE)
+		s->login = LOGIN_ASKED;
+}
+
+/* What an SMPP session may be used for, from the bind's command. */
+static const char *bind_words(uint32_t command)
+{
+	switch (command & 0x7fffffffu) {
+	case 1:
+		return "receiver";
+	case 2:
+		return "transmitter";
+	case 9:
+		return "transceiver";
+	default:
+		return NULL;
+	}
+}
+
+static void put_login(struct scope *s, const struct scope_frame *f, struct scope_work *w)
+{
+	bool matched = take_request(s, f, w), smpp = s->proto->status_in_header;
+	struct record *r = new_record(s, f, w, REC_LOGIN);
+	struct span offered = pdu_octets(&w->pdu, F_VERSION);
+	uint8_t version;
+
+	if (put_result(s, r, &w->pdu, CTX_LOGIN)) {
+		if (!smpp)
+			r->code_label = "status";
+		s->login = r->code == 0 ? LOGIN_DONE : LOGIN_REFUSED;
+	}
+	record_text_extra(r, smpp ? "system_id" : "source_addr", span_of(s->account, strlen(s->account)));
+	if (s->peer != NULL)
+		record_text_extra(r, "peer", span_of(s->peer, strlen(s->peer)));
+	if (smpp && bind_words(w->pdu.command) != NULL)
+		record_words_extra(r, "as", bind_words(w->pdu.command));
+	record_words_extra(r, "version", dialect_name(s->proto, s->dialect));
+	if (matched && s->version_asked != s->dialect)
+		record_words_extra(r, "asked", dialect_name(s->proto, s->version_asked));
+	if (smpp)
+		pdu_tlv(&w->pdu, TAG_SC_INTERFACE_VERSION, &offered);
+	version = (uint8_t)span_uint(offered);
+	if (version != 0 && version != s->dialect)
+		record_words_extra(r, "offered", dialect_name(s->proto, version));
+	if (f->ours)
+		record_words_extra(r, "by", "smscope");
+	put_round_trip(r, f, &w->request, matched);
+}
+
+static void put_submit(const struct scope *s, const struct scope_frame *f, struct scope_work *w)
+{
+	struct record *r = new_record(s, f, w, REC_SUBMIT);
+	uint32_t count;
+
+	r->dst = message_destination(&w->pdu, &count);
+	r->src = message_source(&w->pdu);
+	if (count != 1)
+		record_uint_extra(r, "dsts", count);
+	message_put(r, w, s->link->show_text);
+}
+
+static void put_report(const struct scope *s, const struct scope_frame *f, struct scope_work *w)
+{
+	const struct receipt *x = &w->receipt;
+	struct record *r = new_record(s, f, w, REC_REPORT);
+	const char *word = receipt_state_word(x->state);
+
+	r->msgid = x->id;
+	r->msgid_binary = x->id_binary;
+	r->dst = x->dst;
+	r->code_label = "stat";
+	r->code_is_text = true;
+	r->code_text = x->stat;
+	if (x->stat.n == 0 && word != NULL)
+		r->code_text = span_of(word, strlen(word));
+	r->has_code = r->code_text.n > 0;
+	if (r->has_code)
+		r->answer_count = look_up(s, CTX_REPORT, true, 0, r->code_text, r->answers,
+			RECORD_ANSWERS_MAX);
+	r->err = x->err;
+	if (x->err.n > 0)
+		r->err_answer_count = look_up(s, CTX_RECEIPT_ERR, true, 0, x->err, r->err_answers,
+			RECORD_ERR_ANSWERS_MAX);
+	if (x->has_network_error) {
+		record_uint_extra(r, "net_type", x->network_type);
+		record_uint_extra(r, "net_error", x->network_error);
+	}
+	if (x->submit_date.n > 0)
+		record_text_extra(r, "submitted", x->submit_date);
+	if (x->done_date.n > 0)
+		record_text_extra(r, "done", x->done_date);
+	if (x->kind == RECEIPT_INTERIM)
+		record_flag_extra(r, "interim");
+	if (x->conflict) {
+		record_flag_extra(r, "conflict");
+		if (word != NULL)
+			record_words_extra(r, "message_state", word);
+	}
+	if (x->undecodable) {
+		record_flag_extra(r, "undecodable");
+		scope_malformed(s, f, "report of no known layout", w);
+	}
+}
+
+static void put_deliver(const struct scope *s, const struct scope_frame *f, struct scope_work *w)
+{
+	struct record *r;
+	uint32_t count;
+
+	if (receipt_read(&w->pdu, &w->receipt) != RECEIPT_NONE) {
+		put_report(s, f, w);
+		return;
+	}
+	r = new_record(s, f, w, REC_DELIVER);
+	put_msgid(r, &w->pdu);
+	r->dst = message_destination(&w->pdu, &count);
+	r->src = message_source(&w->pdu);
+	message_put(r, w, s->link->show_text);
+}
+
+/* A response that shows itself: its result, the message it names, how long it took. */
+static struct record *put_response(struct scope *s, const struct scope_frame *f, struct scope_work *w,
+	enum record_kind kind, enum code_context context)
+{
+	bool matched = take_request(s, f, w);
+	struct record *r = new_record(s, f, w, kind);
+
+	(void)put_result(s, r, &w->pdu, context);
+	put_msgid(r, &w->pdu);
+	put_round_trip(r, f, &w->request, matched);
+	return r;
+}
+
+static void put_deliver_resp(struct scope *s, const struct scope_frame *f, struct scope_work *w)
+{
+	uint32_t code;
+
+	if (pdu_role(&w->pdu) == R_SUBMIT_ACK) /* from the side that submits: it answers nothing */
+		(void)put_response(s, f, w, REC_SUBMIT_RESP, CTX_SUBMIT_RESP);
+	else if (pdu_result(&w->pdu, &code) && code != 0)
+		(void)put_response(s, f, w, REC_DELIVER_RESP, CTX_DELIVER_RESP);
+	else
+		(void)take_request(s, f, w);
+}
+
+static void put_query_resp(struct scope *s, const struct scope_frame *f, struct scope_work *w)
+{
+	struct record *r = put_response(s, f, w, REC_QUERY_RESP, CTX_QUERY_RESP);
+	const char *word = NULL;
+
+	if (pdu_has(&w->pdu, F_MESSAGE_STATE)) {
+		word = receipt_state_word((int)pdu_uint(&w->pdu, F_MESSAGE_STATE));
+		record_uint_extra(r, "message_state", pdu_uint(&w->pdu, F_MESSAGE_STATE));
+	}
+	if (word != NULL)
+		record_words_extra(r, "stat", word);
+	if (pdu_has(&w->pdu, F_ERROR_CODE))
+		record_uint_extra(r, "error_code", pdu_uint(&w->pdu, F_ERROR_CODE));
+}
+
+/* Name of a request by its command, as the protocol's table has it. */
+static const char *command_name(const struct proto *p, uint32_t command)
+{
+	for (const struct layout *l = p->layouts; l->name != NULL; l++) {
+		if (l->command == command)
+			return l->name;
+	}
+	return NULL;
+}
+
+static void put_nack(struct scope *s, const struct scope_frame *f, struct scope_work *w)
+{
+	struct record *r = put_response(s, f, w, REC_NACK, CTX_NACK);
+	const char *name = r->has_rtt ? command_name(s->proto, w->request.command) : NULL;
+
+	record_words_extra(r, "from", f->from == SIDE_SP ? "sp" : "gw");
+	if (name != NULL)
+		record_words_extra(r, "of", name);
+}
+
+/* Responses without a kind of their own are shown with the PDU's name. */
+static void put_other_resp(struct scope *s, const struct scope_frame *f, struct scope_work *w,
+	enum record_kind kind, enum code_context context)
+{
+	struct record *r = put_response(s, f, w, kind, context);
+
+	record_words_extra(r, "pdu", r->cmd);
+}
+
+static void put_pdu(struct scope *s, const struct scope_frame *f, struct scope_work *w)
+{
+	switch (pdu_role_from(&w->pdu, f->from)) {
+	case R_LOGIN_ACK:
+		put_login(s, f, w);
+		break;
+	case R_SUBMIT:
+		put_submit(s, f, w);
+		break;
+	case R_SUBMIT_ACK:
+		(void)put_response(s, f, w, REC_SUBMIT_RESP, CTX_SUBMIT_RESP);
+		break;
+	case R_DELIVER:
+		put_deliver(s, f, w);
+		break;
+	case R_DELIVER_ACK:
+		put_deliver_resp(s, f, w);
+		break;
+	case R_QUERY_ACK:
+		put_query_resp(s, f, w);
+		break;
+	case R_CANCEL_ACK:
+		(void)put_response(s, f, w, REC_CANCEL_RESP, CTX_CANCEL_RESP);
+		break;
+	case R_REPLACE_ACK:
+		put_other_resp(s, f, w, REC_CANCEL_RESP, CTX_SUBMIT_RESP);
+		break;
+	case R_FORWARD_ACK:
+		put_other_resp(s, f, w, REC_SUBMIT_RESP, CTX_FORWARD_RESP);
+		break;
+	case R_BROADCAST_ACK:
+		put_other_resp(s, f, w, REC_SUBMIT_RESP, CTX_SUBMIT_RESP);
+		break;
+	case R_NACK:
+		put_nack(s, f, w);
+		break;
+	default:
+		if (role_is_ack(pdu_role(&w->pdu)))
+			(void)take_request(s, f, w);
+		break;
+	}
+}
+
+/* State that follows from the PDU, whether or not a record does. */
+static void observe(struct scope *s, const struct scope_frame *f, const struct pdu *pdu)
+{
+	enum role role = pdu_role(pdu);
+
+	s->pdus[f->from]++;
+	s->last[f->from] = pdu_name(pdu);
+	s->last_us[f->from] = f->mono_us;
+	if (role == R_PROBE)
+		s->probe_us[f->from] = f->mono_us;
+	if (role == R_LOGIN)
+		login(s, pdu);
+	if (role == R_LOGOUT) {
+		s->logout = true;
+		s->logout_by = f->from;
+	}
+	if (role > R_NONE && role < R_OUTBIND && !role_is_ack(role))
+		remember(s, f, pdu);
+}
+
+static void parse(struct scope *s, const struct scope_frame *f, struct pdu *pdu)
+{
+	uint8_t dialect;
+	enum role role;
+
+	(void)pdu_parse(pdu, s->proto, s->dialect, f->octets);
+	role = pdu_role(pdu);
+	if (role == R_LOGIN || role == R_LOGIN_ACK) {
+		dialect = s->proto->dialect_of(f->octets, s->dialect);
+		s->dialect_proved = true;
+	} else
+		dialect = s->dialect_proved || pdu->err != SM_OK ? s->dialect : pdu->dialect;
+	if (dialect == s->dialect)
+		return;
+	s->dialect = dialect;
+	if (pdu->dialect != dialect)
+		(void)pdu_parse(pdu, s->proto, dialect, f->octets);
+}
+
+static void put_malformed(const struct scope *s, const struct scope_frame *f, struct scope_work *w,
+	const char *why, bool has_offset)
+{
+	struct record *r = new_record(s, f, w, REC_MALFORMED);
+
+	record_words_extra(r, "pdu", r->cmd);
+	if (w->pdu.layout == NULL)
+		record_hex_extra(r, "command", w->pdu.command);
+	record_words_extra(r, "reason", why);
+	if (has_offset)
+		record_uint_extra(r, "at", w->pdu.err_at);
+	record_uint_extra(r, "octets", f->octets.n);
+	record_words_extra(r, "from", f->from == SIDE_SP ? "sp" : "gw");
+}
+
+/* Did enough of a body that does not parse to its end come through for its record? */
+static bool tells_enough(const struct pdu *pdu)
+{
+	uint32_t code;
+
+	if (pdu->err == SM_OK || pdu->err == SM_ETRAIL || pdu->err == SM_ELEN)
+		return true;
+	return role_is_ack(pdu_role(pdu)) && pdu_result(pdu, &code);
+}
+
+int scope_pdu(struct scope *s, const struct scope_frame *f, struct scope_work *w)
+{
+	w->count = 0;
+	if (s->proto == NULL)
+		scope_resume(s, proto_detect(f->octets), 0, false);
+	if (s->proto == NULL) {
+		scope_malformed(s, f, "no known protocol", w);
+		return w->count;
+	}
+	parse(s, f, &w->pdu);
+	observe(s, f, &w->pdu);
+	if (w->pdu.err != SM_OK && !f->cut)
+		put_malformed(s, f, w, err_text(w->pdu.err), true);
+	if (f->cut || tells_enough(&w->pdu))
+		put_pdu(s, f, w);
+	else if (role_is_ack(pdu_role(&w->pdu)))
+		(void)take_request(s, f, w);
+	return w->count;
+}
+
+void scope_malformed(const struct scope *s, const struct scope_frame *f, const char *why, struct scope_work *w)
+{
+	if (w->count == 0)
+		w->pdu = (struct pdu){ .proto = s->proto, .frame = f->octets };
+	if (w->count == 0 && f->octets.n >= 8)
+		w->pdu.command = bytes_u32(f->octets.p + 4);
+	put_malformed(s, f, w, why, false);
+}
+
+void scope_summary(const struct scope *s, struct scope_summary *ret)
+{
+	*ret = (struct scope_summary){ .login = s->login, .account = s->account, .logout = s->logout,
+		.logout_by = s->logout_by, .forgotten = s->forgotten };
+	for (int side = SIDE_SP; side <= SIDE_GW; side++) {
+		ret->pdus[side] = s->pdus[side];
+		ret->last[side] = s->last[side];
+		ret->last_us[side] = s->last_us[side];
+		ret->probe_us[side] = s->probe_us[side];
+		ret->unanswered[side] = pending_count(s->pending[side]);
+		ret->oldest_us[side] = pending_oldest_us(s->pending[side]);
+	}
+}

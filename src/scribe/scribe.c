@@ -1,0 +1,298 @@
+#include "scribe/scribe_state.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+enum {
+	BUDGET = 1024,         /* entries of one ring before the next ring has its turn */
+	POLL_MS = 4,           /* between looks at the rings while there is traffic */
+	IDLE_MS = 20,
+	IDLE_AFTER = 50,       /* empty looks before the slower pace */
+};
+
+enum { LOST_EVERY_NS = 1000000000 };
+
+void scribe_emit(struct scribe *s, struct record *r)
+{
+	r->id = atomic_fetch_add_explicit(&s->shm->next_record, 1, memory_order_relaxed) + 1;
+	tally_add(&s->tally.records[r->kind], 1);
+	if (r->has_code)
+		tally_add(r->answer_count > 0 ? &s->tally.known : &s->tally.unknown, 1);
+	if (r->kind == REC_MALFORMED)
+		tally_add(&s->tally.malformed, 1);
+	s->given++;
+	for (int i = 0; i < s->sink_count; i++)
+		sink_put(s->sinks[i], r);
+}
+
+void track_end(struct track *t)
+{
+	scope_free(t->scope);
+	*t = (struct track){ 0 };
+}
+
+void track_begin(struct scribe *s, struct track *t, const struct ring_entry *e, uint32_t link, const char *peer)
+{
+	uint32_t links = (uint32_t)s->settings->link_count;
+
+	track_end(t);
+	t->session = e->session;
+	t->opened_mono_ns = e->mono_ns;
+	memcpy(t->peer, peer, strnlen(peer, sizeof(t->peer) - 1));
+	t->scope = scope_new(&s->links[link < links ? link : links], e->session,
+		t->peer[0] != '\0' ? t->peer : NULL);
+}
+
+static const struct proto *proto_of(char letter)
+{
+	for (const struct proto *const *p = proto_all(); *p != NULL; p++) {
+		if ((*p)->name[0] == letter)
+			return *p;
+	}
+	return NULL;
+}
+
+struct track *scribe_track(struct scribe *s, const struct ring_entry *e)
+{
+	struct shm_session row;
+	struct track *t;
+
+	if (e->slot >= s->shm->session_max || e->session == 0)
+		return NULL;
+	t = &s->tracks[e->slot];
+	if (t->session == e->session)
+		return t;
+	/* Its opening was lost, or an earlier engine saw it: the table knows, unless the slot is used anew. */
+	row = *shm_session(s->shm, e->slot);
+	if (row.gen != e->slot_gen) {
+		track_begin(s, t, e, UINT32_MAX, "");
+		return t;
+	}
+	row.sp_addr[sizeof(row.sp_addr) - 1] = '\0';
+	track_begin(s, t, e, row.link, row.sp_addr);
+	t->opened_mono_ns = row.opened_mono_ns;
+	if (t->scope != NULL)
+		scope_resume(t->scope, proto_of((char)row.proto), row.dialect, row.logged_in != 0);
+	return t;
+}
+
+static void take_entry(struct scribe *s, const struct ring_entry *e, bool suspect)
+{
+	s->given = 0;
+	if (e->len <= e->size - sizeof(*e)) {
+		if (e->kind == RING_FRAME)
+			scribe_frame(s, e, suspect);
+		else if (e->kind == RING_EVENT && !suspect)
+			scribe_event(s, e);
+	}
+	tally_add(&s->tally.entries, 1);
+	if (s->given == 0)
+		tally_add(&s->tally.silent, 1);
+	else
+		tally_add(&s->tally.extra, s->given - 1);
+}
+
+static bool drain_ring(struct scribe *s, int i)
+{
+	struct ring *ring = shm_ring(s->shm, i);
+	const struct ring_entry *e;
+	int n;
+
+	for (n = 0; n < BUDGET && (e = ring_next(ring)) != NULL; n++) {
+		take_entry(s, e, s->suspect[i]);
+		s->suspect[i] = false;
+		ring_consume(ring, e);
+	}
+	return n > 0;
+}
+
+/* Entries that a ring had no room for since the last time it was told. */
+static void tell_lost(struct scribe *s, int i)
+{
+	struct ring *ring = shm_ring(s->shm, i);
+	uint64_t lost = atomic_load_explicit(&ring->lost, memory_order_relaxed), first;
+	struct record r;
+
+	if (lost == s->lost_seen[i])
+		return;
+	record_init(&r, REC_LOST);
+	first = atomic_exchange(&ring->lost_first_ns, 0);
+	r.wall_ns = clock_wall_ns();
+	record_uint_extra(&r, "lost", lost - s->lost_seen[i]);
+	record_words_extra(&r, "where", "ring");
+	record_uint_extra(&r, "worker", (uint64_t)i);
+	if (first != 0)
+		record_time_extra(&r, "from", first);
+	record_time_extra(&r, "to", atomic_load(&ring->lost_last_ns));
+	tally_add(&s->tally.lost, lost - s->lost_seen[i]);
+	tally_add(&s->tally.extra, 1);
+	s->lost_seen[i] = lost;
+	scribe_emit(s, &r);
+}
+
+static void tell_losses(struct scribe *s, uint64_t now_ns)
+{
+	if (now_ns - s->lost_told_ns < LOST_EVERY_NS)
+		return;
+	s->lost_told_ns = now_ns;
+	for (int i = 0; i < (int)s->shm->ring_count; i++)
+		tell_lost(s, i);
+}
+
+/* One look at every ring; true if there was anything. */
+static bool turn(struct scribe *s)
+{
+	bool any = false;
+	uint64_t now_ns;
+
+	for (int i = 0; i < (int)s->shm->ring_count; i++)
+		any |= drain_ring(s, i);
+	now_ns = clock_mono_ns();
+	tell_losses(s, now_ns);
+	for (int i = 0; i < s->sink_count; i++)
+		sink_flush(s->sinks[i]);
+	atomic_store_explicit(&s->shm->beat_scribe_ns, now_ns, memory_order_relaxed);
+	return any;
+}
+
+static void *run(void *arg)
+{
+	struct scribe *s = arg;
+	int empty = 0;
+
+	(void)pthread_setname_np(pthread_self(), "scribe");
+	for (;;) {
+		bool stop = atomic_load(&s->stop);
+		struct timespec pause = { 0, POLL_MS * 1000000L };
+
+		/* Until the rings are empty; what comes meanwhile is read at the next look. */
+		while (turn(s))
+			empty = -1;
+		if (stop)
+			break;
+		if (++empty > IDLE_AFTER) {
+			empty = IDLE_AFTER;
+			pause.tv_nsec = IDLE_MS * 1000000L;
+		}
+		(void)nanosleep(&pause, NULL);
+	}
+	s->lost_told_ns = 0;
+	tell_losses(s, clock_mono_ns());
+	for (int i = 0; i < s->sink_count; i++)
+		sink_flush(s->sinks[i]);
+	return NULL;
+}
+
+/* What the links' scopes borrow: names, and profiles found by name. */
+static bool prepare_links(struct scribe *s, const struct code_set *codes)
+{
+	int count = s->settings->link_count;
+	const struct code_profile **next;
+
+	s->links = calloc((size_t)count + 1, sizeof(*s->links));
+	s->profiles = calloc(((size_t)count + 1) * (NAMES_MAX + 1), sizeof(*s->profiles));
+	if (s->links == NULL || s->profiles == NULL)
+		return false;
+	for (int i = 0; i <= count; i++) {
+		const struct link_settings *from = i < count ? &s->settings->links[i] : NULL;
+
+		next = s->profiles + (size_t)i * (NAMES_MAX + 1);
+		s->links[i] = (struct scope_link){ .name = from != NULL ? from->name : NULL,
+			.proto = from != NULL ? from->proto : NULL, .codes = codes, .profiles = next,
+			.pending = from != NULL ? from->pending : 1,
+			.show_text = from != NULL && from->show_text };
+		for (int p = 0; from != NULL && codes != NULL && p < from->profile_count; p++) {
+			*next = codes_profile(codes, from->profiles[p]);
+			if (*next != NULL)
+				next++;
+		}
+	}
+	return true;
+}
+
+static void prepare_rings(struct scribe *s)
+{
+	for (int i = 0; i < (int)s->shm->ring_count; i++) {
+		struct ring *ring = shm_ring(s->shm, i);
+
+		s->suspect[i] = atomic_load(&ring->hand) == atomic_load(&ring->tail) + 1;
+		s->lost_seen[i] = atomic_load(&ring->lost);
+		/* A loss that nobody told of: how many, the dead engine knew. */
+		if (s->lost_seen[i] > 0 && atomic_load(&ring->lost_first_ns) != 0)
+			s->lost_seen[i]--;
+	}
+}
+
+static void scribe_discard(struct scribe *s)
+{
+	if (s->tracks != NULL) {
+		for (uint32_t i = 0; i < s->shm->session_max; i++)
+			scope_free(s->tracks[i].scope);
+	}
+	free(s->tracks);
+	free(s->links);
+	free(s->profiles);
+	free(s);
+}
+
+struct scribe *scribe_new(const struct settings *settings, struct shm *shm,
+	const struct code_set *codes, struct sink *const *sinks, int sink_count)
+{
+	struct scribe *s = calloc(1, sizeof(*s));
+	int err;
+
+	if (s == NULL) {
+		log_error("scribe: out of memory");
+		return NULL;
+	}
+	s->settings = settings;
+	s->shm = shm;
+	s->sinks = sinks;
+	s->sink_count = sink_count;
+	s->tracks = calloc(shm->session_max, sizeof(*s->tracks));
+	if (s->tracks == NULL || !prepare_links(s, codes)) {
+		log_error("scribe: out of memory");
+		scribe_discard(s);
+		return NULL;
+	}
+	prepare_rings(s);
+	err = pthread_create(&s->thread, NULL, run, s);
+	if (err != 0) {
+		log_error("scribe: no thread: %s", strerrordesc_np(err));
+		scribe_discard(s);
+		return NULL;
+	}
+	return s;
+}
+
+static uint64_t read_count(const _Atomic uint64_t *count)
+{
+	return atomic_load_explicit(count, memory_order_relaxed);
+}
+
+void scribe_counts(const struct scribe *s, struct scribe_counts *ret)
+{
+	*ret = (struct scribe_counts){
+		.entries = read_count(&s->tally.entries),
+		.silent = read_count(&s->tally.silent),
+		.extra = read_count(&s->tally.extra),
+		.lost = read_count(&s->tally.lost),
+		.known = read_count(&s->tally.known),
+		.unknown = read_count(&s->tally.unknown),
+		.malformed = read_count(&s->tally.malformed),
+	};
+	for (int k = 0; k < REC_COUNT; k++)
+		ret->records[k] = read_count(&s->tally.records[k]);
+}
+
+void scribe_free(struct scribe *s)
+{
+	if (s == NULL)
+		return;
+	atomic_store(&s->stop, true);
+	pthread_join(s->thread, NULL);
+	scribe_discard(s);
+}

@@ -1,0 +1,214 @@
+#include "scribe/scribe_state.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *side_name(uint8_t side)
+{
+	return side == SIDE_SP ? "sp" : side == SIDE_GW ? "gw" : "smscope";
+}
+
+static struct span text_of(const struct session_event *e)
+{
+	return span_of(e->text, strnlen(e->text, sizeof(e->text)));
+}
+
+/* "ECONNRESET (Connection reset by peer)"; `to` lives as long as the record. */
+static void put_error(struct record *r, int error, char *to, size_t cap)
+{
+	const char *name = strerrorname_np(abs(error)), *words = strerrordesc_np(abs(error));
+	struct out o = out_of(to, cap - 1);
+
+	if (error == 0 || name == NULL)
+		return;
+	out_str(&o, name);
+	out_str(&o, " (");
+	out_str(&o, words);
+	out_char(&o, ')');
+	*o.pos = '\0';
+	record_words_extra(r, "error", to);
+}
+
+static void on_open(struct scribe *s, const struct ring_entry *entry, const struct session_event *e)
+{
+	struct track *t;
+	struct record r;
+	char peer[SHM_ADDR_TEXT] = "";
+
+	if (entry->slot >= s->shm->session_max)
+		return;
+	if (e->text[0] != '\0') {
+		memcpy(peer, e->text, strnlen(e->text, sizeof(peer) - 1));
+		t = &s->tracks[entry->slot];
+		track_begin(s, t, entry, (uint32_t)e->value, peer);
+	} else {
+		t = scribe_track(s, entry);
+	}
+	if (t == NULL || t->scope == NULL)
+		return;
+	scope_record(t->scope, &r, REC_SESSION_OPEN, entry->wall_ns);
+	if (t->peer[0] != '\0')
+		record_text_extra(&r, "peer", span_of(t->peer, strlen(t->peer)));
+	scribe_emit(s, &r);
+}
+
+/* At which step the session ended. */
+static const char *step_of(const struct scope_summary *x)
+{
+	switch (x->login) {
+	case LOGIN_NONE:
+		return "before login";
+	case LOGIN_ASKED:
+		return "login unanswered";
+	case LOGIN_REFUSED:
+		return "login refused";
+	default:
+		return x->logout ? "after logout" : "in traffic";
+	}
+}
+
+static void put_end(struct record *r, const struct session_event *e, const struct scope_summary *x)
+{
+	bool logout = x->logout && (e->how == END_FIN || e->how == END_RESET || e->how == END_LINGER ||
+		e->how == END_NONE);
+
+	record_words_extra(r, "by", side_name(logout ? (uint8_t)x->logout_by : e->side));
+	if (logout)
+		record_words_extra(r, "how", r->proto->status_in_header ? "unbind" : "terminate");
+	else
+		record_words_extra(r, "how", end_how_name((enum end_how)e->how));
+	record_words_extra(r, "step", step_of(x));
+}
+
+static uint64_t since(uint64_t now_us, uint64_t us)
+{
+	return now_us > us ? now_us - us : 0;
+}
+
+/* What is left open, and what each side said last. */
+static void put_balance(struct record *r, const struct scope_summary *x, uint64_t now_us)
+{
+	static const char *const keys[2][5] = {
+		{ "unanswered", "oldest", "sp_last", "sp_ago", "sp_probe_ago" },
+		{ "gw_unanswered", "gw_oldest", "gw_last", "gw_ago", "gw_probe_ago" },
+	};
+
+	for (int side = SIDE_SP; side <= SIDE_GW; side++) {
+		if (side == SIDE_GW && x->unanswered[side] == 0)
+			continue;
+		record_uint_extra(r, keys[side][0], x->unanswered[side]);
+		if (x->unanswered[side] > 0)
+			record_ms_extra(r, keys[side][1], since(now_us, x->oldest_us[side]));
+	}
+	if (x->forgotten > 0)
+		record_uint_extra(r, "forgotten", x->forgotten);
+	for (int side = SIDE_SP; side <= SIDE_GW; side++) {
+		if (x->last[side] == NULL)
+			continue;
+		record_words_extra(r, keys[side][2], x->last[side]);
+		record_ms_extra(r, keys[side][3], since(now_us, x->last_us[side]));
+		if (x->probe_us[side] != 0)
+			record_ms_extra(r, keys[side][4], since(now_us, x->probe_us[side]));
+	}
+}
+
+static void on_close(struct scribe *s, const struct ring_entry *entry, const struct session_event *e)
+{
+	struct track *t = scribe_track(s, entry);
+	struct scope_summary x;
+	struct record r;
+	char error[96];
+
+	if (t == NULL || t->scope == NULL)
+		return;
+	scope_summary(t->scope, &x);
+	scope_record(t->scope, &r, REC_SESSION_CLOSE, entry->wall_ns);
+	put_end(&r, e, &x);
+	put_error(&r, e->error, error, sizeof(error));
+	if (e->text[0] != '\0')
+		record_text_extra(&r, "detail", text_of(e));
+	if (x.account[0] != '\0')
+		record_text_extra(&r, "account", span_of(x.account, strlen(x.account)));
+	if (t->peer[0] != '\0')
+		record_text_extra(&r, "peer", span_of(t->peer, strlen(t->peer)));
+	record_ms_extra(&r, "lasted", since(entry->mono_ns / 1000, t->opened_mono_ns / 1000));
+	put_balance(&r, &x, entry->mono_ns / 1000);
+	record_uint_extra(&r, "sp_octets", e->octets[SIDE_SP]);
+	record_uint_extra(&r, "gw_octets", e->octets[SIDE_GW]);
+	scribe_emit(s, &r);
+	track_end(t);
+}
+
+static void on_refused(struct scribe *s, const struct ring_entry *entry, const struct session_event *e)
+{
+	struct record r;
+
+	record_init(&r, REC_REFUSED);
+	r.wall_ns = entry->wall_ns;
+	if (entry->slot < (uint32_t)s->settings->link_count)
+		r.link = s->settings->links[entry->slot].name;
+	record_words_extra(&r, "reason", end_how_name((enum end_how)e->how));
+	record_uint_extra(&r, "count", e->value);
+	if (e->text[0] != '\0')
+		record_text_extra(&r, "peer", text_of(e));
+	scribe_emit(s, &r);
+}
+
+/* Events in the middle of a session. */
+static void on_session(struct scribe *s, const struct ring_entry *entry, const struct session_event *e)
+{
+	struct track *t = scribe_track(s, entry);
+	struct record r;
+	char error[96];
+
+	if (t == NULL || t->scope == NULL)
+		return;
+	scope_record(t->scope, &r, e->kind == EVENT_BLIND ? REC_BLIND : e->kind == EVENT_STALL ? REC_STALL
+		: REC_UPSTREAM, entry->wall_ns);
+	if (e->kind == EVENT_UPSTREAM_UP || e->kind == EVENT_UPSTREAM_DOWN) {
+		record_words_extra(&r, "state", e->kind == EVENT_UPSTREAM_UP ? "up" : "down");
+		record_text_extra(&r, "server", text_of(e));
+		put_error(&r, e->error, error, sizeof(error));
+	} else {
+		record_words_extra(&r, "from", side_name(e->side));
+		record_uint_extra(&r, "offset", entry->offset);
+		if (e->kind == EVENT_STALL)
+			record_uint_extra(&r, "octets", e->value);
+		else
+			record_uint_extra(&r, "length", e->value);
+		if (e->how != END_NONE)
+			record_words_extra(&r, "reason", end_how_name((enum end_how)e->how));
+		if (e->text[0] != '\0')
+			record_text_extra(&r, "speaks", text_of(e));
+	}
+	scribe_emit(s, &r);
+}
+
+void scribe_event(struct scribe *s, const struct ring_entry *entry)
+{
+	struct session_event e;
+
+	if (entry->len < sizeof(e))
+		return;
+	memcpy(&e, entry + 1, sizeof(e));
+	e.text[sizeof(e.text) - 1] = '\0';
+	switch (e.kind) {
+	case EVENT_OPEN:
+		on_open(s, entry, &e);
+		break;
+	case EVENT_CLOSE:
+		on_close(s, entry, &e);
+		break;
+	case EVENT_REFUSED:
+		on_refused(s, entry, &e);
+		break;
+	case EVENT_BLIND:
+	case EVENT_STALL:
+	case EVENT_UPSTREAM_UP:
+	case EVENT_UPSTREAM_DOWN:
+		on_session(s, entry, &e);
+		break;
+	default:
+		break;
+	}
+}

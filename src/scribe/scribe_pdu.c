@@ -1,0 +1,26 @@
+#include "scribe/scribe_state.h"
+
+void scribe_frame(struct scribe *s, const struct ring_entry *e, bool suspect)
+{
+	struct track *t = scribe_track(s, e);
+	struct scope_frame f = {
+		.octets = span_of(e + 1, e->len),
+		.from = (e->flags & RING_GW) != 0 ? SIDE_GW : SIDE_SP,
+		.cut = (e->flags & RING_CUT) != 0,
+		.ours = (e->flags & RING_OURS) != 0,
+		.mono_us = e->mono_ns / 1000,
+		.wall_ns = e->wall_ns,
+	};
+
+	if (t == NULL || t->scope == NULL)
+		return;
+	s->work.count = 0;
+	if (suspect)
+		scope_malformed(t->scope, &f, "in hand when smscope died", &s->work);
+	else if ((e->flags & RING_TAIL) != 0)
+		scope_malformed(t->scope, &f, "stream ended inside a PDU", &s->work);
+	else
+		(void)scope_pdu(t->scope, &f, &s->work);
+	for (int i = 0; i < s->work.count; i++)
+		scribe_emit(s, &s->work.records[i]);
+}

@@ -1,0 +1,65 @@
+#ifndef SMSCOPE_SCRIBE_STATE_H
+#define SMSCOPE_SCRIBE_STATE_H
+
+#include <pthread.h>
+
+#include "scribe/scribe.h"
+#include "smscope/scope.h"
+
+/* What the files of the scribe share. Everything but the counts and `stop` belongs to its thread. */
+
+/* A slot of the session table as the scribe follows it. */
+struct track {
+	uint64_t session; /* 0: none */
+	uint64_t opened_mono_ns;
+	struct scope *scope; /* NULL: memory was short, the session goes unseen */
+	char peer[SHM_ADDR_TEXT];
+};
+
+struct tally {
+	_Atomic uint64_t entries, silent, extra, lost, known, unknown, malformed;
+	_Atomic uint64_t records[REC_COUNT];
+};
+
+struct scribe {
+	const struct settings *settings;
+	struct shm *shm;
+	struct sink *const *sinks;
+	int sink_count;
+	struct scope_link *links;             /* link_count of them, and one for a link that cannot be told */
+	const struct code_profile **profiles; /* their lists, one behind the other */
+	struct track *tracks;                 /* by slot */
+	struct tally tally;
+	pthread_t thread;
+	_Atomic bool stop;
+	uint64_t lost_seen[SHM_RINGS_MAX];
+	uint64_t lost_told_ns;
+	bool suspect[SHM_RINGS_MAX];          /* the ring's first entry was in hand when an engine died */
+	uint32_t given;                       /* records of the entry in hand */
+	struct scope_work work;
+};
+
+static inline void tally_add(_Atomic uint64_t *count, uint64_t n)
+{
+	/* One writer: no locked instruction is needed. */
+	atomic_store_explicit(count, atomic_load_explicit(count, memory_order_relaxed) + n,
+		memory_order_relaxed);
+}
+
+/** Number the record, count it, hand it to every sink. */
+void scribe_emit(struct scribe *s, struct record *r);
+
+/** The session of an entry; begun from the session table if its opening was not seen. NULL: no such slot. */
+struct track *scribe_track(struct scribe *s, const struct ring_entry *e);
+
+/** Begin to follow a session of link `link` (out of range: it cannot be told). */
+void track_begin(struct scribe *s, struct track *t, const struct ring_entry *e, uint32_t link, const char *peer);
+void track_end(struct track *t);
+
+/** A RING_FRAME entry; `suspect`: it was in hand when an engine died, so it is not parsed again. */
+void scribe_frame(struct scribe *s, const struct ring_entry *e, bool suspect);
+
+/** A RING_EVENT entry. */
+void scribe_event(struct scribe *s, const struct ring_entry *e);
+
+#endif

@@ -1,0 +1,461 @@
+#include "sink/sink_ops.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+/*
+ * Lines to a file, a FIFO or standard output. Only this thread ever waits for the system.
+ *
+ *   queue:   consumed │ line_at ──── at ──── until (end of queue, or where a reopen takes effect)
+ *                       └ sent part ┘ of a line whose rest the file did not take
+ *
+ * A line is consumed when all of it is out, so a new file, or a FIFO's next reader, gets it from its beginning.
+ */
+
+enum {
+	RETRY_MS = 1000,         /* between attempts while the system takes nothing */
+	WRITE_MAX = 256 * 1024,  /* octets of one write(2) */
+	STUCK_MS = 200,          /* beyond the agreed time, for a thread that is about to end */
+};
+
+struct sink_writer {
+	struct sink_queue *queue;
+	struct sink_tally *tally;
+	char *path; /* NULL: standard output */
+	pthread_t thread;
+	int wake_fd;
+	_Atomic bool asleep;         /* waits for octets */
+	_Atomic uint64_t reopen_at;  /* position + 1 in the queue; 0 none */
+	_Atomic uint64_t stop_ns;    /* monotonic; 0 runs */
+
+	/* The thread's own. */
+	int fd;                      /* -1: not open */
+	bool regular, paced;         /* paced: cannot be made non-blocking, so poll and write little */
+	bool reopening;              /* the new file could not be opened yet; the old one is used on */
+	uint64_t reopen_ns;          /* when to try again */
+	bool failing;                /* nothing is taken; logged */
+	bool gone;                   /* nobody will ever read standard output again */
+	uint64_t at, line_at;
+	off_t size;                  /* of a regular file after the last write */
+	uint64_t retry_ns;
+};
+
+static const char *name_of(const struct sink_writer *w)
+{
+	return w->path != NULL ? w->path : "standard output";
+}
+
+static bool stopping(struct sink_writer *w)
+{
+	return atomic_load(&w->stop_ns) != 0;
+}
+
+static bool out_of_time(struct sink_writer *w)
+{
+	uint64_t stop_ns = atomic_load(&w->stop_ns);
+
+	return stop_ns != 0 && clock_mono_ns() >= stop_ns;
+}
+
+/* Until woken, until `fd` takes octets (if not -1), or for `ms` (-1: no limit). */
+static void wait_for(struct sink_writer *w, int fd, int ms)
+{
+	struct pollfd p[2] = { { w->wake_fd, POLLIN, 0 }, { fd, POLLOUT, 0 } };
+	uint64_t count, stop_ns = atomic_load(&w->stop_ns);
+
+	if (stop_ns != 0) {
+		uint64_t now = clock_mono_ns(), left = stop_ns > now ? (stop_ns - now) / 1000000 + 1 : 0;
+
+		if (ms < 0 || (uint64_t)ms > left)
+			ms = (int)left;
+	}
+	if (poll(p, fd >= 0 ? 2 : 1, ms) > 0 && (p[0].revents & POLLIN) != 0)
+		(void)!read(w->wake_fd, &count, sizeof(count));
+}
+
+static uint64_t next_try(void)
+{
+	return clock_mono_ns() + RETRY_MS * 1000000ull;
+}
+
+static void report_failure(struct sink_writer *w, int err)
+{
+	atomic_fetch_add_explicit(&w->tally->errors, 1, memory_order_relaxed);
+	w->retry_ns = next_try();
+	if (w->failing)
+		return;
+	w->failing = true;
+	if (err == ENXIO || err == EPIPE)
+		log_warn("log %s: nobody reads it; lines wait, then are dropped", name_of(w));
+	else
+		log_warn("log %s: %s; lines wait, then are dropped", name_of(w), strerrordesc_np(err));
+}
+
+static void report_success(struct sink_writer *w)
+{
+	if (!w->failing)
+		return;
+	w->failing = false;
+	log_info("log %s: written again dropped=%llu", name_of(w),
+		(unsigned long long)atomic_load(&w->tally->dropped));
+}
+
+/* End a line that an earlier process, or a full disk, left half written. */
+static void repair_end(struct sink_writer *w)
+{
+	struct stat here, there;
+	char last = '\n';
+	int fd;
+
+	if (!w->regular || w->path == NULL || fstat(w->fd, &here) < 0 || here.st_size == 0)
+		return;
+	fd = open(w->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	if (fstat(fd, &there) == 0 && there.st_ino == here.st_ino && there.st_dev == here.st_dev &&
+		pread(fd, &last, 1, here.st_size - 1) == 1 && last != '\n')
+		(void)!write(w->fd, "\n", 1);
+	close(fd);
+}
+
+/* Take the sent part of an unfinished line out of the old file: it goes to the new one whole. */
+static void take_back(struct sink_writer *w)
+{
+	off_t part = (off_t)(w->at - w->line_at);
+	struct stat st;
+
+	if (part > 0 && w->regular && fstat(w->fd, &st) == 0 && st.st_size == w->size && st.st_size >= part)
+		(void)!ftruncate(w->fd, st.st_size - part);
+	w->at = w->line_at;
+}
+
+static void adopt(struct sink_writer *w, int fd)
+{
+	struct stat st;
+
+	w->fd = fd;
+	w->regular = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+	w->paced = w->path == NULL && !w->regular;
+	w->at = w->line_at;
+	repair_end(w);
+}
+
+/* Open the path in place of what is open; 0 or -errno. A FIFO without a reader refuses (ENXIO) rather than waits. */
+static int open_path(struct sink_writer *w)
+{
+	int fd, flags = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+
+	if (w->path == NULL)
+		fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+	else
+		fd = open(w->path, flags, 0640);
+	if (fd < 0)
+		return -errno;
+	if (w->fd >= 0) {
+		take_back(w);
+		close(w->fd);
+	}
+	adopt(w, fd);
+	return 0;
+}
+
+static bool open_first(struct sink_writer *w)
+{
+	int err = open_path(w);
+
+	if (err < 0)
+		report_failure(w, -err);
+	return err == 0;
+}
+
+/* The path anew; meanwhile, and as long as it cannot be had, the old file is written on. */
+static void reopen(struct sink_writer *w)
+{
+	bool again = w->reopen_ns != 0;
+	int err = open_path(w);
+
+	w->reopening = err < 0;
+	w->reopen_ns = err < 0 ? next_try() : 0;
+	if (err == 0)
+		return;
+	atomic_fetch_add_explicit(&w->tally->errors, 1, memory_order_relaxed);
+	if (!again)
+		log_warn("log %s: cannot be reopened: %s; the old file is used on", name_of(w),
+			strerrordesc_np(-err));
+}
+
+/* Where the present file's lines end. */
+static uint64_t write_until(struct sink_writer *w)
+{
+	uint64_t head = atomic_load_explicit(&w->queue->head, memory_order_acquire);
+	uint64_t reopen_at = atomic_load(&w->reopen_at);
+
+	return reopen_at != 0 && reopen_at - 1 < head ? reopen_at - 1 : head;
+}
+
+/* A reopen is due when the old file has all its lines, or takes none. */
+static void reopen_if_due(struct sink_writer *w)
+{
+	uint64_t reopen_at = atomic_load(&w->reopen_at);
+
+	if (reopen_at != 0 && (w->line_at >= reopen_at - 1 || w->failing || w->fd < 0)) {
+		atomic_store(&w->reopen_at, 0); /* before the open: a request from now on is another one */
+		w->reopening = w->path != NULL && w->fd >= 0;
+		w->reopen_ns = 0;
+		w->retry_ns = 0;
+	}
+	if (w->reopening && clock_mono_ns() >= w->reopen_ns)
+		reopen(w);
+}
+
+static uint64_t count_lines(struct span s)
+{
+	uint64_t lines = 0;
+
+	for (const uint8_t *p = s.p, *end = s.p + s.n; (p = memchr(p, '\n', (size_t)(end - p))) != NULL; p++)
+		lines++;
+	return lines;
+}
+
+/* `n` octets of `s` are out. */
+static void advance(struct sink_writer *w, struct span s, size_t n)
+{
+	struct span sent = span_of(s.p, n);
+	const uint8_t *last = memrchr(s.p, '\n', n);
+
+	if (last != NULL) {
+		w->line_at = w->at + (uint64_t)(last + 1 - s.p);
+		sink_queue_consume(w->queue, w->line_at);
+	}
+	w->at += n;
+	w->size += (off_t)n;
+	atomic_fetch_add_explicit(&w->tally->octets, n, memory_order_relaxed);
+	atomic_fetch_add_explicit(&w->tally->lines, count_lines(sent), memory_order_relaxed);
+}
+
+/* After a short write the rest of the line may only follow if nobody touched the file. */
+static void check_unfinished(struct sink_writer *w)
+{
+	struct stat st;
+
+	if (!w->regular || fstat(w->fd, &st) < 0)
+		return;
+	if (w->at > w->line_at && st.st_size != w->size) {
+		w->at = w->line_at;
+		repair_end(w);
+	}
+	w->size = st.st_size;
+}
+
+static void write_failed(struct sink_writer *w, int err)
+{
+	if (err == EAGAIN) {
+		wait_for(w, w->fd, -1);
+		return;
+	}
+	report_failure(w, err);
+	if (err != EPIPE)
+		return;
+	close(w->fd);
+	w->fd = -1;
+	w->at = w->line_at;
+	w->retry_ns = 0; /* the next reader may be there already */
+	w->gone = w->path == NULL;
+}
+
+static void write_some(struct sink_writer *w, uint64_t until)
+{
+	size_t most = w->paced ? PIPE_BUF : WRITE_MAX;
+	struct pollfd p = { w->fd, POLLOUT, 0 };
+	struct span s;
+	ssize_t n;
+
+	if (w->paced && poll(&p, 1, 0) == 0) {
+		wait_for(w, w->fd, -1);
+		return;
+	}
+	check_unfinished(w);
+	s = sink_queue_peek(w->queue, w->at, until);
+	n = write(w->fd, s.p, s.n < most ? s.n : most);
+	if (n > 0) {
+		advance(w, s, (size_t)n);
+		report_success(w);
+	} else if (n < 0 && errno != EINTR)
+		write_failed(w, errno);
+}
+
+/* Lines that nobody will ever read. */
+static void discard(struct sink_writer *w, uint64_t until)
+{
+	struct span s;
+
+	while (w->line_at < until) {
+		s = sink_queue_peek(w->queue, w->line_at, until);
+		atomic_fetch_add_explicit(&w->tally->dropped, count_lines(s), memory_order_relaxed);
+		w->line_at += s.n;
+	}
+	w->at = w->line_at;
+	sink_queue_consume(w->queue, w->line_at);
+}
+
+static void sleep_until_woken(struct sink_writer *w)
+{
+	atomic_store(&w->asleep, true);
+	atomic_thread_fence(memory_order_seq_cst);
+	if (write_until(w) == w->at && atomic_load(&w->reopen_at) == 0 && !stopping(w))
+		wait_for(w, -1, w->reopening ? RETRY_MS : -1);
+	atomic_store(&w->asleep, false);
+}
+
+/* One thing at a time; returns when there may be another. */
+static void turn(struct sink_writer *w)
+{
+	uint64_t until;
+
+	reopen_if_due(w);
+	until = write_until(w);
+	if (w->gone)
+		discard(w, until);
+	if (until == w->at) {
+		if (!stopping(w) && atomic_load(&w->reopen_at) == 0)
+			sleep_until_woken(w);
+		return;
+	}
+	if (w->failing && clock_mono_ns() < w->retry_ns) {
+		wait_for(w, -1, RETRY_MS);
+		return;
+	}
+	if (w->fd >= 0 || open_first(w))
+		write_some(w, until);
+}
+
+static void *run(void *arg)
+{
+	struct sink_writer *w = arg;
+	uint64_t head, dropped;
+
+	(void)pthread_setname_np(pthread_self(), "log-writer");
+	(void)open_first(w);
+	while (!out_of_time(w)) {
+		head = atomic_load_explicit(&w->queue->head, memory_order_acquire);
+		if (stopping(w) && w->line_at == head)
+			break;
+		turn(w);
+	}
+	dropped = atomic_load(&w->tally->dropped);
+	discard(w, atomic_load_explicit(&w->queue->head, memory_order_acquire));
+	dropped = atomic_load(&w->tally->dropped) - dropped;
+	if (dropped > 0)
+		log_warn("log %s: ended with lines unwritten dropped=%llu", name_of(w),
+			(unsigned long long)dropped);
+	if (w->fd >= 0)
+		close(w->fd);
+	return NULL;
+}
+
+static void writer_free(struct sink_writer *w)
+{
+	if (w->wake_fd >= 0)
+		close(w->wake_fd);
+	free(w->path);
+	free(w);
+}
+
+/*
+ * The thread takes no signal: SIGPIPE and SIGXFSZ, which its own writes raise, stay pending for ever and the write
+ * says EPIPE or EFBIG.
+ */
+static int start_thread(struct sink_writer *w)
+{
+	sigset_t all, before;
+	int err;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	err = pthread_create(&w->thread, NULL, run, w);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return -err;
+}
+
+static struct sink_writer *file_start(const struct sink_settings *s, struct sink_queue *q,
+	struct sink_tally *tally)
+{
+	struct sink_writer *w = calloc(1, sizeof(*w));
+	int err = -ENOMEM;
+
+	if (w == NULL)
+		goto fail;
+	w->queue = q;
+	w->tally = tally;
+	w->fd = w->wake_fd = -1;
+	if (s->type == SINK_FILE) {
+		w->path = strdup(s->path);
+		if (w->path == NULL)
+			goto fail;
+	}
+	w->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	err = w->wake_fd >= 0 ? start_thread(w) : -errno;
+	if (err == 0)
+		return w;
+fail:
+	log_error("log %s: %s", s->type == SINK_FILE ? s->path : "standard output", strerrordesc_np(-err));
+	if (w != NULL)
+		writer_free(w);
+	return NULL;
+}
+
+static void knock(struct sink_writer *w)
+{
+	uint64_t one = 1;
+
+	(void)!write(w->wake_fd, &one, sizeof(one));
+}
+
+static void file_wake(struct sink_writer *w)
+{
+	atomic_thread_fence(memory_order_seq_cst);
+	if (atomic_load_explicit(&w->asleep, memory_order_relaxed) && atomic_exchange(&w->asleep, false))
+		knock(w);
+}
+
+static void file_reopen(struct sink_writer *w)
+{
+	uint64_t none = 0, head = atomic_load_explicit(&w->queue->head, memory_order_acquire);
+
+	/* A request that was not served yet stands: the file opened then will be the newest one, too. */
+	(void)atomic_compare_exchange_strong(&w->reopen_at, &none, head + 1);
+	knock(w);
+}
+
+static bool file_stop(struct sink_writer *w, uint32_t wait_ms)
+{
+	struct timespec until;
+	uint64_t stop_ns = clock_mono_ns() + wait_ms * 1000000ull, limit;
+
+	atomic_store(&w->stop_ns, stop_ns > 0 ? stop_ns : 1);
+	knock(w);
+	limit = stop_ns + STUCK_MS * 1000000ull;
+	until.tv_sec = (time_t)(limit / 1000000000u);
+	until.tv_nsec = (long)(limit % 1000000000u);
+	if (pthread_clockjoin_np(w->thread, NULL, CLOCK_MONOTONIC, &until) != 0) {
+		log_warn("log %s: the system holds a write that does not return", name_of(w));
+		pthread_detach(w->thread);
+		return false;
+	}
+	writer_free(w);
+	return true;
+}
+
+const struct sink_ops sink_file = { file_start, file_wake, file_reopen, file_stop };

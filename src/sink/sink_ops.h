@@ -1,0 +1,36 @@
+#ifndef SMSCOPE_SINK_OPS_H
+#define SMSCOPE_SINK_OPS_H
+
+#include "base/settings.h"
+#include "sink/sink_queue.h"
+
+/* What the two threads of a sink count. */
+struct sink_tally {
+	_Atomic uint64_t lines, octets; /* the writer's */
+	_Atomic uint64_t dropped, errors;
+};
+
+struct sink_writer;
+
+/* What empties a sink's queue. A new kind of sink is one of these and a line in sink.c. */
+struct sink_ops {
+	/** Start the writer thread; queue and tally outlive it. NULL with the reason logged. */
+	struct sink_writer *(*start)(const struct sink_settings *s, struct sink_queue *q,
+		struct sink_tally *tally);
+
+	/** Look at the queue again; any thread, never waits. */
+	void (*wake)(struct sink_writer *w);
+
+	/** Lines before the present end of the queue go to the old file, lines after it to a new one; any thread. */
+	void (*reopen)(struct sink_writer *w);
+
+	/**
+	 * Write what is queued for at most `wait_ms`, then end. False: the system holds the thread in a write
+	 * that does not return; it keeps the writer, the queue and the tally for ever.
+	 */
+	bool (*stop)(struct sink_writer *w, uint32_t wait_ms);
+};
+
+extern const struct sink_ops sink_file;
+
+#endif

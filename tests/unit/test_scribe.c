@@ -1,0 +1,463 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <jansson.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "conf/conf.h"
+#include "scribe/scribe.h"
+#include "smscope/pdu.h"
+
+/* Entries that the test writes into a ring, read back as JSON from the file of a sink. */
+
+enum { RING_SIZE = 1 << 20, SLOTS = 8 };
+
+static char dir[64], path[96], command[96];
+static struct code_set *codes;
+static struct settings settings;
+static struct link_settings links[2];
+static struct shm *shm;
+static struct sink *sinks[1];
+static struct scribe *scribe;
+static uint64_t now_ns = 1000000000;
+
+static const uint64_t wall_ns = 1795259820123456789ull;
+
+/* gocmpp e611134; the report: CMPP 2.0, 7.4.5.1 */
+static const char connect_21[] = "00000027000000010000001739303030303190d00c1d517abd0b4f65f6bcf8535d16213cdc73be";
+static const char connect_resp_21[] = "0000001e8000000100000017006c0b846e25bab6daa4ed1c466e0f4bd821";
+static const char connect_30[] = "000000270000000100000017393030303031e1f3c5e56ed1244e32c46f626f83b2ed3006dc2e0f";
+static const char connect_resp_30[] = "000000218000000100000017000000007942977274098cf210ab0c16c367bc8d30";
+static const char submit_resp_20[] = "000000158000000400000017b2b9da800001000000";
+static const char active_test[] = "0000000c0000000800000017";
+static const char terminate[] = "0000000c0000000200000018";
+/* cloudhopper 193d1c4 */
+static const char submit_sm[] =
+	"00000039000000040000000000004fe8000101343034303400010134343935313336313932300000"
+	"0000000001000000084024232125262f3a";
+
+static size_t unhex(const char *hex, uint8_t *to)
+{
+	size_t n = strlen(hex) / 2;
+
+	for (size_t i = 0; i < n; i++) {
+		unsigned v;
+
+		assert_int_equal(sscanf(hex + 2 * i, "%2x", &v), 1);
+		to[i] = (uint8_t)v;
+	}
+	return n;
+}
+
+/* As a worker does it; the session's id is its slot + 100. */
+static void put(int ring, uint32_t slot, uint8_t kind, uint8_t flags, const void *octets, uint32_t len)
+{
+	struct ring *r = shm_ring(shm, ring);
+	struct ring_entry *e = ring_reserve(r, len, kind == RING_EVENT, wall_ns);
+	uint32_t size;
+
+	if (e == NULL)
+		return;
+	size = e->size;
+	now_ns += 1000000;
+	*e = (struct ring_entry){ .size = size, .kind = kind, .flags = flags, .slot = slot, .slot_gen = 1,
+		.len = len, .wire_len = len, .session = slot + 100, .mono_ns = now_ns, .wall_ns = wall_ns };
+	memcpy(ring_octets(e), octets, len);
+	ring_publish(r, e);
+}
+
+static void put_pdu(uint32_t slot, uint8_t flags, const char *hex)
+{
+	uint8_t octets[512];
+	size_t n = unhex(hex, octets);
+	const struct proto *p = slot == 1 ? &proto_smpp : &proto_cmpp;
+
+	if (proto_secret(p, bytes_u32(octets + 4)))
+		proto_scrub(p, octets, n);
+	put(0, slot, RING_FRAME, flags, octets, (uint32_t)n);
+}
+
+static void put_event(uint32_t slot, enum event_kind kind, uint8_t side, enum end_how how, int error)
+{
+	struct session_event e = { .kind = (uint8_t)kind, .side = side, .how = (uint8_t)how, .error = error,
+		.octets = { 1000, 2000 } };
+
+	put(0, slot, RING_EVENT, 0, &e, sizeof(e));
+}
+
+static void open_session(uint32_t slot, uint16_t link)
+{
+	struct shm_session *row = shm_session(shm, slot);
+
+	*row = (struct shm_session){ .id = slot + 100, .gen = 1, .link = link,
+		.opened_mono_ns = now_ns + 1000000, .sp_addr = "10.0.0.7:51312" };
+	put_event(slot, EVENT_OPEN, SIDE_SP, END_NONE, 0);
+}
+
+static void start(void)
+{
+	struct sink_settings s = { .type = SINK_FILE, .path = path, .format = FORMAT_JSON,
+		.kinds = UINT32_MAX, .queue = 8 << 20, .mask = MASK_PART };
+
+	sinks[0] = sink_new(&s);
+	assert_non_null(sinks[0]);
+	scribe = scribe_new(&settings, shm, codes, sinks, 1);
+	assert_non_null(scribe);
+}
+
+/* End the scribe; what it wrote, as an array. */
+static json_t *finish(struct scribe_counts *ret)
+{
+	json_t *all = json_array(), *one;
+	json_error_t error;
+	uint64_t records = 0;
+	char *line = NULL;
+	size_t cap = 0;
+	FILE *f;
+
+	if (scribe != NULL) {
+		for (int i = 0; i < 500; i++) {
+			struct ring *r = shm_ring(shm, 0);
+
+			if (atomic_load(&r->tail) == atomic_load(&r->head))
+				break;
+			poll(NULL, 0, 5);
+		}
+		poll(NULL, 0, 50);
+		scribe_counts(scribe, ret);
+		for (int k = 0; k < REC_COUNT; k++)
+			records += ret->records[k];
+		assert_int_equal(ret->entries + ret->extra, records + ret->silent); /* faults.md I5 */
+		scribe_free(scribe);
+		scribe = NULL;
+	}
+	sink_free(sinks[0], 1000);
+	f = fopen(path, "r");
+	assert_non_null(f);
+	while (getline(&line, &cap, f) > 0) {
+		one = json_loads(line, JSON_ALLOW_NUL, &error);
+		if (one == NULL)
+			fail_msg("%s: %s", error.text, line);
+		json_array_append_new(all, one);
+	}
+	free(line);
+	fclose(f);
+	return all;
+}
+
+static const char *word(json_t *all, size_t i, const char *key)
+{
+	const char *s = json_string_value(json_object_get(json_array_get(all, i), key));
+
+	return s != NULL ? s : "(none)";
+}
+
+static long long number(json_t *all, size_t i, const char *key)
+{
+	json_t *n = json_object_get(json_array_get(all, i), key);
+
+	return json_is_integer(n) ? json_integer_value(n) : -1;
+}
+
+static void session_from_open_to_close(void **state)
+{
+	struct scribe_counts c;
+	json_t *all;
+
+	(void)state;
+	start();
+	open_session(0, 0);
+	put_pdu(0, 0, connect_21);
+	put_pdu(0, RING_GW, connect_resp_21);
+	put_pdu(0, 0, active_test);
+	put_pdu(0, RING_GW, submit_resp_20);
+	put_pdu(0, 0, terminate);
+	put_event(0, EVENT_CLOSE, SIDE_SP, END_FIN, 0);
+	all = finish(&c);
+	assert_int_equal(json_array_size(all), 4);
+	assert_string_equal(word(all, 0, "ev"), "session_open");
+	assert_string_equal(word(all, 0, "link"), "cmcc-bj");
+	assert_string_equal(word(all, 0, "peer"), "10.0.0.7:51312");
+	assert_int_equal(number(all, 0, "sess"), 100);
+	assert_int_equal(number(all, 0, "id"), 1);
+	assert_string_equal(word(all, 1, "ev"), "login");
+	assert_int_equal(number(all, 1, "code"), 0);
+	assert_string_equal(word(all, 1, "source_addr"), "900001");
+	assert_string_equal(word(all, 1, "version"), "CMPP 2.1");
+	assert_int_equal(number(all, 1, "rtt_us"), 1000);
+	assert_string_equal(word(all, 2, "ev"), "submit_resp");
+	assert_true(json_is_true(json_object_get(json_array_get(all, 2), "unmatched")));
+	assert_string_equal(word(all, 3, "ev"), "session_close");
+	assert_string_equal(word(all, 3, "by"), "sp");
+	assert_string_equal(word(all, 3, "how"), "terminate");
+	assert_string_equal(word(all, 3, "step"), "after logout");
+	assert_int_equal(number(all, 3, "unanswered"), 2);
+	assert_int_equal(number(all, 3, "lasted_ms"), 6);
+	assert_int_equal(number(all, 3, "sp_octets"), 1000);
+	assert_string_equal(word(all, 3, "sp_last"), "CMPP_TERMINATE");
+	assert_int_equal(c.entries, 7);
+	assert_int_equal(c.silent, 3);
+	assert_int_equal(c.malformed, 0);
+	json_decref(all);
+}
+
+/* The ring's copy of a 3.0 response still says what it said: scrubbing takes the authenticator and nothing else. */
+static void scrubbed_response_keeps_its_status(void **state)
+{
+	struct scribe_counts c;
+	json_t *all;
+	char hex[80];
+
+	(void)state;
+	memcpy(hex, connect_resp_30, sizeof(connect_resp_30));
+	hex[31] = '3';
+	start();
+	open_session(0, 0);
+	put_pdu(0, 0, connect_30);
+	put_pdu(0, RING_GW, hex);
+	all = finish(&c);
+	assert_string_equal(word(all, 1, "ev"), "login");
+	assert_int_equal(number(all, 1, "code"), 3);
+	assert_string_equal(word(all, 1, "version"), "CMPP 3.0");
+	json_decref(all);
+}
+
+static void events_are_records(void **state)
+{
+	struct session_event refused = { .kind = EVENT_REFUSED, .side = SIDE_US, .how = END_LIMIT_ADDRESS,
+		.value = 12, .text = "10.0.0.9:4711" };
+	struct ring_entry *e;
+	struct scribe_counts c;
+	json_t *all;
+	uint32_t size;
+
+	(void)state;
+	start();
+	open_session(0, 0);
+	put_event(0, EVENT_BLIND, SIDE_GW, END_BAD_LENGTH, 0);
+	put_event(0, EVENT_STALL, SIDE_SP, END_NONE, 0);
+	put_event(0, EVENT_UPSTREAM_DOWN, SIDE_GW, END_NONE, ECONNREFUSED);
+	put_event(0, EVENT_UPSTREAM_UP, SIDE_GW, END_NONE, 0);
+	put_event(0, EVENT_CLOSE, SIDE_GW, END_RESET, ECONNRESET);
+	e = ring_reserve(shm_ring(shm, 0), sizeof(refused), true, wall_ns);
+	size = e->size;
+	*e = (struct ring_entry){ .size = size, .kind = RING_EVENT, .slot = 1, .len = sizeof(refused),
+		.wall_ns = wall_ns };
+	memcpy(ring_octets(e), &refused, sizeof(refused));
+	ring_publish(shm_ring(shm, 0), e);
+	all = finish(&c);
+	assert_int_equal(json_array_size(all), 7);
+	assert_string_equal(word(all, 1, "ev"), "blind");
+	assert_string_equal(word(all, 1, "from"), "gw");
+	assert_string_equal(word(all, 2, "ev"), "stall");
+	assert_string_equal(word(all, 3, "state"), "down");
+	assert_string_equal(word(all, 3, "error"), "ECONNREFUSED (Connection refused)");
+	assert_string_equal(word(all, 4, "state"), "up");
+	assert_string_equal(word(all, 5, "by"), "gw");
+	assert_string_equal(word(all, 5, "how"), "reset");
+	assert_string_equal(word(all, 5, "step"), "before login");
+	assert_string_equal(word(all, 5, "error"), "ECONNRESET (Connection reset by peer)");
+	assert_string_equal(word(all, 6, "ev"), "refused");
+	assert_string_equal(word(all, 6, "link"), "smsc-eu");
+	assert_string_equal(word(all, 6, "reason"), "max_per_ip");
+	assert_int_equal(number(all, 6, "count"), 12);
+	json_decref(all);
+}
+
+/* The opening was lost or seen by another engine: the session table knows link, protocol and dialect. */
+static void session_without_an_opening(void **state)
+{
+	struct scribe_counts c;
+	json_t *all;
+
+	(void)state;
+	*shm_session(shm, 1) = (struct shm_session){ .id = 101, .gen = 1, .link = 1, .proto = 's',
+		.dialect = 0x34, .logged_in = 1, .sp_addr = "[::1]:4000" };
+	*shm_session(shm, 2) = (struct shm_session){ .id = 999, .gen = 2, .link = 1 }; /* the slot is another's now */
+	start();
+	put_pdu(1, 0, submit_sm);
+	put_event(1, EVENT_CLOSE, SIDE_SP, END_FIN, 0);
+	put_event(2, EVENT_STALL, SIDE_SP, END_NONE, 0);
+	put(0, SLOTS + 5, RING_FRAME, 0, "x", 1); /* no such slot */
+	all = finish(&c);
+	assert_int_equal(json_array_size(all), 3);
+	assert_string_equal(word(all, 0, "ev"), "submit");
+	assert_string_equal(word(all, 0, "link"), "smsc-eu");
+	assert_string_equal(word(all, 0, "proto"), "SMPP 3.4");
+	assert_string_equal(word(all, 1, "step"), "in traffic");
+	assert_string_equal(word(all, 2, "link"), "(none)");
+	json_decref(all);
+}
+
+/* What was in hand when an engine died is not parsed again; what follows is. */
+static void entry_in_hand_at_a_death(void **state)
+{
+	struct scribe_counts c;
+	json_t *all;
+
+	(void)state;
+	open_session(0, 0);
+	ring_consume(shm_ring(shm, 0), ring_next(shm_ring(shm, 0)));
+	put_pdu(0, RING_GW, submit_resp_20);
+	put_pdu(0, RING_GW, submit_resp_20);
+	assert_non_null(ring_next(shm_ring(shm, 0))); /* in hand, never consumed */
+	start();
+	all = finish(&c);
+	assert_int_equal(json_array_size(all), 2);
+	assert_string_equal(word(all, 0, "ev"), "malformed");
+	assert_string_equal(word(all, 0, "reason"), "in hand when smscope died");
+	assert_string_equal(word(all, 1, "ev"), "submit_resp");
+	assert_int_equal(c.malformed, 1);
+	assert_int_equal(atomic_load(&shm_ring(shm, 0)->hand), 0);
+	json_decref(all);
+}
+
+static void losses_are_told(void **state)
+{
+	struct scribe_counts c;
+	uint64_t tried = 0;
+	json_t *all;
+	size_t i;
+
+	(void)state;
+	sinks[0] = NULL;
+	*shm_session(shm, 0) = (struct shm_session){ .id = 100, .gen = 1, .proto = 'c', .dialect = 0x20 };
+	start();
+	while (atomic_load(&shm_ring(shm, 0)->lost) < 5) {
+		put_pdu(0, RING_GW, submit_resp_20);
+		tried++;
+		assert_true(tried < 50000000);
+	}
+	for (i = 0; i < 400; i++) {
+		scribe_counts(scribe, &c);
+		if (c.lost == atomic_load(&shm_ring(shm, 0)->lost))
+			break;
+		poll(NULL, 0, 10);
+	}
+	all = finish(&c);
+	assert_int_equal(c.entries + c.lost, tried);
+	for (i = 0; i < json_array_size(all) && strcmp(word(all, i, "ev"), "lost") != 0; i++)
+		;
+	assert_true(i < json_array_size(all));
+	assert_true(number(all, i, "lost") >= 1);
+	assert_memory_equal(word(all, i, "from"), "20", 2);
+	assert_memory_equal(word(all, i, "to"), "20", 2);
+	json_decref(all);
+}
+
+static void two_rings_are_both_read(void **state)
+{
+	struct scribe_counts c;
+	json_t *all;
+	uint8_t octets[64];
+	size_t n = unhex(submit_resp_20, octets);
+
+	(void)state;
+	for (uint32_t slot = 0; slot < 2; slot++)
+		*shm_session(shm, slot) = (struct shm_session){ .id = slot + 100, .gen = 1, .proto = 'c', .dialect = 0x20 };
+	start();
+	for (int i = 0; i < 5000; i++) {
+		put(0, 0, RING_FRAME, RING_GW, octets, (uint32_t)n);
+		put(1, 1, RING_FRAME, RING_GW, octets, (uint32_t)n);
+	}
+	for (int i = 0; i < 500; i++) {
+		scribe_counts(scribe, &c);
+		if (c.entries == 10000)
+			break;
+		poll(NULL, 0, 10);
+	}
+	all = finish(&c);
+	assert_int_equal(c.entries, 10000);
+	assert_int_equal(c.records[REC_SUBMIT_RESP], 10000);
+	assert_int_equal(c.known, 10000);
+	assert_int_equal(json_array_size(all), 10000);
+	json_decref(all);
+}
+
+/* An idle scribe costs less than half a per cent of a core and keeps its beat. */
+static void idle_costs_next_to_nothing(void **state)
+{
+	struct scribe_counts c;
+	uint64_t cpu, beat;
+
+	(void)state;
+	start();
+	poll(NULL, 0, 400);
+	beat = atomic_load(&shm->beat_scribe_ns);
+	cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+	poll(NULL, 0, 1000);
+	cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu;
+	print_message("idle for a second: %llu us of CPU\n", (unsigned long long)cpu / 1000);
+	assert_true(cpu < 20 * 1000000); /* generous: sanitizers, a busy machine */
+	assert_true(atomic_load(&shm->beat_scribe_ns) > beat);
+	json_decref(finish(&c));
+}
+
+static int set_up(void **state)
+{
+	int fd = shm_create(2, RING_SIZE, SLOTS);
+
+	(void)state;
+	strcpy(dir, "/tmp/smscope-scribe-XXXXXX");
+	if (fd < 0 || mkdtemp(dir) == NULL)
+		return -1;
+	snprintf(path, sizeof(path), "%s/log", dir);
+	snprintf(command, sizeof(command), "rm -rf %s", dir);
+	shm = shm_map(fd);
+	close(fd);
+	return shm != NULL ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	shm_unmap(shm);
+	return system(command);
+}
+
+static int load(void **state)
+{
+	struct conf_faults faults = { .to = stderr };
+
+	(void)state;
+	codes = codes_load(SOURCE_DIR "/codes", NULL, &faults);
+	links[0] = (struct link_settings){ .name = "cmcc-bj", .proto = &proto_cmpp, .pending = 16,
+		.profiles = { "infox" }, .profile_count = 1 };
+	links[1] = (struct link_settings){ .name = "smsc-eu", .pending = 16 };
+	settings.links = links;
+	settings.link_count = 2;
+	return codes != NULL ? 0 : -1;
+}
+
+static int unload(void **state)
+{
+	(void)state;
+	codes_free(codes);
+	return 0;
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(session_from_open_to_close),
+		TEST(scrubbed_response_keeps_its_status),
+		TEST(events_are_records),
+		TEST(session_without_an_opening),
+		TEST(entry_in_hand_at_a_death),
+		TEST(losses_are_told),
+		TEST(two_rings_are_both_read),
+		TEST(idle_costs_next_to_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, load, unload);
+}
