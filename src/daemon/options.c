@@ -142,6 +142,14 @@ static int set_link(struct options *o, int opt, const char *value)
 	return 0;
 }
 
+static bool is_long(int value)
+{
+	for (const struct option *o = longs; o->name != NULL; o++)
+		if (o->val == value)
+			return true;
+	return false;
+}
+
 static int set_option(struct options *o, int opt, char **argv, FILE *err)
 {
 	switch (opt) {
@@ -165,10 +173,12 @@ static int set_option(struct options *o, int opt, char **argv, FILE *err)
 	case ':':
 		return usage(err, "%s needs a value", argv[optind - 1]);
 	case '?':
-		if (optopt > 0 && optopt < 256)
-			return usage(err, "unknown option -%c", optopt);
-		return usage(err, "%s %s", optopt > 0 ? "no value is taken by" : "unknown option",
-			argv[optind - 1]);
+		/* getopt_long(3): 0 an unknown long option, a known value one that takes none, else a short one. */
+		if (optopt == 0)
+			return usage(err, "unknown option %s", argv[optind - 1]);
+		if (is_long(optopt))
+			return usage(err, "no value is taken by %s", argv[optind - 1]);
+		return usage(err, "unknown option -%c", optopt);
 	default:
 		return set_link(o, opt, optarg);
 	}

@@ -128,7 +128,7 @@ ends()
 "$program" --no-such-option 2> "$dir/err"
 is "unknown option: exit code" 2 $?
 is "unknown option: one line" 1 "$(grep -c 'try --help' "$dir/err")"
-"$program" --listen 127.0.0.1:0 --upstream 127.0.0.1:9 --protocol nonsense > /dev/null 2> "$dir/err"
+timeout 10 "$program" --listen 127.0.0.1:0 --upstream 127.0.0.1:9 --protocol nonsense > /dev/null 2> "$dir/err"
 is "bad option value: exit code" 2 $?
 "$program" -t -c "$dir/missing.conf" 2> "$dir/err"
 is "check of a missing file: exit code" 1 $?

@@ -60,6 +60,8 @@ static void test_usage_errors(void **state)
 		{ "-c", "smscoped: -c needs a value; try --help\n" },
 		{ "--listen", "smscoped: --listen needs a value; try --help\n" },
 		{ "--check=1", "smscoped: no value is taken by --check=1; try --help\n" },
+		{ "--list-keys=1", "smscoped: no value is taken by --list-keys=1; try --help\n" },
+		{ "--check -xt", "smscoped: unknown option -x; try --help\n" },
 		{ "-t=1", "smscoped: unknown option -=; try --help\n" },
 		{ "stray", "smscoped: unexpected \"stray\"; try --help\n" },
 		{ "-t --dump-config", "smscoped: --check, --dump-config and --list-keys exclude one another; try --help\n" },
