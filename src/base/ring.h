@@ -27,6 +27,7 @@ enum {
 	RING_CUT = 1,  /* not all of the PDU's `wire_len` octets are here */
 	RING_TAIL = 2, /* not a whole PDU: what was left at the end of the stream */
 	RING_GW = 4,   /* sent by the gateway's side; else by the SP's */
+	RING_OURS = 8, /* smscope's own answer in the gateway's place (RING_GW is set, too) */
 };
 
 struct ring_entry {
