@@ -197,10 +197,22 @@ static void engine_hear(struct keeper *k)
 	notify_send(state);
 }
 
+/* A session that drains may wait for its peer's FIN when the time of the drain is over. */
+static uint32_t longest_linger_ms(const struct settings *s)
+{
+	uint32_t ms = 0;
+
+	for (int i = 0; i < s->link_count; i++)
+		if (s->links[i].linger_timeout_ms > ms)
+			ms = s->links[i].linger_timeout_ms;
+	return ms;
+}
+
 /* TERM and INT. A drain may be cut short by a stop; nothing goes back. */
 static void end(struct keeper *k, enum stage stage, const char *signal_name)
 {
 	uint32_t drain_ms = stage == DRAINING ? k->settings->drain_timeout_ms : 0;
+	uint64_t wait_ms = END_GRACE_MS;
 
 	if (k->stage == STOPPING)
 		return;
@@ -209,7 +221,9 @@ static void end(struct keeper *k, enum stage stage, const char *signal_name)
 	k->stage = stage;
 	log_info("ending signal=%s sessions_may_take_ms=%u", signal_name, drain_ms);
 	engine_tell(k, stage == DRAINING ? CONTROL_DRAIN : CONTROL_STOP, drain_ms);
-	k->kill_at_ns = clock_mono_ns() + ms_ns((uint64_t)drain_ms + END_GRACE_MS);
+	if (stage == DRAINING)
+		wait_ms += drain_ms + (uint64_t)longest_linger_ms(k->settings);
+	k->kill_at_ns = clock_mono_ns() + ms_ns(wait_ms);
 }
 
 static void on_signal(struct keeper *k, uint32_t number)

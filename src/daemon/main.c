@@ -60,32 +60,40 @@ static struct settings *load(const struct options *o)
 	return s;
 }
 
+/* The code tables, and in them every profile that a link names; faults were printed. */
 static struct code_set *load_tables(const struct settings *s)
 {
 	struct conf_faults faults = { .to = stderr };
+	struct code_set *codes = codes_load(codes_dir(s->codes_dir), s->codes_site_dir, &faults);
 
-	return codes_load(codes_dir(s->codes_dir), s->codes_site_dir, &faults);
+	if (codes != NULL && conf_check_profiles(s, codes, &faults) == 0)
+		return codes;
+	codes_free(codes);
+	return NULL;
+}
+
+static int dump(const struct settings *s)
+{
+	int err = conf_dump(s, stdout);
+
+	if (err < 0)
+		fprintf(stderr, "smscoped: cannot print the configuration: %s\n", err_text(err));
+	return err < 0 ? EXIT_FAULT : EXIT_OK;
 }
 
 /* The rest of every action that needs settings. */
 static int act(const struct settings *s, const struct options *o)
 {
 	struct code_set *codes;
-	int err;
 
-	if (o->action == ACTION_DUMP) {
-		err = conf_dump(s, stdout);
-		if (err < 0)
-			fprintf(stderr, "smscoped: cannot print the configuration: %s\n", err_text(err));
-		return err < 0 ? EXIT_FAULT : EXIT_OK;
-	}
+	if (o->action == ACTION_DUMP)
+		return dump(s);
 	codes = load_tables(s);
 	if (codes == NULL)
 		return EXIT_FAULT;
 	if (o->action == ACTION_CHECK)
-		printf("OK: %d links, %d code tables (%d entries)\n", s->link_count,
-			codes_table_count(codes), codes_row_count(codes));
-	codes_free(codes);
+		conf_summary(s, codes, stdout);
+	codes_free(codes); /* the engine loads its own: the keeper stays small */
 	return o->action == ACTION_CHECK ? EXIT_OK : keeper_run(s, o);
 }
 
