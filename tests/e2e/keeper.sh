@@ -5,7 +5,7 @@ set -u
 
 program=$1
 dir=$(mktemp -d)
-failed=0 keeper= ours=
+failed=0 keeper=0 engine=0 port= ours=
 
 # Only what this script started: keepers, and engines seen as their children.
 finish()
@@ -94,7 +94,13 @@ accepts()
 	return $rc
 }
 
-banner() { port=$(sed -n 's/^smscoped: 127\.0\.0\.1:\([0-9]*\) -> .*/\1/p' "$dir/err") && [ -n "$port" ]; }
+# Where it listens, as it says itself: on a terminal, and in the operator log.
+banner()
+{
+	port=$(sed -n -e 's/^smscoped: 127\.0\.0\.1:\([0-9]*\) -> .*/\1/p' \
+		-e 's/.* listening link=.* on=127\.0\.0\.1:\([0-9]*\) .*/\1/p' "$dir/err")
+	[ -n "$port" ]
+}
 
 # Another engine than $1, at work?
 other_engine()
@@ -103,13 +109,17 @@ other_engine()
 	[ -n "$engine" ] && [ "$engine" != "$1" ] && ours="$ours $engine"
 }
 
+# Start a keeper with the given options, or with one link from the command line.
 begin()
 {
-	"$program" --listen 127.0.0.1:0 --upstream 127.0.0.1:9 > "$dir/out" 2> "$dir/err" &
+	[ $# -gt 0 ] || set -- --listen 127.0.0.1:0 --upstream 127.0.0.1:9
+	: > "$dir/err"
+	"$program" "$@" > "$dir/out" 2> "$dir/err" &
 	keeper=$!
 	ours="$ours $keeper"
 	within 100 banner && within 100 other_engine 0 && accepts
 	is "an engine takes connections" 0 $?
+	[ "$failed" -eq 0 ] || exit
 }
 
 # Signal $1 ends keeper and engine within $2 tenths of a second, with exit code 0.
@@ -192,6 +202,40 @@ kill -KILL "$keeper"
 wait "$keeper" 2> /dev/null
 within 50 gone "$engine"
 is "keeper killed: the engine ends" 0 $?
+
+# As a service: told to the manager, logs reopened, faults in the file refused.
+cat > "$dir/conf" <<END
+links = ( { name = "one"; listen = [ "127.0.0.1:0" ]; upstream = [ "127.0.0.1:9" ]; } );
+logs = ( { type = "file"; path = "$dir/records"; } );
+END
+perl -MSocket -e '
+	$| = 1;
+	socket(S, PF_UNIX, SOCK_DGRAM, 0) && bind(S, pack_sockaddr_un($ARGV[0])) or die;
+	while (defined recv(S, $text, 4096, 0)) { print "$text\n"; }' "$dir/notify" > "$dir/told" &
+manager=$!
+ours="$ours $manager"
+within 50 test -S "$dir/notify"
+export NOTIFY_SOCKET=$dir/notify WATCHDOG_USEC=1000000
+begin -c "$dir/conf"
+unset NOTIFY_SOCKET WATCHDOG_USEC
+within 50 grep -q '^READY=1' "$dir/told"
+is "service: ready is told" 0 $?
+within 50 test -s "$dir/records"
+is "service: records are written" 0 $?
+mv "$dir/records" "$dir/records.1"
+kill -USR1 "$keeper"
+within 50 test -e "$dir/records"
+is "USR1: the log file is there again" 0 $?
+sleep 1.5
+is "service: the watchdog is fed" yes "$([ "$(grep -c '^WATCHDOG=1' "$dir/told")" -ge 3 ] && echo yes)"
+ends TERM 30 "service: TERM"
+is "service: stopping is told" 1 "$(grep -c '^STOPPING=1' "$dir/told")"
+is "service: the engine says nothing to the manager" 1 "$(grep -c '^READY=1' "$dir/told")"
+kill "$manager"
+echo 'links = ( { name = "one"; lisen = [ "127.0.0.1:0" ]; } );' > "$dir/conf"
+timeout 10 "$program" -c "$dir/conf" > /dev/null 2> "$dir/err"
+is "service: a faulty file is refused" 1 $?
+is "service: the fault is named" 1 "$(grep -c "^$dir/conf:1: error: .*lisen" "$dir/err")"
 
 # Ctrl-C on a terminal reaches the keeper's process group alone.
 mkfifo "$dir/keys"
