@@ -25,9 +25,9 @@ static struct {
 } out = { .role = "", .least = LOG_INFO_, .own_fd = -1 };
 
 /*
- * O_NONBLOCK belongs to the open file, which we share with whoever started us: setting it on
- * descriptor 2 would change the user's terminal. A pipe or a terminal is therefore opened once more.
- * A regular file is not: a second offset would overwrite what others write through the first.
+ * O_NONBLOCK belongs to the open file, which we share with whoever started us: set on descriptor 2
+ * it would change the user's terminal. A pipe or a terminal is therefore opened once more. A
+ * regular file is not: a second offset would overwrite what others write through the first.
  */
 void log_init(const char *role, enum log_level least)
 {
@@ -54,8 +54,9 @@ static bool put(const char *line, size_t len)
 		return send(STDERR_FILENO, line, len, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
 	if (out.own_fd >= 0)
 		return write(out.own_fd, line, len) >= 0;
-	/* A pipe of another user cannot be opened again: one that has room takes PIPE_BUF octets. */
-	return poll(&room, 1, 0) == 1 && (room.revents & POLLOUT) && write(STDERR_FILENO, line, len) >= 0;
+	/* Another user's pipe cannot be opened again; one that has room takes PIPE_BUF octets. */
+	return poll(&room, 1, 0) == 1 && (room.revents & POLLOUT) &&
+		write(STDERR_FILENO, line, len) >= 0;
 }
 
 /* "2026-11-21T19:17:00.123+08:00 smscoped[keeper 812] warn: " into `to`; returns its length. */

@@ -29,7 +29,8 @@ int notify_send(const char *state)
 		return -errno;
 	/* An abstract name is as long as the address says; a path carries its NUL. */
 	len += offsetof(struct sockaddr_un, sun_path) + (name[0] == '/');
-	sent = sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&to, (socklen_t)len);
+	sent = sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&to,
+		(socklen_t)len);
 	err = errno;
 	close(fd);
 	return sent < 0 ? -err : 1;

@@ -7,10 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "conf/conf.h"
 #include "daemon/listen.h"
 #include "daemon/options.h"
@@ -18,11 +20,11 @@
 #include "scribe/scribe.h"
 #include "sink/sink.h"
 
-enum { FLUSH_MS = 1000 }; /* what sinks may take for their queues when we end */
+enum { FLUSH_MS = 2000 }; /* all sinks together may take so long for their queues when we end */
 
 /*
- * Two threads here: the main one runs the front; the second one, `late`, brings up what relaying does
- * not need (codes, sinks, scribe), says "ready" and ends. Workers and scribe have threads of their own.
+ * Two threads here: the main one runs the front; the second one, `late`, brings up what relaying
+ * does not need (codes, sinks, scribe), says "ready" and ends. The rest have threads of their own.
  */
 struct engine {
 	struct settings *settings;
@@ -37,6 +39,29 @@ struct engine {
 	struct code_set *codes;
 	struct scribe *scribe;
 };
+
+int engine_settings_fd(const struct settings *s)
+{
+	int seals = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL;
+	int fd = memfd_create("smscope-settings", MFD_CLOEXEC | MFD_ALLOW_SEALING), err;
+	int copy = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
+	FILE *to = copy >= 0 ? fdopen(copy, "w") : NULL;
+
+	if (to == NULL)
+		goto fail;
+	err = conf_dump(s, to);
+	if (fclose(to) == 0 && err == 0 && fcntl(fd, F_ADD_SEALS, seals) == 0)
+		return fd;
+	close(fd);
+	return err < 0 ? err : -EIO;
+fail:
+	err = -errno;
+	if (copy >= 0)
+		close(copy);
+	if (fd >= 0)
+		close(fd);
+	return err;
+}
 
 void engine_exec(int *fds, int count, enum log_level least)
 {
@@ -66,7 +91,9 @@ void engine_exec(int *fds, int count, enum log_level least)
 /* Signals meant for smscoped may reach both processes; only the keeper acts on them. */
 static void ignore_signals(void)
 {
-	static const int ignored[] = { SIGPIPE, SIGXFSZ, SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGTTOU, SIGTTIN };
+	static const int ignored[] = {
+		SIGPIPE, SIGXFSZ, SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGTTOU, SIGTTIN,
+	};
 
 	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
 		signal(ignored[i], SIG_IGN);
@@ -131,10 +158,10 @@ static int adopt_listeners(struct engine *e)
 		return -ENOMEM;
 	for (int i = 0; i < e->settings->link_count; i++)
 		for (int j = 0; j < e->settings->links[i].listen_count; j++, fd++) {
-			int listening = 0;
-			socklen_t len = sizeof(listening);
+			int on = 0;
+			socklen_t len = sizeof(on);
 
-			if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) < 0 || !listening)
+			if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &len) < 0 || !on)
 				return -EBADF;
 			e->listeners[e->listener_count++] = (struct front_listener){ fd, i };
 		}
@@ -185,8 +212,10 @@ static bool on_control(void *arg)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return true;
 	if (n != (ssize_t)sizeof(c)) {
-		log_error("the keeper is gone: no new sessions, ending within %u ms", e->settings->drain_timeout_ms);
-		front_drain(e->front, e->settings->drain_timeout_ms);
+		uint32_t ms = e->settings->drain_timeout_ms;
+
+		log_error("the keeper is gone: no new sessions, ending within %u ms", ms);
+		front_drain(e->front, ms);
 		return false;
 	}
 	if (c.verb == CONTROL_DRAIN)
@@ -226,10 +255,15 @@ static int engine_open(struct engine *e)
 /* The scribe drains what the workers left, then the sinks write it. */
 static void engine_close(struct engine *e)
 {
+	uint64_t end_ns, now;
+
 	front_free(e->front);
 	scribe_free(e->scribe);
-	for (int i = 0; i < e->sink_count; i++)
-		sink_free(e->sinks[i], FLUSH_MS);
+	end_ns = clock_mono_ns() + FLUSH_MS * 1000000ull;
+	for (int i = 0; i < e->sink_count; i++) {
+		now = clock_mono_ns();
+		sink_free(e->sinks[i], now < end_ns ? (uint32_t)((end_ns - now) / 1000000u) : 0);
+	}
 	free(e->sinks);
 	codes_free(e->codes);
 	free(e->listeners);

@@ -4,13 +4,14 @@
 #include <stdint.h>
 
 #include "base/log.h"
+#include "base/settings.h"
 
 /*
- * The engine is this program again, started by the keeper with options_engine() and with these
+ * The engine is this program again, started by its keeper with options_engine() and these
  * descriptors. The listeners are in the order of listen_open().
  */
 enum {
-	ENGINE_FD_CONTROL = 3, /* SOCK_SEQPACKET to the keeper; its end means that the keeper died */
+	ENGINE_FD_CONTROL = 3, /* SOCK_SEQPACKET; its end means that the keeper died */
 	ENGINE_FD_SHM,
 	ENGINE_FD_SETTINGS,    /* sealed memfd with the configuration in effect */
 	ENGINE_FD_LISTENERS,
@@ -28,6 +29,9 @@ enum {
 	CONTROL_REOPEN,    /* to the engine: reopen log files */
 	CONTROL_READY,     /* to the keeper: relaying, decoding and logging */
 };
+
+/** A sealed memfd with the settings, for ENGINE_FD_SETTINGS; or -errno. */
+int engine_settings_fd(const struct settings *s);
 
 /**
  * In a forked child of the keeper: become an engine that finds `fds`, `count` of them, from

@@ -1,13 +1,11 @@
 #include "daemon/keeper.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -31,7 +29,7 @@ enum {
 	READY_TICKS = 60,      /* an engine that is not ready by then: kill */
 	BACK_OFF_MS = 100,     /* after a death without progress, doubled up to … */
 	BACK_OFF_MAX_MS = 5000,
-	PROGRESS_MS = 60000,   /* an engine that lived so long did well, even if nothing came to relay */
+	PROGRESS_MS = 60000,   /* an engine that lived so long did well without traffic, too */
 	FIRST_TRIES = 5,       /* deaths before any engine was ready: give up */
 	END_GRACE_MS = 5000,   /* an engine told to end is killed so long after its time */
 	FIXED_FDS = ENGINE_FD_LISTENERS - ENGINE_FD_CONTROL,
@@ -45,14 +43,15 @@ struct keeper {
 	const struct options *options;
 	struct shm *shm;
 	uint32_t worker_count;
-	const struct ring *rings[SHM_RINGS_MAX]; /* taken once: an engine gone wild may spoil the offsets */
-	int *fds;              /* as the engine gets them, from ENGINE_FD_CONTROL on; fds[0] changes */
+	const struct ring *rings[SHM_RINGS_MAX]; /* taken once: an engine may spoil the offsets */
+	int *fds;              /* the engine's, from ENGINE_FD_CONTROL on; fds[0] changes */
 	int fd_count;
 	int signal_fd;
 	int control;           /* our end; -1 none */
 	bool terminal;         /* standard error was one when we started */
 	pid_t engine;          /* 0: none runs */
-	bool ready, was_ready; /* this engine; any engine */
+	bool ready;            /* this engine */
+	bool was_ready;        /* any engine */
 	uint64_t born_ns, born_traffic;
 	unsigned deaths;       /* in a row without progress */
 	uint64_t start_at_ns;  /* the next engine starts then */
@@ -79,16 +78,20 @@ static uint64_t traffic(const struct keeper *k)
 	return n;
 }
 
-static void engine_later(struct keeper *k, bool progress)
+/* When to start another: at once after progress, later and later without, never if hopeless. */
+static void engine_later(struct keeper *k, bool progress, bool hopeless)
 {
 	uint64_t wait_ms = 0;
 
-	if (progress)
-		k->deaths = 0;
-	else
-		k->deaths++;
+	k->deaths = progress ? 0 : k->deaths + 1;
+	if (k->stage == RUNNING && !k->was_ready && (hopeless || k->deaths >= FIRST_TRIES)) {
+		log_error("giving up: no engine comes up");
+		k->stage = STOPPING;
+		k->code = EXIT_FAULT;
+	}
 	if (k->deaths > 0)
-		wait_ms = k->deaths < 7 ? (uint64_t)BACK_OFF_MS << (k->deaths - 1) : BACK_OFF_MAX_MS;
+		wait_ms = k->deaths > 6 ? BACK_OFF_MAX_MS :
+			(uint64_t)BACK_OFF_MS << (k->deaths - 1);
 	k->start_at_ns = clock_mono_ns() + ms_ns(wait_ms);
 	if (k->stage == RUNNING)
 		log_info("next engine in %u ms", (unsigned)wait_ms);
@@ -111,7 +114,7 @@ static void engine_start(struct keeper *k)
 		log_error("no engine can be started: %s", strerror(errno));
 		if (pair[0] >= 0)
 			close(pair[0]);
-		engine_later(k, false);
+		engine_later(k, false, false);
 		return;
 	}
 	k->control = pair[0];
@@ -141,10 +144,11 @@ static void engine_kill(struct keeper *k, const char *why)
 
 static void log_death(pid_t pid, int status)
 {
+	const char *name = WIFSIGNALED(status) ? sigabbrev_np(WTERMSIG(status)) : NULL;
+
 	if (WIFSIGNALED(status))
 		log_error("engine died pid=%d signal=SIG%s core=%s", (int)pid,
-			sigabbrev_np(WTERMSIG(status)) != NULL ? sigabbrev_np(WTERMSIG(status)) : "?",
-			WCOREDUMP(status) ? "yes" : "no");
+			name != NULL ? name : "?", WCOREDUMP(status) ? "yes" : "no");
 	else
 		log_error("engine died pid=%d exit=%d", (int)pid, WEXITSTATUS(status));
 }
@@ -152,6 +156,8 @@ static void log_death(pid_t pid, int status)
 /* SIGCHLD: the engine may be gone. */
 static void engine_reap(struct keeper *k)
 {
+	uint64_t age_ns = clock_mono_ns() - k->born_ns;
+	bool progress;
 	int status;
 
 	if (k->engine == 0 || waitpid(k->engine, &status, WNOHANG) != k->engine)
@@ -162,14 +168,9 @@ static void engine_reap(struct keeper *k)
 	if (k->control >= 0)
 		close(k->control);
 	k->control = -1;
-	engine_later(k, traffic(k) != k->born_traffic ||
-		(k->ready && clock_mono_ns() - k->born_ns >= ms_ns(PROGRESS_MS)));
-	/* One that says no before any ever worked has a reason that trying again does not cure. */
-	if (!k->was_ready && k->stage == RUNNING && (WIFEXITED(status) || k->deaths >= FIRST_TRIES)) {
-		log_error("giving up: no engine comes up");
-		k->stage = STOPPING;
-		k->code = EXIT_FAULT;
-	}
+	/* One that gives up by itself has a reason that trying again does not cure. */
+	progress = traffic(k) != k->born_traffic || (k->ready && age_ns >= ms_ns(PROGRESS_MS));
+	engine_later(k, progress, WIFEXITED(status));
 }
 
 /* A packet from the engine, or its end of the socket closed. */
@@ -192,8 +193,8 @@ static void engine_hear(struct keeper *k)
 	k->ticks = 0;
 	log_info("engine ready pid=%d after_ms=%u", (int)k->engine,
 		(unsigned)((clock_mono_ns() - k->born_ns) / 1000000u));
-	snprintf(state, sizeof(state), "%sSTATUS=%d links, engine %d", k->stage == RUNNING ? "READY=1\n" : "",
-		k->settings->link_count, (int)k->engine);
+	snprintf(state, sizeof(state), "%sSTATUS=links=%d engine=%d",
+		k->stage == RUNNING ? "READY=1\n" : "", k->settings->link_count, (int)k->engine);
 	notify_send(state);
 }
 
@@ -243,14 +244,14 @@ static void on_signal(struct keeper *k, uint32_t number)
 		engine_tell(k, CONTROL_REOPEN, 0);
 		return;
 	case SIGHUP:
-		/* A link that was started on a terminal goes with it; a hung-up terminal is none. */
+		/* A link started on a terminal goes with it; once hung up it is none. */
 		if (k->options->quick && k->terminal && !isatty(STDERR_FILENO))
 			end(k, STOPPING, "HUP");
 		else
-			log_warn("HUP changes nothing: restart smscoped to apply another configuration");
+			log_warn("HUP changes nothing: restart to apply another configuration");
 		return;
 	default:
-		log_warn("USR2 changes nothing: restart smscoped to run another version");
+		log_warn("USR2 changes nothing: restart to run another version");
 	}
 }
 
@@ -288,7 +289,8 @@ static void watch(struct keeper *k)
 		if (i < k->worker_count)
 			snprintf(why, sizeof(why), "stands still (worker %u)", (unsigned)i);
 		else
-			snprintf(why, sizeof(why), "stands still (%s)", i == k->worker_count ? "front" : "scribe");
+			snprintf(why, sizeof(why), "stands still (%s)",
+				i == k->worker_count ? "front" : "scribe");
 		k->watched[i].still = 0;
 		engine_kill(k, why);
 		return;
@@ -342,30 +344,6 @@ static void keeper_loop(struct keeper *k)
 	}
 }
 
-/* The settings in effect as a file in memory that nobody can change any more; -errno. */
-static int settings_fd(const struct settings *s)
-{
-	int fd = memfd_create("smscope-settings", MFD_CLOEXEC | MFD_ALLOW_SEALING), err;
-	int copy = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
-	FILE *to = copy >= 0 ? fdopen(copy, "w") : NULL;
-
-	if (to == NULL)
-		goto fail;
-	err = conf_dump(s, to);
-	if (fclose(to) == 0 && err == 0 &&
-		fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) == 0)
-		return fd;
-	close(fd);
-	return err < 0 ? err : -EIO;
-fail:
-	err = -errno;
-	if (copy >= 0)
-		close(copy);
-	if (fd >= 0)
-		close(fd);
-	return err;
-}
-
 static int open_signals(void)
 {
 	static const int numbers[] = { SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2 };
@@ -375,7 +353,7 @@ static int open_signals(void)
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		sigaddset(&set, numbers[i]);
 	signal(SIGPIPE, SIG_IGN);
-	signal(SIGCHLD, SIG_DFL); /* whoever started us may have it ignored: then there is nothing to wait for */
+	signal(SIGCHLD, SIG_DFL); /* were it ignored, as inherited, a death would leave no status */
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
@@ -397,13 +375,13 @@ static int keeper_open(struct keeper *k)
 	k->worker_count = k->shm->ring_count;
 	for (uint32_t i = 0; i < k->worker_count; i++)
 		k->rings[i] = shm_ring(k->shm, (int)i);
-	k->fds[2] = settings_fd(s);
+	k->fds[2] = engine_settings_fd(s);
 	return k->fds[2] < 0 ? k->fds[2] : 0;
 }
 
 int keeper_run(const struct settings *s, const struct options *o)
 {
-	struct keeper k = { .settings = s, .options = o, .signal_fd = -1, .control = -1, .code = EXIT_OK };
+	struct keeper k = { .settings = s, .options = o, .signal_fd = -1, .control = -1 };
 	int err;
 
 	log_init("keeper", o->least);

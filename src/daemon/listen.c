@@ -56,7 +56,8 @@ int listen_open(const struct settings *s, int *ret_fds)
 				continue;
 			}
 			err = fd;
-			log_error("cannot listen link=%s on=%s: %s", l->name, l->listen[j].text, err_text(err));
+			log_error("cannot listen link=%s on=%s: %s", l->name, l->listen[j].text,
+				err_text(err));
 		}
 	}
 	while (err < 0 && n > 0)
@@ -85,8 +86,8 @@ static void announce_one(const struct link_settings *l, int fd, bool to_person)
 
 	bound_text(fd, on, sizeof(on));
 	if (to_person)
-		fprintf(stderr, "smscoped: %s -> %s, %s, codes of %s; Ctrl-C stops\n", on, to, proto,
-			l->profile_count > 0 ? l->profiles[0] : "standard");
+		fprintf(stderr, "smscoped: %s -> %s, %s, codes of %s; Ctrl-C stops\n", on, to,
+			proto, l->profile_count > 0 ? l->profiles[0] : "standard");
 	else
 		log_info("listening link=%s on=%s upstream=%s proto=%s", l->name, on, to, proto);
 }

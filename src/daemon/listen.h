@@ -7,9 +7,9 @@
 int listen_count(const struct settings *s);
 
 /**
- * Bind every listener into `ret_fds`, listen_count() of them: link by link, and inside a link in the
- * order of the file, which is how an engine with the same settings tells them apart. 0, or -errno of the
- * last one that failed, after each failure was logged and everything closed.
+ * Bind every listener into `ret_fds`, listen_count() of them: link by link, in a link in the order
+ * of the file, which is how an engine with the same settings tells them apart. 0, or -errno of the
+ * last that failed, after each failure was logged and everything closed.
  */
 int listen_open(const struct settings *s, int *ret_fds) MUST_CHECK;
 

@@ -16,7 +16,7 @@
 #define SMSCOPE_COMMIT ""
 #endif
 
-/* A descriptor of ours must never get the number of a standard stream that the caller left closed. */
+/* No descriptor of ours may get the number of a standard stream that the caller left closed. */
 static int hold_standard_streams(void)
 {
 	int fd;
@@ -43,16 +43,19 @@ static void raise_descriptor_limit(void)
 
 static void print_version(void)
 {
-	printf("smscoped %s%s\nlibevent %s\nlibconfig %d.%d.%d\n", SMSCOPE_VERSION, SMSCOPE_COMMIT,
-		event_get_version(), LIBCONFIG_VER_MAJOR, LIBCONFIG_VER_MINOR, LIBCONFIG_VER_REVISION);
+	printf("smscoped %s%s\n", SMSCOPE_VERSION, SMSCOPE_COMMIT);
+	printf("libevent %s\n", event_get_version());
+	printf("libconfig %d.%d.%d\n", LIBCONFIG_VER_MAJOR, LIBCONFIG_VER_MINOR,
+		LIBCONFIG_VER_REVISION);
 }
 
 /* Settings from the file or from the command line; faults were printed. */
 static struct settings *load(const struct options *o)
 {
 	struct conf_faults faults = { .to = stderr };
-	struct settings *s = o->quick ? conf_quick(&o->link, &faults) : conf_load(o->config, &faults);
+	struct settings *s;
 
+	s = o->quick ? conf_quick(&o->link, &faults) : conf_load(o->config, &faults);
 	if (s == NULL)
 		return NULL;
 	for (int i = 0; o->color_given && i < s->sink_count; i++)

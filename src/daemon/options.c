@@ -10,8 +10,8 @@
 #define SMSCOPE_CONF "/etc/smscope/smscope.conf"
 #endif
 
-enum { OPT_DUMP = 256, OPT_KEYS, OPT_LISTEN, OPT_UPSTREAM, OPT_PROTOCOL, OPT_PROFILE, OPT_LANG, OPT_LOG,
-	OPT_COLOR, OPT_ENGINE };
+enum { OPT_DUMP = 256, OPT_KEYS, OPT_LISTEN, OPT_UPSTREAM, OPT_PROTOCOL, OPT_PROFILE, OPT_LANG,
+	OPT_LOG, OPT_COLOR, OPT_ENGINE };
 
 static const struct option longs[] = {
 	{ "config", required_argument, NULL, 'c' },
@@ -52,9 +52,9 @@ static const char help[] =
 	"      --color WHEN      auto, never or always\n"
 	"  -v, --version         -h, --help\n"
 	"\n"
-	"  smscoped --listen 127.0.0.1:7890 --upstream 10.0.0.1:7890 --protocol cmpp --profile infox\n"
+	"  smscoped --listen 127.0.0.1:7890 --upstream 10.0.0.1:7890 --profile infox --lang zh\n"
 	"\n"
-	"Signals: TERM lets sessions end first, INT (Ctrl-C) stops at once, USR1 reopens log files.\n"
+	"Signals: TERM lets sessions end, INT (Ctrl-C) stops at once, USR1 reopens log files.\n"
 	"Ends with 0; 1 fault in configuration or at run time, 2 usage, 3 cannot listen.\n";
 
 static const char *const engine_options[] = {
@@ -173,7 +173,7 @@ static int set_option(struct options *o, int opt, char **argv, FILE *err)
 	case ':':
 		return usage(err, "%s needs a value", argv[optind - 1]);
 	case '?':
-		/* getopt_long(3): 0 an unknown long option, a known value one that takes none, else a short one. */
+		/* 0: an unknown long option; a known one: it takes no value; else a short one. */
 		if (optopt == 0)
 			return usage(err, "unknown option %s", argv[optind - 1]);
 		if (is_long(optopt))
@@ -187,7 +187,8 @@ static int set_option(struct options *o, int opt, char **argv, FILE *err)
 /* What options say together. */
 static int check(struct options *o, FILE *err)
 {
-	if (o->action == ACTION_HELP || o->action == ACTION_VERSION || o->action == ACTION_LIST_KEYS)
+	if (o->action == ACTION_HELP || o->action == ACTION_VERSION ||
+			o->action == ACTION_LIST_KEYS)
 		return 0;
 	if (o->quick && o->config != NULL)
 		return usage(err, "--config and a link on the command line exclude one another");

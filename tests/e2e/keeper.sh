@@ -237,6 +237,17 @@ timeout 10 "$program" -c "$dir/conf" > /dev/null 2> "$dir/err"
 is "service: a faulty file is refused" 1 $?
 is "service: the fault is named" 1 "$(grep -c "^$dir/conf:1: error: .*lisen" "$dir/err")"
 
+# A user that may have two processes, but no thread besides: the reason is told, and no engine is tried again.
+alone="setpriv --reuid 54321 --clear-groups"
+if $alone test -x "$program" 2> /dev/null; then
+	timeout 20 $alone prlimit --nproc=2 "$program" --listen 127.0.0.1:0 --upstream 127.0.0.1:9 \
+		> /dev/null 2> "$dir/err"
+	is "no threads: exit code" 1 $?
+	is "no threads: the reason" 1 "$(grep -c 'cannot start.*unavailable' "$dir/err")"
+else
+	echo "skip: no threads: needs root"
+fi
+
 # Ctrl-C on a terminal reaches the keeper's process group alone.
 mkfifo "$dir/keys"
 : > "$dir/err"

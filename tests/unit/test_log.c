@@ -82,8 +82,9 @@ static void test_line(void **state)
 	stderr_back();
 	drain(fd);
 	close(fd);
-	snprintf(want, sizeof(want), "^20[0-9]{2}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9]\\.[0-9]{3}"
-		"\\+08:00 smscoped\\[test %ld\\] warn: listening link=cmcc-bj port=7890\n$", (long)getpid());
+	snprintf(want, sizeof(want), "^20[0-9]{2}-[01][0-9]-[0-3][0-9]"
+		"T[0-2][0-9]:[0-5][0-9]:[0-6][0-9]\\.[0-9]{3}\\+08:00 "
+		"smscoped\\[test %ld\\] warn: listening link=cmcc-bj port=7890\n$", (long)getpid());
 	assert_true(matches(got, want));
 }
 
@@ -202,7 +203,7 @@ static void test_full_socket(void **state)
 	expect_no_wait(fds[0]);
 }
 
-/* What others write to the same open file stays where it is, and it does not become non-blocking. */
+/* What others write to the same open file stays where it is, and nothing becomes non-blocking. */
 static void test_shared_file(void **state)
 {
 	char name[] = "/tmp/smscope-log-XXXXXX";

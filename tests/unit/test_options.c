@@ -64,11 +64,14 @@ static void test_usage_errors(void **state)
 		{ "--check -xt", "smscoped: unknown option -x; try --help\n" },
 		{ "-t=1", "smscoped: unknown option -=; try --help\n" },
 		{ "stray", "smscoped: unexpected \"stray\"; try --help\n" },
-		{ "-t --dump-config", "smscoped: --check, --dump-config and --list-keys exclude one another; try --help\n" },
+		{ "-t --dump-config",
+			"smscoped: --check, --dump-config and --list-keys exclude one another; try --help\n" },
 		{ "--upstream 127.0.0.1:1", "smscoped: --listen is missing; try --help\n" },
 		{ "--listen 127.0.0.1:1", "smscoped: --upstream is missing; try --help\n" },
-		{ "--profile infox -c f", "smscoped: --config and a link on the command line exclude one another; try --help\n" },
-		{ "--color blue", "smscoped: --color is auto, never or always, not \"blue\"; try --help\n" },
+		{ "--profile infox -c f",
+			"smscoped: --config and a link on the command line exclude one another; try --help\n" },
+		{ "--color blue",
+			"smscoped: --color is auto, never or always, not \"blue\"; try --help\n" },
 		{ "--engine=x", "smscoped: unknown option --engine=x; try --help\n" },
 	};
 	struct options o;
