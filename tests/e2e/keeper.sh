@@ -243,7 +243,7 @@ if $alone test -x "$program" 2> /dev/null; then
 	timeout 20 $alone prlimit --nproc=2 "$program" --listen 127.0.0.1:0 --upstream 127.0.0.1:9 \
 		> /dev/null 2> "$dir/err"
 	is "no threads: exit code" 1 $?
-	is "no threads: the reason" 1 "$(grep -c 'cannot start.*unavailable' "$dir/err")"
+	is "no threads: the reason" 1 "$(grep -c 'the front cannot start: .*unavailable' "$dir/err")"
 else
 	echo "skip: no threads: needs root"
 fi
