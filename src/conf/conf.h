@@ -21,8 +21,8 @@ void conf_error(struct conf_faults *f, const char *file, int line, const char *f
 void conf_warn(struct conf_faults *f, const char *file, int line, const char *fmt, ...) PRINTF_LIKE(4, 5);
 
 /**
- * Load and check `path` with its @includes. NULL if there was any error. Files that it names
- * (code tables) are looked at by conf_check().
+ * Load and check `path` with its @includes and the *.conf of its include_dir. NULL if there was any error.
+ * The code tables are another matter: codes_load(), then conf_check_profiles().
  */
 struct settings *conf_load(const char *path, struct conf_faults *faults);
 
@@ -44,6 +44,12 @@ int conf_dump(const struct settings *s, FILE *to);
 void conf_list_keys(FILE *to);
 
 void settings_free(struct settings *s);
+
+/** Does the code set know every profile of every link? 0, or SM_EFORMAT after reporting those it does not. */
+int conf_check_profiles(const struct settings *s, const struct code_set *set, struct conf_faults *faults);
+
+/** "OK: 3 links, 26 code tables (1214 entries)", one line. */
+void conf_summary(const struct settings *s, const struct code_set *set, FILE *to);
 
 /**
  * Load the code tables: every *.conf of `dir` and its folders, then those of `site_dir` (may be NULL
