@@ -16,8 +16,6 @@ enum { LIVE_MAX = 4, PROGRAMS_MAX = 16 };
 static struct rig *live[LIVE_MAX];
 static pid_t programs[PROGRAMS_MAX];
 
-extern void peers_sweep(void);
-
 static void live_set(struct rig *from, struct rig *to)
 {
 	for (int i = 0; i < LIVE_MAX; i++) {
@@ -280,6 +278,7 @@ int rig_sweep(void **state)
 				waitpid(left, NULL, 0);
 			}
 		}
+		json_decref(r->records);
 		print_message("kept for a look: %s\n", r->dir);
 	}
 	return 0;

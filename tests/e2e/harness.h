@@ -98,6 +98,9 @@ void peer_expect_silence(int fd, int ms); /* neither octets nor an end */
 size_t peer_read_pdu(int fd, enum sim_proto proto, uint8_t *to, struct sim_pdu *ret);
 void peer_send_pdu(int fd, enum sim_proto proto, const struct sim_pdu *pdu);
 
+/** Close every socket that is still open. */
+void peers_sweep(void);
+
 /** A port of 127.0.0.1 that nobody listens on. */
 int port_closed(void);
 

@@ -17,8 +17,6 @@ enum { FDS_MAX = 2048 };
 
 static bool ours[FDS_MAX];
 
-void peers_sweep(void);
-
 static int track(int fd)
 {
 	if (fd < 0)
