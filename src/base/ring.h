@@ -27,6 +27,7 @@ enum {
 	RING_CUT = 1,  /* not all of the PDU's `wire_len` octets are here */
 	RING_TAIL = 2, /* not a whole PDU: what was left at the end of the stream */
 	RING_GW = 4,   /* sent by the gateway's side; else by the SP's */
+	RING_OURS = 8, /* smscope's own answer in the gateway's place (RING_GW is set, too) */
 };
 
 struct ring_entry {
@@ -49,6 +50,7 @@ struct ring {
 	_Atomic uint64_t lost;               /* entries that found no room */
 	_Atomic uint64_t lost_first_ns, lost_last_ns; /* wall time of the first and last loss not yet reported */
 	_Atomic uint64_t put;                /* entries that did */
+	uint64_t tail_seen;                  /* the producer's last look at `tail` */
 	_Alignas(64) _Atomic uint64_t tail;  /* the consumer's */
 	_Atomic uint64_t hand;               /* position + 1 of the entry being parsed; 0 none */
 	_Alignas(64) uint8_t data[];

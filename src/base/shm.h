@@ -83,7 +83,7 @@ enum event_kind {
 	EVENT_STALL,        /* a PDU of `value` octets has been half arrived for longer than stall_ms */
 	EVENT_UPSTREAM_UP,  /* connected to `text` */
 	EVENT_UPSTREAM_DOWN,/* `text` did not answer: `error` */
-	EVENT_REFUSED,      /* no session: `reason` */
+	EVENT_REFUSED,      /* no session (entry's session 0, slot: the link's index): `how`, `value` of them, `text` the last address */
 };
 
 /* How a session ended, or why it was refused. */

@@ -1,0 +1,122 @@
+#include "base/ring.h"
+
+#include <string.h>
+
+static uint64_t round8(uint64_t n)
+{
+	return (n + 7) & ~(uint64_t)7;
+}
+
+size_t ring_bytes(uint32_t size)
+{
+	return sizeof(struct ring) + size;
+}
+
+static bool ring_size_ok(uint32_t size)
+{
+	return size >= 4 * (uint32_t)RING_RESERVE && (size & (size - 1)) == 0;
+}
+
+struct ring *ring_init(void *mem, uint32_t size)
+{
+	struct ring *r = mem;
+
+	if (!ring_size_ok(size))
+		return NULL;
+	memset(r, 0, sizeof(*r));
+	r->layout = RING_LAYOUT;
+	r->size = size;
+	return r;
+}
+
+struct ring *ring_adopt(void *mem, uint32_t size)
+{
+	struct ring *r = mem;
+	uint64_t head, tail;
+
+	if (!ring_size_ok(size) || r->layout != RING_LAYOUT || r->size != size)
+		return NULL;
+	head = atomic_load(&r->head);
+	tail = atomic_load(&r->tail);
+	if (tail > head || head - tail > size || head % 8 != 0 || tail % 8 != 0)
+		return NULL;
+	r->tail_seen = tail;
+	return r;
+}
+
+static void ring_count_loss(struct ring *r, uint64_t wall_ns)
+{
+	uint64_t none = 0;
+
+	atomic_fetch_add_explicit(&r->lost, 1, memory_order_relaxed);
+	atomic_compare_exchange_strong(&r->lost_first_ns, &none, wall_ns);
+	atomic_store_explicit(&r->lost_last_ns, wall_ns, memory_order_relaxed);
+}
+
+/** Are `need` octets free, besides `spare`? Looks at the consumer's position only when the last look does not do. */
+static bool ring_room(struct ring *r, uint64_t head, uint64_t need, uint64_t spare)
+{
+	if (head + need + spare - r->tail_seen <= r->size)
+		return true;
+	r->tail_seen = atomic_load_explicit(&r->tail, memory_order_acquire);
+	return head + need + spare - r->tail_seen <= r->size;
+}
+
+struct ring_entry *ring_reserve(struct ring *r, uint32_t len, bool event, uint64_t wall_ns)
+{
+	uint64_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
+	uint64_t need = round8(sizeof(struct ring_entry) + (uint64_t)len);
+	uint64_t to_end = r->size - head % r->size;
+	uint64_t pad = need > to_end ? to_end : 0;
+	struct ring_entry *e;
+
+	if (need > r->size / 2 || !ring_room(r, head, need + pad, event ? 0 : RING_RESERVE)) {
+		ring_count_loss(r, wall_ns);
+		return NULL;
+	}
+	if (pad > 0) {
+		/* Of a pad entry only size and kind exist: the end of the ring may hold no more than 8 octets. */
+		e = (struct ring_entry *)(void *)(r->data + head % r->size);
+		e->size = (uint32_t)pad;
+		e->kind = RING_PAD;
+		head += pad;
+		atomic_store_explicit(&r->head, head, memory_order_release);
+	}
+	e = (struct ring_entry *)(void *)(r->data + head % r->size);
+	e->size = (uint32_t)need;
+	return e;
+}
+
+void ring_publish(struct ring *r, const struct ring_entry *e)
+{
+	uint64_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
+
+	atomic_store_explicit(&r->put, atomic_load_explicit(&r->put, memory_order_relaxed) + 1,
+		memory_order_relaxed);
+	atomic_store_explicit(&r->head, head + e->size, memory_order_release);
+}
+
+const struct ring_entry *ring_next(struct ring *r)
+{
+	uint64_t tail = atomic_load_explicit(&r->tail, memory_order_relaxed);
+
+	while (tail != atomic_load_explicit(&r->head, memory_order_acquire)) {
+		const struct ring_entry *e = (void *)(r->data + tail % r->size);
+
+		if (e->kind != RING_PAD) {
+			atomic_store_explicit(&r->hand, tail + 1, memory_order_relaxed);
+			return e;
+		}
+		tail += e->size;
+		atomic_store_explicit(&r->tail, tail, memory_order_release);
+	}
+	return NULL;
+}
+
+void ring_consume(struct ring *r, const struct ring_entry *e)
+{
+	uint64_t tail = atomic_load_explicit(&r->tail, memory_order_relaxed);
+
+	atomic_store_explicit(&r->hand, 0, memory_order_relaxed);
+	atomic_store_explicit(&r->tail, tail + e->size, memory_order_release);
+}

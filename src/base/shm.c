@@ -1,0 +1,118 @@
+#include "base/shm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static uint64_t align64(uint64_t n)
+{
+	return (n + 63) & ~(uint64_t)63;
+}
+
+int shm_create(int rings, uint32_t ring_size, uint32_t session_max)
+{
+	uint64_t sessions_at = align64(sizeof(struct shm));
+	uint64_t at = align64(sessions_at + (uint64_t)session_max * sizeof(struct shm_session));
+	uint64_t size = at + (uint64_t)rings * align64(ring_bytes(ring_size));
+	struct shm *s;
+	int fd, err;
+
+	if (rings < 1 || rings > SHM_RINGS_MAX)
+		return -EINVAL;
+	fd = memfd_create("smscope", 0);
+	if (fd < 0)
+		return -errno;
+	if (ftruncate(fd, (off_t)size) < 0)
+		goto fail;
+	s = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (s == MAP_FAILED)
+		goto fail;
+	s->size = size;
+	s->session_max = session_max;
+	s->ring_count = (uint32_t)rings;
+	s->ring_size = ring_size;
+	s->sessions_at = sessions_at;
+	for (int i = 0; i < rings; i++) {
+		s->ring_at[i] = at + (uint64_t)i * align64(ring_bytes(ring_size));
+		if (ring_init((char *)s + s->ring_at[i], ring_size) == NULL) {
+			munmap(s, size);
+			close(fd);
+			return -EINVAL;
+		}
+	}
+	s->layout = SHM_LAYOUT;
+	s->magic = SHM_MAGIC;
+	munmap(s, size);
+	return fd;
+fail:
+	err = -errno;
+	close(fd);
+	return err;
+}
+
+/** Do the parts that the header names lie inside the file? */
+static bool shm_holds(const struct shm *s, uint64_t size)
+{
+	if (s->magic != SHM_MAGIC || s->layout != SHM_LAYOUT || s->size != size)
+		return false;
+	if (s->ring_count < 1 || s->ring_count > SHM_RINGS_MAX || s->sessions_at > size ||
+		(uint64_t)s->session_max * sizeof(struct shm_session) > size - s->sessions_at)
+		return false;
+	for (uint32_t i = 0; i < s->ring_count; i++)
+		if (s->ring_at[i] > size || ring_bytes(s->ring_size) > size - s->ring_at[i])
+			return false;
+	return true;
+}
+
+struct shm *shm_map(int fd)
+{
+	struct stat st;
+	struct shm *s;
+
+	if (fstat(fd, &st) < 0)
+		return NULL;
+	if ((uint64_t)st.st_size < sizeof(struct shm)) {
+		errno = EINVAL;
+		return NULL;
+	}
+	s = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (s == MAP_FAILED)
+		return NULL;
+	if (!shm_holds(s, (uint64_t)st.st_size)) {
+		munmap(s, (size_t)st.st_size);
+		errno = EINVAL;
+		return NULL;
+	}
+	return s;
+}
+
+void shm_unmap(struct shm *s)
+{
+	if (s != NULL)
+		munmap(s, s->size);
+}
+
+const char *end_how_name(enum end_how how)
+{
+	static const char *const names[] = {
+		[END_NONE] = "none",
+		[END_FIN] = "fin",
+		[END_RESET] = "reset",
+		[END_LOGIN_TIMEOUT] = "login_timeout",
+		[END_NOT_LOGIN] = "not_login",
+		[END_BAD_LENGTH] = "bad_length",
+		[END_FOREIGN] = "foreign",
+		[END_UPSTREAM] = "upstream",
+		[END_LIMIT_SESSIONS] = "max_sessions",
+		[END_LIMIT_ADDRESS] = "max_per_ip",
+		[END_LINGER] = "linger",
+		[END_HALF_CLOSE] = "half_close",
+		[END_SHUTDOWN] = "shutdown",
+		[END_ERROR] = "error",
+	};
+
+	return (size_t)how < END_COUNT ? names[how] : "none";
+}

@@ -1,0 +1,334 @@
+#include "net/front.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "net/census.h"
+#include "net/worker.h"
+
+enum {
+	ACCEPT_BUDGET = 64,       /* connections taken from one listener in a turn */
+	PAUSE_MS = 200,           /* no accepting for so long when descriptors run out */
+	TICK_MS = 200,            /* pulse, drain watch, pause */
+	COMPLAIN_S = 10,          /* one line in so many seconds */
+};
+
+struct gate {
+	struct front *front;
+	struct front_listener listener;
+	struct event *event;
+	/* Refusals since the last report, at most one report a second and reason. */
+	uint64_t refused[END_COUNT];
+	uint64_t reported_ns[END_COUNT];
+};
+
+struct front {
+	const struct settings *settings;
+	struct shm *shm;
+	struct census *census;
+	struct event_base *base;
+	struct event *tick_event, *control_event;
+	struct worker *workers;
+	struct gate *gates;
+	int gate_count;
+	int reserve_fd;           /* given up to accept and close one connection when descriptors run out */
+	bool accepting, paused, draining, stopping;
+	uint64_t complained_ns, paused_ns, drain_end_ns;
+	bool (*on_control)(void *arg);
+	void *control_arg;
+};
+
+static struct worker *front_idlest(struct front *f)
+{
+	struct worker *best = &f->workers[0];
+
+	for (int i = 1; i < f->settings->workers; i++)
+		if (atomic_load(&f->workers[i].session_count) < atomic_load(&best->session_count))
+			best = &f->workers[i];
+	return best;
+}
+
+static uint32_t front_sessions(const struct front *f)
+{
+	uint32_t n = 0;
+
+	for (int i = 0; i < f->settings->workers; i++)
+		n += atomic_load(&f->workers[i].session_count);
+	return n;
+}
+
+static void front_gates(struct front *f, bool open)
+{
+	for (int i = 0; i < f->gate_count; i++) {
+		if (open)
+			event_add(f->gates[i].event, NULL);
+		else
+			event_del(f->gates[i].event);
+	}
+	f->accepting = open;
+}
+
+/** Too many: close it at once, and say so once a second. */
+static void gate_refuse(struct gate *g, int fd, struct worker_message *m, enum end_how how)
+{
+	uint64_t now = clock_mono_ns();
+
+	close(fd);
+	g->refused[how]++;
+	if (now - g->reported_ns[how] < 1000000000u)
+		return;
+	m->kind = WORKER_REFUSED;
+	m->how = how;
+	m->value = g->refused[how];
+	if (worker_tell(&g->front->workers[0], m)) {
+		g->refused[how] = 0;
+		g->reported_ns[how] = now;
+	}
+}
+
+static void gate_hand_over(struct gate *g, struct worker_message *m)
+{
+	struct front *f = g->front;
+	struct worker *w = front_idlest(f);
+	uint32_t share = f->shm->session_max / f->shm->ring_count;
+	enum end_how how = END_LIMIT_SESSIONS;
+
+	if (atomic_load(&w->session_count) < share)
+		how = census_enter(f->census, m->link, &m->peer);
+	if (how != END_NONE) {
+		gate_refuse(g, m->fd, m, how);
+		return;
+	}
+	atomic_fetch_add(&w->session_count, 1);
+	if (worker_tell(w, m))
+		return;
+	atomic_fetch_sub(&w->session_count, 1);	/* its inbox is full: a flood */
+	census_leave(f->census, m->link, &m->peer);
+	gate_refuse(g, m->fd, m, END_LIMIT_SESSIONS);
+}
+
+/**
+ * No descriptor is left: the listener would be readable for ever. Take one connection off the queue with
+ * the reserve, close it, and stop accepting for a moment.
+ */
+static void gate_exhausted(struct gate *g, int error)
+{
+	struct front *f = g->front;
+	uint64_t now = clock_mono_ns();
+	int fd;
+
+	if (f->reserve_fd >= 0) {
+		close(f->reserve_fd);
+		fd = accept4(g->listener.fd, NULL, NULL, SOCK_CLOEXEC);
+		if (fd >= 0)
+			close(fd);
+		f->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	}
+	front_gates(f, false);
+	f->paused = true;
+	f->paused_ns = now;
+	if (f->complained_ns != 0 && now - f->complained_ns < COMPLAIN_S * 1000000000ull)
+		return;
+	f->complained_ns = now;
+	log_error("accepting pauses for %d ms at a time: %s", PAUSE_MS, strerror(error));
+}
+
+static void gate_on_accept(evutil_socket_t listener, short what, void *arg)
+{
+	struct gate *g = arg;
+
+	(void)what;
+	for (int i = 0; i < ACCEPT_BUDGET; i++) {
+		struct worker_message m = { .kind = WORKER_SESSION, .link = g->listener.link,
+			.peer_len = sizeof(m.peer) };
+
+		m.fd = accept4(listener, (struct sockaddr *)&m.peer, &m.peer_len,
+			SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (m.fd >= 0) {
+			gate_hand_over(g, &m);
+			continue;
+		}
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+			gate_exhausted(g, errno);
+		else if (errno == ECONNABORTED || errno == EINTR)
+			continue;
+		return;
+	}
+}
+
+static void front_tell_all(struct front *f, const struct worker_message *m)
+{
+	for (int i = 0; i < f->settings->workers; i++)
+		while (!worker_tell(&f->workers[i], m))
+			usleep(1000);	/* its inbox is full of sessions: it is being read */
+}
+
+static void front_on_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct front *f = arg;
+	uint64_t now = clock_mono_ns();
+
+	(void)fd;
+	(void)what;
+	atomic_store(&f->shm->beat_front_ns, now);
+	if (f->paused && now - f->paused_ns >= PAUSE_MS * 1000000ull) {
+		f->paused = false;
+		if (!f->draining)
+			front_gates(f, true);
+	}
+	if (f->draining && (front_sessions(f) == 0 || now >= f->drain_end_ns))
+		event_base_loopbreak(f->base);
+}
+
+static void front_on_control(evutil_socket_t fd, short what, void *arg)
+{
+	struct front *f = arg;
+
+	(void)fd;
+	(void)what;
+	if (!f->on_control(f->control_arg))
+		event_del(f->control_event);
+}
+
+static int front_make_gates(struct front *f, const struct front_listener *listeners, int count)
+{
+	f->gates = calloc((size_t)count + 1, sizeof(*f->gates));
+	if (f->gates == NULL)
+		return -ENOMEM;
+	for (; f->gate_count < count; f->gate_count++) {
+		struct gate *g = &f->gates[f->gate_count];
+
+		g->front = f;
+		g->listener = listeners[f->gate_count];
+		g->event = event_new(f->base, g->listener.fd, EV_READ | EV_PERSIST,
+			gate_on_accept, g);
+		if (g->event == NULL)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int front_start_workers(struct front *f)
+{
+	f->workers = calloc((size_t)f->settings->workers, sizeof(*f->workers));
+	if (f->workers == NULL)
+		return -ENOMEM;
+	for (int i = 0; i < f->settings->workers; i++) {
+		int err = worker_start(&f->workers[i], i, f->settings, f->shm, f->census);
+
+		if (err < 0)
+			return err;
+	}
+	return 0;
+}
+
+struct front *front_new(const struct settings *settings, struct shm *shm,
+	const struct front_listener *listeners, int listener_count)
+{
+	struct front *f = calloc(1, sizeof(*f));
+	struct timeval tick = { .tv_sec = 0, .tv_usec = TICK_MS * 1000 };
+	int err = -ENOMEM;
+
+	if (f == NULL)
+		return NULL;
+	f->settings = settings;
+	f->shm = shm;
+	f->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	f->base = event_base_new();
+	f->census = census_new(settings);
+	if (f->base == NULL || f->census == NULL)
+		goto fail;
+	f->tick_event = event_new(f->base, -1, EV_PERSIST, front_on_tick, f);
+	if (f->tick_event == NULL || event_add(f->tick_event, &tick) < 0)
+		goto fail;
+	err = front_make_gates(f, listeners, listener_count);
+	if (err < 0)
+		goto fail;
+	err = front_start_workers(f);
+	if (err < 0)
+		goto fail;
+	atomic_store(&shm->beat_front_ns, clock_mono_ns());
+	return f;
+fail:
+	log_error("the front cannot start: %s", err_text(err));
+	front_free(f);
+	return NULL;
+}
+
+int front_run(struct front *f, int control_fd, bool (*on_control)(void *arg), void *arg)
+{
+	f->on_control = on_control;
+	f->control_arg = arg;
+	if (control_fd >= 0) {
+		f->control_event = event_new(f->base, control_fd, EV_READ | EV_PERSIST,
+			front_on_control, f);
+		if (f->control_event == NULL || event_add(f->control_event, NULL) < 0)
+			return -ENOMEM;
+	}
+	front_gates(f, true);
+	while (!f->stopping) {
+		if (event_base_dispatch(f->base) < 0)
+			return -errno;
+		if (f->draining && (front_sessions(f) == 0 || clock_mono_ns() >= f->drain_end_ns))
+			break;
+	}
+	return 0;
+}
+
+void front_drain(struct front *f, uint32_t timeout_ms)
+{
+	struct worker_message m = { .kind = WORKER_DRAIN, .value = timeout_ms };
+	uint32_t linger_ms = 0;
+
+	if (f->draining)
+		return;
+	for (int i = 0; i < f->settings->link_count; i++)
+		if (f->settings->links[i].linger_timeout_ms > linger_ms)
+			linger_ms = f->settings->links[i].linger_timeout_ms;
+	f->draining = true;
+	f->drain_end_ns = clock_mono_ns() + ((uint64_t)timeout_ms + linger_ms) * 1000000u;
+	front_gates(f, false);
+	front_tell_all(f, &m);
+}
+
+void front_stop(struct front *f)
+{
+	f->stopping = true;
+	event_base_loopbreak(f->base);
+}
+
+void front_free(struct front *f)
+{
+	struct worker_message stop = { .kind = WORKER_STOP };
+
+	if (f == NULL)
+		return;
+	for (int i = 0; f->workers != NULL && i < f->settings->workers; i++) {
+		if (!f->workers[i].started)
+			continue;
+		while (!worker_tell(&f->workers[i], &stop))
+			usleep(1000);
+		worker_join(&f->workers[i]);
+	}
+	free(f->workers);
+	for (int i = 0; f->gates != NULL && i < f->gate_count; i++)
+		event_free(f->gates[i].event);
+	free(f->gates);
+	if (f->control_event != NULL)
+		event_free(f->control_event);
+	if (f->tick_event != NULL)
+		event_free(f->tick_event);
+	if (f->base != NULL)
+		event_base_free(f->base);
+	census_free(f->census);
+	if (f->reserve_fd >= 0)
+		close(f->reserve_fd);
+	free(f);
+}

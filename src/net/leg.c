@@ -1,0 +1,142 @@
+#include "net/leg.h"
+
+#include <errno.h>
+#include <linux/sockios.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* A peer that is gone without a FIN is found in KEEP_IDLE + KEEP_COUNT × KEEP_INTERVAL seconds. */
+enum { KEEP_IDLE_S = 30, KEEP_INTERVAL_S = 10, KEEP_COUNT = 3 };
+
+/* How much leg_drop() reads in one turn of the loop before others get theirs. */
+enum { DROP_TURNS = 16, DROP_OCTETS = 256 * 1024 };
+
+void leg_options(int fd)
+{
+	const int on = 1, idle = KEEP_IDLE_S, interval = KEEP_INTERVAL_S, count = KEEP_COUNT;
+
+	/* Best effort: a link without one of these still works. */
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof(interval));
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
+	(void)setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
+}
+
+void leg_address_text(const struct sockaddr_storage *a, socklen_t len, char *to, size_t cap)
+{
+	char host[46], port[8];
+
+	if (getnameinfo((const struct sockaddr *)a, len, host, sizeof(host), port, sizeof(port),
+			NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+		snprintf(to, cap, "?");
+	else if (a->ss_family == AF_INET6)
+		snprintf(to, cap, "[%s]:%s", host, port);
+	else
+		snprintf(to, cap, "%s:%s", host, port);
+}
+
+int leg_open(struct leg *l, struct event_base *base, int fd, event_callback_fn on_event, void *arg)
+{
+	*l = (struct leg){ .fd = fd };
+	event_assign(&l->event, base, fd, EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST,
+		on_event, arg);
+	if (event_add(&l->event, NULL) < 0) {
+		l->fd = -1;
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+void leg_close(struct leg *l)
+{
+	if (l->fd < 0)
+		return;
+	event_del(&l->event);	/* before close: or its edges reach the next socket of that number */
+	close(l->fd);
+	l->fd = -1;
+}
+
+ssize_t leg_peek(struct leg *l, void *to, size_t cap)
+{
+	ssize_t n;
+
+	do
+		n = recv(l->fd, to, cap, MSG_PEEK | MSG_DONTWAIT);
+	while (n < 0 && errno == EINTR);
+	if (n >= 0)
+		return n;
+	if (errno != EAGAIN)
+		l->error = errno;
+	return -errno;
+}
+
+ssize_t leg_send(struct leg *l, const void *p, size_t n)
+{
+	ssize_t sent;
+
+	do
+		sent = send(l->fd, p, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+	while (sent < 0 && errno == EINTR);
+	if (sent >= 0)
+		return sent;
+	return errno == EAGAIN ? 0 : -errno;
+}
+
+void leg_discard(struct leg *l, size_t n)
+{
+	while (n > 0) {
+		/* TCP drops the octets without copying them; an urgent mark may end a call early. */
+		ssize_t got = recv(l->fd, NULL, n, MSG_TRUNC | MSG_DONTWAIT);
+
+		if (got > 0)
+			n -= (size_t)got;
+		else if (got == 0 || errno != EINTR)
+			return;
+	}
+}
+
+size_t leg_unread(const struct leg *l)
+{
+	int n = 0;
+
+	return ioctl(l->fd, SIOCINQ, &n) == 0 && n > 0 ? (size_t)n : 0;
+}
+
+bool leg_broken(struct leg *l)
+{
+	int error = 0;
+	socklen_t len = sizeof(error);
+
+	if (l->error == 0 && getsockopt(l->fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0)
+		l->error = error;
+	return l->error != 0;
+}
+
+void leg_finish(struct leg *l)
+{
+	if (l->fd < 0 || l->finished)
+		return;
+	l->finished = true;
+	shutdown(l->fd, SHUT_WR);
+}
+
+enum leg_drop leg_drop(struct leg *l)
+{
+	if (l->fd < 0)
+		return LEG_OVER;
+	for (int i = 0; i < DROP_TURNS; i++) {
+		ssize_t n = recv(l->fd, NULL, DROP_OCTETS, MSG_TRUNC | MSG_DONTWAIT);
+
+		if (n > 0 || (n < 0 && errno == EINTR))
+			continue;
+		return n < 0 && errno == EAGAIN ? LEG_WAIT : LEG_OVER;
+	}
+	return LEG_MORE;
+}

@@ -1,0 +1,68 @@
+#ifndef SMSCOPE_NET_LEG_H
+#define SMSCOPE_NET_LEG_H
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+#include "smscope/err.h"
+
+/*
+ * One side's connection, as the relay sees it: octets that can be looked at, taken, and sent. A leg
+ * owns its descriptor and its one edge-triggered event; it holds no octets of its own.
+ *
+ *   unread octets in the kernel:  | looked at by leg_peek() ……… |
+ *                                 | leg_discard() |
+ */
+struct leg {
+	int fd;          /* -1: closed */
+	bool eof;        /* the peer's FIN is here, perhaps behind unread octets */
+	bool finished;   /* our FIN is out */
+	int error;       /* errno of a connection that is broken; what had arrived may still be read */
+	struct event event;
+};
+
+/** The socket options every leg has: no Nagle, keepalive, urgent octets in line. */
+void leg_options(int fd);
+
+/** "10.0.0.7:51312", "[::1]:2775". */
+void leg_address_text(const struct sockaddr_storage *a, socklen_t len, char *to, size_t cap);
+
+/** Take over the connected or connecting `fd`; `on_event(fd, what, arg)` is called at every edge. 0 or negative. */
+int MUST_CHECK leg_open(struct leg *l, struct event_base *base, int fd, event_callback_fn on_event,
+	void *arg);
+
+/** Close without lingering: the caller has seen to it that nothing unread is destroyed that matters. */
+void leg_close(struct leg *l);
+
+/** Unread octets, at most `cap`, left unread. Above 0 how many, 0 end of stream, -EAGAIN none now, else -errno. */
+ssize_t leg_peek(struct leg *l, void *to, size_t cap);
+
+/** Octets accepted by the kernel, 0 if it takes none now, else -errno. */
+ssize_t leg_send(struct leg *l, const void *p, size_t n);
+
+/** Drop `n` octets that leg_peek() has shown. */
+void leg_discard(struct leg *l, size_t n);
+
+/** Unread octets in the kernel, those behind an urgent mark included. */
+size_t leg_unread(const struct leg *l);
+
+/** Is the connection broken? Asks the kernel, keeps the answer in `error`. */
+bool leg_broken(struct leg *l);
+
+/** Send the FIN, once. */
+void leg_finish(struct leg *l);
+
+enum leg_drop {
+	LEG_WAIT, /* nothing more now: an edge will tell */
+	LEG_MORE, /* there may be more: no edge will tell, call again */
+	LEG_OVER, /* nothing more can come */
+};
+
+/** Read and drop what comes, a bounded amount at a time. */
+enum leg_drop leg_drop(struct leg *l);
+
+#endif

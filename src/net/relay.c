@@ -1,0 +1,315 @@
+/*
+ * The relay: the kernel is the buffer. One look at a flow is
+ *
+ *   unread in the kernel   | whole PDU | whole PDU | whole PDU | part |
+ *                          ^taken_at        ^sent_at           ^k
+ *
+ *   peek      everything unread, left unread
+ *   look      k octets may go: whole PDUs; while passing or blind, whatever is there
+ *   send      from sent_at on; the kernel may stop inside a PDU
+ *   ring      copies of the PDUs now sent to their last octet
+ *   discard   those PDUs, whole: taken_at moves
+ *
+ * Nothing is held here: an octet leaves the sender's socket only after the receiver's took it.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+
+#include "net/session.h"
+#include "smscope/pdu.h"
+
+enum {
+	FLOW_TURNS = 8,        /* looks at one flow before the others get theirs */
+	CUT_OCTETS = 4 * 1024, /* what the ring gets of a PDU that is passed on as it arrives */
+};
+
+void flow_init(struct flow *f, struct session *s, enum side from)
+{
+	*f = (struct flow){ .session = s, .from = from, .in = &s->leg[from],
+		.out = &s->leg[side_other(from)], .at = &s->shared->flow[from],
+		.hold = s->worker->settings->hold_max, .ready = true };
+}
+
+void flow_copy(struct flow *f, const uint8_t *p, uint32_t len, uint32_t wire_len, uint64_t offset,
+	int flags)
+{
+	struct session *s = f->session;
+	struct worker *w = s->worker;
+	struct ring_entry *e = ring_reserve(w->ring, len, false, w->wall_ns);
+	uint32_t size;
+
+	if (e == NULL)
+		return;
+	size = e->size;
+	*e = (struct ring_entry){ .size = size, .kind = RING_FRAME,
+		.flags = (uint8_t)(flags | (f->from == SIDE_GW ? RING_GW : 0)),
+		.slot_gen = s->shared->gen, .slot = s->slot, .len = len, .wire_len = wire_len,
+		.session = s->shared->id, .mono_ns = w->mono_ns, .wall_ns = w->wall_ns,
+		.offset = offset };
+	memcpy(ring_octets(e), p, len);
+	if (len >= 8 && proto_secret(s->proto, bytes_u32(p + 4)))
+		proto_scrub(s->proto, ring_octets(e), len);
+	ring_publish(w->ring, e);
+}
+
+/** What the worker itself must know of a PDU while the login is not over: did it succeed, in which dialect. */
+static void flow_watch_login(struct flow *f, struct span frame)
+{
+	struct session *s = f->session;
+	struct pdu pdu;
+	uint32_t code;
+
+	if (!proto_secret(s->proto, bytes_u32(frame.p + 4)))
+		return;
+	s->shared->dialect = s->proto->dialect_of(frame, s->shared->dialect);
+	(void)pdu_parse(&pdu, s->proto, s->shared->dialect, frame);
+	if (f->from == SIDE_SP && pdu_role(&pdu) == R_LOGIN)
+		s->login_seen = true;
+	else if (f->from == SIDE_GW && pdu_role(&pdu) == R_LOGIN_ACK &&
+		pdu_result(&pdu, &code) && code == 0)
+		s->shared->logged_in = 1;
+}
+
+static void flow_set_partial(struct flow *f, bool waits)
+{
+	struct worker *w = f->session->worker;
+
+	if (waits == (f->partial_ns != 0))
+		return;
+	f->partial_ns = waits ? w->mono_ns : 0;
+	f->stalled = false;
+	w->partial_count += waits ? 1 : (uint32_t)-1;
+}
+
+/** The octets of `p` that go out without being framed: while blind, or up to the end of a PDU that is passed on. */
+static size_t flow_unframed(const struct flow *f, size_t n)
+{
+	uint64_t left = f->at->pass_until - f->at->taken_at;
+
+	if (f->at->blind)
+		return n;
+	if (f->at->pass_until <= f->at->taken_at)
+		return 0;
+	return left < n ? (size_t)left : n;
+}
+
+/** How many of the `n` unread octets may go out now. */
+static size_t flow_look(const struct flow *f, const uint8_t *p, size_t n)
+{
+	const struct session *s = f->session;
+	size_t k = flow_unframed(f, n);
+
+	if (k > 0)
+		return k;
+	for (;;) {
+		int64_t len = proto_frame(span_of(p + k, n - k), s->proto->header_len,
+			s->link->max_pdu);
+
+		if (len <= 0)
+			return k;
+		k += (size_t)len;
+	}
+}
+
+/** Copy to the ring and discard what was sent to its last octet; `s` octets of `p` are sent. */
+static void flow_take(struct flow *f, const uint8_t *p, size_t s)
+{
+	struct session *ses = f->session;
+	size_t d = 0;
+
+	if (flow_unframed(f, s) > 0) {
+		d = s;
+	} else {
+		for (;;) {
+			int64_t len = proto_frame(span_of(p + d, s - d), ses->proto->header_len,
+				ses->link->max_pdu);
+
+			if (len <= 0)
+				break;
+			if (!ses->shared->logged_in)
+				flow_watch_login(f, span_of(p + d, (size_t)len));
+			flow_copy(f, p + d, (uint32_t)len, (uint32_t)len, f->at->taken_at + d, 0);
+			f->at->pdus++;
+			d += (size_t)len;
+		}
+	}
+	if (d == 0)
+		return;
+	leg_discard(f->in, d);
+	f->at->taken_at += d;
+	flow_set_partial(f, false);
+}
+
+/** `out` is broken: nothing more can be delivered. The other flow reads what `out` still has, then ends. */
+static void flow_undeliverable(struct flow *f, int error)
+{
+	struct flow *other = &f->session->flow[side_other(f->from)];
+
+	f->dead = true;
+	if (f->out->error == 0)
+		f->out->error = error == EPIPE ? ECONNRESET : error;
+	other->ready = true;
+	worker_queue(f->session->worker, f->session);
+}
+
+/** Send `k` octets at `p`, or what the kernel takes of them. True when all are out. */
+static bool flow_forward(struct flow *f, const uint8_t *p, size_t k)
+{
+	size_t s = (size_t)(f->at->sent_at - f->at->taken_at);
+	ssize_t n;
+
+	assert(s < k);
+	n = leg_send(f->out, p + s, k - s);
+	if (n < 0) {
+		flow_undeliverable(f, (int)-n);
+		return false;
+	}
+	f->at->sent_at += (uint64_t)n;
+	s += (size_t)n;
+	f->blocked = s < k;
+	if (n > 0)
+		flow_take(f, p, s);
+	return !f->blocked;
+}
+
+/** Let the PDU that begins at `p` go out as it arrives; its beginning is the ring's copy. */
+static void flow_pass(struct flow *f, const uint8_t *p, size_t n, uint64_t len, int flags)
+{
+	size_t copy = n < CUT_OCTETS ? n : CUT_OCTETS;
+
+	if (copy > len)
+		copy = (size_t)len;
+	flow_copy(f, p, (uint32_t)copy, (uint32_t)len, f->at->taken_at, flags);
+	f->at->pass_until = f->at->taken_at + len;
+}
+
+/** Framing is lost. Before the login succeeded the session ends, after it this direction goes blind. */
+static bool flow_lost_framing(struct flow *f, struct span at)
+{
+	struct session *s = f->session;
+	const char *foreign = proto_foreign(at);
+	struct session_event e = { .kind = EVENT_BLIND, .side = (uint8_t)f->from,
+		.how = foreign != NULL ? END_FOREIGN : END_BAD_LENGTH,
+		.value = at.n >= 4 ? bytes_u32(at.p) : 0 };
+
+	if (foreign != NULL)
+		snprintf(e.text, sizeof(e.text), "%s", foreign);
+	if (!s->shared->logged_in || s->link->bad_length == BAD_LENGTH_CLOSE) {
+		session_cause(s, f->from, e.how, 0, foreign);
+		session_drain(s);
+		return false;
+	}
+	session_report(s, &e, f->at->taken_at);
+	f->at->blind = 1;
+	return true;
+}
+
+/**
+ * No whole PDU among the `n` octets at `p`: find out why. True: the mode changed or more has come,
+ * look again. False: wait for an edge.
+ */
+static bool flow_unstick(struct flow *f, const uint8_t *p, size_t n)
+{
+	const struct session *s = f->session;
+	uint32_t header_len = s->proto->header_len, max_pdu = s->link->max_pdu;
+	uint64_t end_at = f->at->taken_at + n;
+	uint32_t len = n >= 4 ? bytes_u32(p) : 0;
+
+	if (proto_frame(span_of(p, n), header_len, max_pdu) < 0)
+		return flow_lost_framing(f, span_of(p, n));
+	if (len > f->hold && n >= (f->hold < CUT_OCTETS ? f->hold : CUT_OCTETS)) {
+		flow_pass(f, p, n, len, RING_CUT);
+		return true;
+	}
+	if (leg_unread(f->in) > n + (f->in->eof ? 1 : 0)) {
+		if (f->mark_at != end_at) {
+			f->mark_at = end_at;
+			return true;
+		}
+		/* Looked twice and saw no more: an urgent mark is in the way, and a peek never passes it. */
+		if (n < 4)
+			f->at->blind = 1;
+		else
+			flow_pass(f, p, n, len, RING_CUT);
+		return true;
+	}
+	if (f->in->eof || leg_broken(f->in)) {
+		f->in->eof = true;
+		flow_pass(f, p, n, n, RING_TAIL);
+		return true;
+	}
+	flow_set_partial(f, true);
+	return false;
+}
+
+/** Nothing more will come from `in`: `error` 0 a FIN, else a reset. All that had come is out. */
+static void flow_end(struct flow *f, int error)
+{
+	struct session *s = f->session;
+
+	flow_set_partial(f, false);
+	f->done = true;
+	f->at->eof = 1;
+	if (error != 0) {
+		session_cause(s, f->from, END_RESET, error, NULL);
+		session_drain(s);
+		return;
+	}
+	session_cause(s, f->from, END_FIN, 0, NULL);
+	leg_finish(f->out);
+	session_flow_done(s);
+}
+
+/** The receiver is gone: what the sender still says is dropped, so that its end can be seen. */
+static void flow_drop(struct flow *f)
+{
+	switch (leg_drop(f->in)) {
+	case LEG_OVER:
+		flow_end(f, f->in->error);
+		break;
+	case LEG_MORE:
+		worker_queue(f->session->worker, f->session);
+		break;
+	case LEG_WAIT:
+		f->ready = false;
+		break;
+	}
+}
+
+void flow_step(struct flow *f)
+{
+	struct session *s = f->session;
+	struct worker *w = s->worker;
+
+	if (f->dead) {
+		flow_drop(f);
+		return;
+	}
+	for (int turn = 0; turn < FLOW_TURNS; turn++) {
+		ssize_t n = leg_peek(f->in, w->scratch, w->scratch_len);
+		size_t k;
+		bool framed;
+
+		if (n <= 0) {
+			f->ready = false;
+			if (n != -EAGAIN)
+				flow_end(f, f->in->error);
+			return;
+		}
+		framed = flow_unframed(f, (size_t)n) == 0;
+		k = flow_look(f, w->scratch, (size_t)n);
+		if (k > 0 && !flow_forward(f, w->scratch, k))
+			return;
+		if (k < (size_t)n) {
+			if (framed && !flow_unstick(f, w->scratch + k, (size_t)n - k)) {
+				f->ready = false;
+				return;
+			}
+		} else if ((size_t)n < w->scratch_len && !f->in->eof && f->in->error == 0) {
+			f->ready = false;	/* drained; the next octet brings an edge */
+			return;
+		}
+	}
+	worker_queue(w, s);
+}

@@ -1,0 +1,403 @@
+#include "net/session.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "net/census.h"
+#include "smscope/pdu.h"
+
+/* Octets of a refusal at most; the least header of any protocol, while it is not known which one. */
+enum { REFUSAL_OCTETS = 256, LEAST_HEADER = 12 };
+
+static const uint8_t may_follow[] = {
+	[SESSION_FREE] = 1u << SESSION_ACCEPTED,
+	[SESSION_ACCEPTED] = 1u << SESSION_DIALING | 1u << SESSION_DRAINING | 1u << SESSION_CLOSED,
+	[SESSION_DIALING] = 1u << SESSION_RELAYING | 1u << SESSION_DRAINING | 1u << SESSION_CLOSED,
+	[SESSION_RELAYING] = 1u << SESSION_DRAINING | 1u << SESSION_CLOSED,
+	[SESSION_DRAINING] = 1u << SESSION_CLOSED,
+	[SESSION_CLOSED] = 0,
+};
+
+static void session_arm(struct session *s, uint32_t ms)
+{
+	struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = (suseconds_t)(ms % 1000) * 1000 };
+
+	evtimer_add(&s->timer, &tv);
+}
+
+void session_enter(struct session *s, enum session_state state)
+{
+	assert((may_follow[s->shared->state] >> state & 1u) != 0);
+	log_debug("session=%llu state %d -> %d", (unsigned long long)s->shared->id,
+		s->shared->state, state);
+	s->shared->state = (uint8_t)state;
+	evtimer_del(&s->timer);
+	switch (state) {
+	case SESSION_ACCEPTED:
+		session_arm(s, s->link->login_timeout_ms);
+		break;
+	case SESSION_DIALING:
+		session_arm(s, s->link->connect_timeout_ms);
+		break;
+	case SESSION_RELAYING:
+		if (!s->login_seen)
+			session_arm(s, s->link->login_timeout_ms);
+		break;
+	case SESSION_DRAINING:
+		session_arm(s, s->link->linger_timeout_ms);
+		break;
+	case SESSION_CLOSED:
+	case SESSION_FREE:
+		break;
+	}
+}
+
+void session_report(struct session *s, const struct session_event *e, uint64_t offset)
+{
+	struct worker *w = s->worker;
+	struct ring_entry *entry = ring_reserve(w->ring, sizeof(*e), true, w->wall_ns);
+	uint32_t size;
+
+	if (entry == NULL)
+		return;
+	size = entry->size;
+	*entry = (struct ring_entry){ .size = size, .kind = RING_EVENT,
+		.flags = e->side == SIDE_GW ? RING_GW : 0, .slot_gen = s->shared->gen,
+		.slot = s->slot, .len = sizeof(*e), .session = s->shared->id,
+		.mono_ns = w->mono_ns, .wall_ns = w->wall_ns, .offset = offset };
+	memcpy(ring_octets(entry), e, sizeof(*e));
+	((struct session_event *)(void *)ring_octets(entry))->state = s->shared->state;
+	ring_publish(w->ring, entry);
+}
+
+void session_cause(struct session *s, unsigned side, enum end_how how, int error, const char *text)
+{
+	if (s->cause_how != END_NONE)
+		return;
+	s->cause_side = (uint8_t)side;
+	s->cause_how = (uint8_t)how;
+	s->cause_error = error;
+	if (text != NULL)
+		snprintf(s->cause_text, sizeof(s->cause_text), "%s", text);
+}
+
+void session_redial(struct session *s)
+{
+	session_arm(s, s->link->connect_timeout_ms);
+	dial_next(s);
+}
+
+static void session_on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct session *s = arg;
+
+	(void)fd;
+	(void)what;
+	worker_tick(s->worker);
+	switch ((enum session_state)s->shared->state) {
+	case SESSION_DIALING:
+		dial_timeout(s);
+		break;
+	case SESSION_ACCEPTED:
+		session_cause(s, SIDE_US, END_LOGIN_TIMEOUT, 0, NULL);
+		session_drain(s);
+		break;
+	case SESSION_RELAYING:
+		if (s->flow[SIDE_SP].done || s->flow[SIDE_GW].done)
+			session_cause(s, SIDE_US, END_HALF_CLOSE, 0, NULL);
+		else if (!s->login_seen)
+			session_cause(s, SIDE_US, END_LOGIN_TIMEOUT, 0, NULL);
+		else
+			break;
+		session_drain(s);
+		break;
+	case SESSION_DRAINING:
+		session_cause(s, SIDE_US, END_LINGER, 0, NULL);
+		session_close(s);
+		break;
+	case SESSION_CLOSED:
+	case SESSION_FREE:
+		break;
+	}
+}
+
+void session_open(struct worker *w, int fd, int link, const struct sockaddr_storage *peer,
+	socklen_t peer_len)
+{
+	const struct link_settings *settings = &w->settings->links[link];
+	struct session_event e = { .kind = EVENT_OPEN, .side = SIDE_SP };
+	struct session *s = w->free_count > 0 ? calloc(1, sizeof(*s)) : NULL;
+	struct shm_session *shared;
+
+	if (s == NULL || leg_open(&s->leg[SIDE_SP], w->base, fd, session_on_leg, s) < 0) {
+		log_error("link %s: session refused: no memory or no free slot", settings->name);
+		census_leave(w->census, link, peer);
+		atomic_fetch_sub(&w->session_count, 1);
+		close(fd);
+		free(s);
+		return;
+	}
+	leg_options(fd);
+	s->worker = w;
+	s->link = settings;
+	s->proto = settings->proto;
+	s->peer = *peer;
+	s->leg[SIDE_GW].fd = -1;
+	s->slot = w->free_slots[--w->free_count];
+	shared = s->shared = shm_session(w->shm, s->slot);
+	*shared = (struct shm_session){ .gen = (uint16_t)(shared->gen + 1), .link = (uint16_t)link,
+		.id = atomic_fetch_add(&w->shm->next_session, 1) + 1,
+		.proto = s->proto != NULL ? (uint8_t)s->proto->name[0] : 0,
+		.dialect = s->proto != NULL ? s->proto->dialect_default : 0,
+		.opened_wall_ns = w->wall_ns, .opened_mono_ns = w->mono_ns };
+	leg_address_text(peer, peer_len, shared->sp_addr, sizeof(shared->sp_addr));
+	flow_init(&s->flow[SIDE_SP], s, SIDE_SP);
+	flow_init(&s->flow[SIDE_GW], s, SIDE_GW);
+	evtimer_assign(&s->timer, w->base, session_on_timer, s);
+	TAILQ_INSERT_TAIL(&w->all, s, all);
+	session_enter(s, SESSION_ACCEPTED);
+	session_report(s, &e, 0);
+	if (settings->dial == DIAL_ACCEPT) {
+		session_enter(s, SESSION_DIALING);
+		dial_next(s);
+	}
+}
+
+void session_close(struct session *s)
+{
+	struct worker *w = s->worker;
+	struct session_event e = { .kind = EVENT_CLOSE, .side = s->cause_side, .how = s->cause_how,
+		.error = s->cause_error,
+		.octets = { s->flow[SIDE_SP].at->sent_at, s->flow[SIDE_GW].at->sent_at } };
+
+	if (s->shared->state == SESSION_CLOSED)
+		return;
+	memcpy(e.text, s->cause_text, sizeof(e.text));
+	session_report(s, &e, 0);
+	for (int i = 0; i < 2; i++) {
+		if (s->flow[i].partial_ns != 0)
+			w->partial_count--;
+		leg_close(&s->leg[i]);
+	}
+	session_enter(s, SESSION_CLOSED);
+	census_leave(w->census, s->shared->link, &s->peer);
+	if (s->queued)
+		TAILQ_REMOVE(&w->run, s, run);
+	TAILQ_REMOVE(&w->all, s, all);
+	TAILQ_INSERT_TAIL(&w->dead, s, all);	/* freed at the end of the turn: its callbacks may be on the stack */
+}
+
+void session_free(struct session *s)
+{
+	struct worker *w = s->worker;
+
+	s->shared->id = 0;
+	s->shared->state = SESSION_FREE;
+	w->free_slots[w->free_count++] = s->slot;
+	atomic_fetch_sub(&w->session_count, 1);
+	free(s);
+}
+
+static void session_step_draining(struct session *s)
+{
+	for (int i = 0; i < 2; i++) {
+		switch (leg_drop(&s->leg[i])) {
+		case LEG_OVER:
+			leg_close(&s->leg[i]);
+			break;
+		case LEG_MORE:
+			worker_queue(s->worker, s);
+			break;
+		case LEG_WAIT:
+			break;
+		}
+	}
+	if (s->leg[SIDE_SP].fd < 0 && s->leg[SIDE_GW].fd < 0)
+		session_close(s);
+}
+
+void session_drain(struct session *s)
+{
+	if (s->shared->state >= SESSION_DRAINING)
+		return;
+	if (s->shared->state == SESSION_DIALING)
+		leg_close(&s->leg[SIDE_GW]);
+	session_enter(s, SESSION_DRAINING);
+	for (int i = 0; i < 2; i++) {
+		if (s->leg[i].fd >= 0 && s->leg[i].error != 0)
+			leg_close(&s->leg[i]);
+		else
+			leg_finish(&s->leg[i]);
+	}
+	session_step_draining(s);
+}
+
+void session_flow_done(struct session *s)
+{
+	if (s->flow[SIDE_SP].done && s->flow[SIDE_GW].done)
+		session_close(s);
+	else
+		session_arm(s, s->link->half_close_timeout_ms);
+}
+
+void session_step(struct session *s)
+{
+	if (s->shared->state == SESSION_DRAINING) {
+		session_step_draining(s);
+		return;
+	}
+	for (int i = 0; i < 2 && s->shared->state == SESSION_RELAYING; i++) {
+		struct flow *f = &s->flow[i];
+
+		if (!f->done && f->ready && (f->dead || !f->blocked))
+			flow_step(f);
+	}
+}
+
+/** The PDU that a flow may hold back must fit the receive window: a quarter of the buffer's memory surely does. */
+static uint32_t hold_of(const struct leg *in, uint32_t hold_max)
+{
+	int octets = 0;
+	socklen_t len = sizeof(octets);
+
+	if (getsockopt(in->fd, SOL_SOCKET, SO_RCVBUF, &octets, &len) < 0 ||
+		(uint32_t)octets / 4 > hold_max)
+		return hold_max;
+	return (uint32_t)octets / 4;
+}
+
+void session_connected(struct session *s)
+{
+	struct sockaddr_storage gw;
+	socklen_t len = sizeof(gw);
+
+	if (getpeername(s->leg[SIDE_GW].fd, (struct sockaddr *)&gw, &len) == 0)
+		leg_address_text(&gw, len, s->shared->gw_addr, sizeof(s->shared->gw_addr));
+	session_enter(s, SESSION_RELAYING);
+	for (int i = 0; i < 2; i++)
+		s->flow[i].hold = hold_of(s->flow[i].in, s->worker->settings->hold_max);
+	session_step(s);
+}
+
+void session_refuse(struct session *s, enum refusal why)
+{
+	struct worker *w = s->worker;
+	uint8_t answer[REFUSAL_OCTETS];
+	ssize_t n = leg_peek(&s->leg[SIDE_SP], w->scratch, w->scratch_len);
+	int64_t len = 0;
+	int answer_len = 0;
+
+	if (s->proto != NULL && n > 0)
+		len = proto_frame(span_of(w->scratch, (size_t)n), s->proto->header_len,
+			s->link->max_pdu);
+	if (len > 0)
+		answer_len = s->proto->refuse(span_of(w->scratch, (size_t)len), (int)why, answer,
+			sizeof(answer));
+	if (answer_len > 0) {
+		flow_copy(&s->flow[SIDE_SP], w->scratch, (uint32_t)len, (uint32_t)len, 0, 0);
+		flow_copy(&s->flow[SIDE_GW], answer, (uint32_t)answer_len, (uint32_t)answer_len, 0,
+			RING_OURS);
+		leg_discard(&s->leg[SIDE_SP], (size_t)len);
+		(void)leg_send(&s->leg[SIDE_SP], answer, (size_t)answer_len);
+	}
+	session_drain(s);
+}
+
+/** Is the SP's first PDU here, whole, and a login? Until then nothing is dialled. */
+static void session_greet(struct session *s)
+{
+	struct worker *w = s->worker;
+	struct leg *sp = &s->leg[SIDE_SP];
+	ssize_t n = leg_peek(sp, w->scratch, w->scratch_len);
+	struct span in = span_of(w->scratch, n > 0 ? (size_t)n : 0);
+	uint32_t least = s->proto != NULL ? s->proto->header_len : LEAST_HEADER;
+	int64_t len = proto_frame(in, least, s->link->max_pdu);
+	const char *foreign;
+	struct pdu pdu;
+
+	if (n == -EAGAIN)
+		return;
+	if (n <= 0 || (len == 0 && sp->eof)) {
+		session_cause(s, SIDE_SP, sp->error != 0 ? END_RESET : END_FIN, sp->error, NULL);
+	} else if (len < 0) {
+		foreign = proto_foreign(in);
+		session_cause(s, SIDE_SP, foreign != NULL ? END_FOREIGN : END_BAD_LENGTH, 0,
+			foreign);
+	} else if (len == 0) {
+		return;
+	} else {
+		if (s->proto == NULL)
+			s->proto = proto_detect(span_of(in.p, (size_t)len));
+		if (s->proto != NULL) {
+			s->shared->proto = (uint8_t)s->proto->name[0];
+			s->shared->dialect = s->proto->dialect_of(span_of(in.p, (size_t)len),
+				s->proto->dialect_default);
+			(void)pdu_parse(&pdu, s->proto, s->shared->dialect,
+				span_of(in.p, (size_t)len));
+		}
+		if (s->proto != NULL && pdu_role(&pdu) == R_LOGIN) {
+			s->login_seen = true;
+			session_enter(s, SESSION_DIALING);
+			dial_next(s);
+			return;
+		}
+		session_cause(s, SIDE_SP, END_NOT_LOGIN, 0,
+			s->proto != NULL ? pdu_name(&pdu) : NULL);
+	}
+	session_drain(s);
+}
+
+void session_on_leg(evutil_socket_t fd, short what, void *arg)
+{
+	struct session *s = arg;
+	enum side side = fd == s->leg[SIDE_SP].fd ? SIDE_SP : SIDE_GW;
+
+	worker_tick(s->worker);
+	if ((what & EV_CLOSED) != 0)
+		s->leg[side].eof = true;
+	switch ((enum session_state)s->shared->state) {
+	case SESSION_ACCEPTED:
+		session_greet(s);
+		break;
+	case SESSION_DIALING:
+		if (side == SIDE_GW) {
+			dial_event(s);
+		} else if (leg_broken(&s->leg[SIDE_SP])) {
+			session_cause(s, SIDE_SP, END_RESET, s->leg[SIDE_SP].error, NULL);
+			session_drain(s);
+		}
+		break;
+	case SESSION_RELAYING:
+		if ((what & (EV_READ | EV_CLOSED)) != 0)
+			s->flow[side].ready = true;
+		if ((what & EV_WRITE) != 0)
+			s->flow[side_other(side)].blocked = false;
+		session_step(s);
+		break;
+	case SESSION_DRAINING:
+		session_step(s);
+		break;
+	case SESSION_CLOSED:
+	case SESSION_FREE:
+		break;
+	}
+}
+
+void session_check_stall(struct session *s, uint64_t now_ns)
+{
+	for (int i = 0; i < 2 && s->shared->state == SESSION_RELAYING; i++) {
+		struct flow *f = &s->flow[i];
+		struct session_event e = { .kind = EVENT_STALL, .side = (uint8_t)i };
+
+		if (f->partial_ns == 0 || f->stalled ||
+			now_ns - f->partial_ns < (uint64_t)s->link->stall_ms * 1000000u)
+			continue;
+		f->stalled = true;
+		e.value = leg_unread(f->in);
+		session_report(s, &e, f->at->taken_at);
+	}
+}

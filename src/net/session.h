@@ -1,0 +1,120 @@
+#ifndef SMSCOPE_NET_SESSION_H
+#define SMSCOPE_NET_SESSION_H
+
+#include <sys/queue.h>
+
+#include "net/leg.h"
+#include "net/worker.h"
+
+/*
+ * A session is one SP connection and its gateway connection. Transport state only: what was said on
+ * it belongs to the scribe.
+ *
+ *   ACCEPTED ─▶ DIALING ─▶ RELAYING ─▶ DRAINING ─▶ CLOSED        any state may go to DRAINING or CLOSED
+ *
+ *   ACCEPTED   waits for a whole, permitted login; it stays unread in the kernel
+ *   DIALING    tries the gateway's servers in order
+ *   RELAYING   two flows, each ends on its own
+ *   DRAINING   our FIN is out on both legs; what comes is dropped until the peers' FINs or linger_timeout
+ */
+
+/* One direction. The octets between `taken_at` and `sent_at` of `at` are sent and still unread. */
+struct flow {
+	struct session *session;
+	struct leg *in, *out;
+	struct shm_flow *at;
+	enum side from;
+	bool ready;        /* `in` may have unread octets that no edge will tell of */
+	bool blocked;      /* `out` took less than it was given: wait for its edge */
+	bool done;         /* the end of `in` has been passed on */
+	bool dead;         /* `out` is broken: drop what comes */
+	bool stalled;      /* the stall of the PDU in hand was reported */
+	uint32_t hold;     /* a longer PDU is passed on as it arrives */
+	uint64_t mark_at;  /* stream offset where the last look ended without a whole PDU */
+	uint64_t partial_ns; /* since when a part of a PDU waits; 0: none does */
+};
+
+struct session {
+	TAILQ_ENTRY(session) all, run;
+	struct worker *worker;
+	const struct link_settings *link;
+	const struct proto *proto;   /* NULL until the first PDU told */
+	struct shm_session *shared;
+	uint32_t slot;
+	bool queued;                 /* on the worker's run list */
+	bool login_seen;
+	uint8_t server;              /* index of the server being tried */
+	uint8_t cause_side, cause_how;
+	int cause_error;
+	char cause_text[EVENT_TEXT];
+	struct leg leg[2];           /* by enum side */
+	struct flow flow[2];         /* by the sender's side */
+	struct event timer;
+	struct sockaddr_storage peer; /* the SP's address, for the census */
+};
+
+/** Begin a session on the accepted `fd`, which it owns from now on. */
+void session_open(struct worker *w, int fd, int link, const struct sockaddr_storage *peer,
+	socklen_t peer_len);
+
+/** Change state: the one place that does. Asserts that the change is legal, arms the state's timer. */
+void session_enter(struct session *s, enum session_state state);
+
+/** Note why the session ends; the first cause stays. `text` may be NULL. */
+void session_cause(struct session *s, unsigned side, enum end_how how, int error, const char *text);
+
+/** Send what FINs are owed, drop what comes, close when the peers have. The cause was noted. */
+void session_drain(struct session *s);
+
+/** Close both legs, report the end; session_free() follows at the end of the loop turn. */
+void session_close(struct session *s);
+
+/** Give back the slot and the memory: by the worker, when no callback of the session is on the stack. */
+void session_free(struct session *s);
+
+/** Answer the SP's unread login in its own protocol, then drain. The cause was noted. */
+void session_refuse(struct session *s, enum refusal why);
+
+/** Both flows are over, or one is: go on as that asks. Called by the relay. */
+void session_flow_done(struct session *s);
+
+/** Do what can be done now: called by the run list. */
+void session_step(struct session *s);
+
+/** A server did not answer: try the next one, with a connect_timeout of its own. */
+void session_redial(struct session *s);
+
+/** The gateway's leg is open and connected. */
+void session_connected(struct session *s);
+
+/** For the stall sweep and the stop of a worker. */
+void session_check_stall(struct session *s, uint64_t now_ns);
+
+/** Report an event of the session to the scribe. */
+void session_report(struct session *s, const struct session_event *e, uint64_t offset);
+
+/** The edge callback of both legs. */
+void session_on_leg(evutil_socket_t fd, short what, void *arg);
+
+/* relay.c */
+
+void flow_init(struct flow *f, struct session *s, enum side from);
+
+/** Move what can be moved in one direction; bounded, leaves the session on the run list if there is more. */
+void flow_step(struct flow *f);
+
+/** Put one frame on the ring as if it had been relayed: smscope's own refusal, and the login it answers. */
+void flow_copy(struct flow *f, const uint8_t *p, uint32_t len, uint32_t wire_len, uint64_t offset, int flags);
+
+/* dial.c */
+
+/** Try the link's servers from `s->server` on; ends in session_connected() or in session_refuse(). */
+void dial_next(struct session *s);
+
+/** The gateway's leg had an edge while dialing. */
+void dial_event(struct session *s);
+
+/** connect_timeout is over. */
+void dial_timeout(struct session *s);
+
+#endif

@@ -1,0 +1,268 @@
+#include "net/worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "net/session.h"
+
+enum { SCRATCH_LEAST = 128 * 1024, BEAT_MS = 500 };
+
+void worker_tick(struct worker *w)
+{
+	w->mono_ns = clock_mono_ns();
+	w->wall_ns = clock_wall_ns();
+}
+
+void worker_queue(struct worker *w, struct session *s)
+{
+	if (s->queued || s->shared->state == SESSION_CLOSED)
+		return;
+	s->queued = true;
+	TAILQ_INSERT_TAIL(&w->run, s, run);
+}
+
+bool worker_tell(struct worker *w, const struct worker_message *m)
+{
+	ssize_t n;
+
+	do
+		n = write(w->inbox[1], m, sizeof(*m));
+	while (n < 0 && errno == EINTR);
+	return n == (ssize_t)sizeof(*m);
+}
+
+static void worker_report_refused(struct worker *w, const struct worker_message *m)
+{
+	struct session_event e = { .kind = EVENT_REFUSED, .side = SIDE_US, .how = (uint8_t)m->how,
+		.value = m->value };
+	struct ring_entry *entry = ring_reserve(w->ring, sizeof(e), true, w->wall_ns);
+	uint32_t size;
+
+	if (entry == NULL)
+		return;
+	leg_address_text(&m->peer, m->peer_len, e.text, sizeof(e.text));
+	size = entry->size;
+	*entry = (struct ring_entry){ .size = size, .kind = RING_EVENT, .slot = (uint32_t)m->link,
+		.len = sizeof(e), .mono_ns = w->mono_ns, .wall_ns = w->wall_ns };
+	memcpy(ring_octets(entry), &e, sizeof(e));
+	ring_publish(w->ring, entry);
+}
+
+/** End every session: at once, or politely with FINs and linger_timeout. */
+static void worker_end_sessions(struct worker *w, bool at_once)
+{
+	struct session *s, *next;
+
+	for (s = TAILQ_FIRST(&w->all); s != NULL; s = next) {
+		next = TAILQ_NEXT(s, all);
+		session_cause(s, SIDE_US, END_SHUTDOWN, 0, NULL);
+		if (at_once)
+			session_close(s);
+		else
+			session_drain(s);
+	}
+}
+
+static void worker_on_drained(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	worker_tick(arg);
+	worker_end_sessions(arg, false);
+}
+
+static void worker_on_message(struct worker *w, const struct worker_message *m)
+{
+	struct timeval tv = { .tv_sec = (time_t)(m->value / 1000),
+		.tv_usec = (suseconds_t)(m->value % 1000) * 1000 };
+
+	switch (m->kind) {
+	case WORKER_SESSION:
+		session_open(w, m->fd, m->link, &m->peer, m->peer_len);
+		break;
+	case WORKER_REFUSED:
+		worker_report_refused(w, m);
+		break;
+	case WORKER_DRAIN:
+		w->draining = true;
+		evtimer_add(w->drain_event, &tv);
+		break;
+	case WORKER_STOP:
+		w->stopping = true;
+		worker_end_sessions(w, true);
+		break;
+	}
+}
+
+static void worker_on_inbox(evutil_socket_t fd, short what, void *arg)
+{
+	struct worker *w = arg;
+	struct worker_message m;
+
+	(void)what;
+	worker_tick(w);
+	while (!w->stopping && read(fd, &m, sizeof(m)) == (ssize_t)sizeof(m))
+		worker_on_message(w, &m);
+}
+
+/** The pulse the keeper watches, and the sweep for PDUs that stay half arrived. */
+static void worker_on_beat(evutil_socket_t fd, short what, void *arg)
+{
+	struct worker *w = arg;
+	struct session *s;
+
+	(void)fd;
+	(void)what;
+	worker_tick(w);
+	atomic_store(&w->shm->beat_worker_ns[w->index], w->mono_ns);
+	if (w->partial_count == 0)
+		return;
+	TAILQ_FOREACH(s, &w->all, all)
+		session_check_stall(s, w->mono_ns);
+}
+
+/** What the edges left over: one more bounded step each. */
+static void worker_run(struct worker *w)
+{
+	struct session_list now = TAILQ_HEAD_INITIALIZER(now);
+	struct session *s;
+
+	TAILQ_CONCAT(&now, &w->run, run);
+	if (!TAILQ_EMPTY(&now))
+		worker_tick(w);
+	while ((s = TAILQ_FIRST(&now)) != NULL) {
+		TAILQ_REMOVE(&now, s, run);
+		s->queued = false;
+		session_step(s);
+	}
+}
+
+static void worker_bury(struct worker *w)
+{
+	struct session *s;
+
+	while ((s = TAILQ_FIRST(&w->dead)) != NULL) {
+		TAILQ_REMOVE(&w->dead, s, all);
+		session_free(s);
+	}
+}
+
+static void *worker_main(void *arg)
+{
+	struct worker *w = arg;
+
+	while (!w->stopping) {
+		int flags = TAILQ_EMPTY(&w->run) ? EVLOOP_ONCE : EVLOOP_NONBLOCK;
+
+		if (event_base_loop(w->base, flags) < 0) {
+			log_error("worker %d: event loop failed: %s", w->index, strerror(errno));
+			abort();	/* the keeper starts another engine */
+		}
+		worker_run(w);
+		worker_bury(w);
+	}
+	return NULL;
+}
+
+static void worker_free(struct worker *w)
+{
+	if (w->inbox_event != NULL)
+		event_free(w->inbox_event);
+	if (w->beat_event != NULL)
+		event_free(w->beat_event);
+	if (w->drain_event != NULL)
+		event_free(w->drain_event);
+	if (w->base != NULL)
+		event_base_free(w->base);
+	for (int i = 0; i < 2; i++)
+		if (w->inbox[i] >= 0)
+			close(w->inbox[i]);
+	free(w->scratch);
+	free(w->free_slots);
+	free(w->server_down_ns);
+}
+
+/** This worker's share of the session table: no lock, no other worker's slots. */
+static int worker_take_slots(struct worker *w)
+{
+	uint32_t max = w->shm->session_max, rings = w->shm->ring_count, i = (uint32_t)w->index;
+	uint32_t from = (uint32_t)((uint64_t)max * i / rings);
+	uint32_t to = (uint32_t)((uint64_t)max * (i + 1) / rings);
+
+	w->free_slots = calloc(to - from + 1, sizeof(*w->free_slots));
+	if (w->free_slots == NULL)
+		return -ENOMEM;
+	while (to-- > from)
+		w->free_slots[w->free_count++] = to;
+	return 0;
+}
+
+static int worker_make_loop(struct worker *w)
+{
+	struct timeval beat = { .tv_sec = 0, .tv_usec = BEAT_MS * 1000 };
+	struct event_config *config = event_config_new();
+
+	if (config == NULL)
+		return -ENOMEM;
+	event_config_require_features(config, EV_FEATURE_ET | EV_FEATURE_EARLY_CLOSE);
+	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+	w->base = event_base_new_with_config(config);
+	event_config_free(config);
+	if (w->base == NULL)
+		return -ENOTSUP;
+	if (pipe2(w->inbox, O_CLOEXEC | O_NONBLOCK) < 0)
+		return -errno;
+	w->inbox_event = event_new(w->base, w->inbox[0], EV_READ | EV_PERSIST, worker_on_inbox, w);
+	w->beat_event = event_new(w->base, -1, EV_PERSIST, worker_on_beat, w);
+	w->drain_event = evtimer_new(w->base, worker_on_drained, w);
+	if (w->inbox_event == NULL || w->beat_event == NULL || w->drain_event == NULL ||
+		event_add(w->inbox_event, NULL) < 0 || event_add(w->beat_event, &beat) < 0)
+		return -ENOMEM;
+	return 0;
+}
+
+int worker_start(struct worker *w, int index, const struct settings *settings, struct shm *shm,
+	struct census *census)
+{
+	int err;
+
+	*w = (struct worker){ .index = index, .settings = settings, .shm = shm, .census = census,
+		.ring = shm_ring(shm, index), .inbox = { -1, -1 } };
+	TAILQ_INIT(&w->all);
+	TAILQ_INIT(&w->run);
+	TAILQ_INIT(&w->dead);
+	worker_tick(w);
+	atomic_store(&shm->beat_worker_ns[index], w->mono_ns);
+	w->scratch_len = 4 * (size_t)settings->hold_max;
+	if (w->scratch_len < SCRATCH_LEAST)
+		w->scratch_len = SCRATCH_LEAST;
+	w->scratch = malloc(w->scratch_len);
+	w->server_down_ns = calloc((size_t)settings->link_count * SERVERS_MAX,
+		sizeof(*w->server_down_ns));
+	err = w->scratch == NULL || w->server_down_ns == NULL ? -ENOMEM : worker_take_slots(w);
+	if (err == 0)
+		err = worker_make_loop(w);
+	if (err == 0)
+		err = -pthread_create(&w->thread, NULL, worker_main, w);
+	if (err < 0) {
+		log_error("worker %d cannot start: %s", index, err_text(err));
+		worker_free(w);
+		return err;
+	}
+	w->started = true;
+	return 0;
+}
+
+void worker_join(struct worker *w)
+{
+	if (!w->started)
+		return;
+	pthread_join(w->thread, NULL);
+	worker_free(w);
+	w->started = false;
+}

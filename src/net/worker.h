@@ -1,0 +1,64 @@
+#ifndef SMSCOPE_NET_WORKER_H
+#define SMSCOPE_NET_WORKER_H
+
+#include <event2/event.h>
+#include <pthread.h>
+#include <sys/queue.h>
+
+#include "base/settings.h"
+#include "base/shm.h"
+
+struct census;
+struct session;
+TAILQ_HEAD(session_list, session);
+
+/* A worker: one thread, one loop, its sessions, its ring. Nothing of it is touched by another thread but `inbox` and `session_count`. */
+struct worker {
+	int index;
+	const struct settings *settings;
+	struct shm *shm;
+	struct ring *ring;
+	struct census *census;
+	struct event_base *base;
+	pthread_t thread;
+	bool started, draining, stopping;
+	int inbox[2];              /* pipe of struct worker_message */
+	struct event *inbox_event, *beat_event, *drain_event;
+	uint8_t *scratch;          /* what leg_peek() shows, for one flow at a time */
+	size_t scratch_len;
+	uint32_t *free_slots;
+	uint32_t free_count;
+	uint64_t *server_down_ns;  /* [link * SERVERS_MAX + server]: left alone until then (monotonic) */
+	uint32_t partial_count;    /* flows in which a part of a PDU waits */
+	uint64_t mono_ns, wall_ns; /* of this turn */
+	struct session_list all, run, dead;
+	_Atomic uint32_t session_count;
+};
+
+/* What the front tells a worker. */
+struct worker_message {
+	enum { WORKER_SESSION, WORKER_REFUSED, WORKER_DRAIN, WORKER_STOP } kind;
+	int fd, link;
+	enum end_how how;          /* WORKER_REFUSED */
+	uint64_t value;            /* WORKER_REFUSED: how many since the last such message; WORKER_DRAIN: ms */
+	struct sockaddr_storage peer;
+	socklen_t peer_len;
+};
+
+/** Make and start worker `index`. 0 or negative; the reason is logged. */
+int MUST_CHECK worker_start(struct worker *w, int index, const struct settings *settings,
+	struct shm *shm, struct census *census);
+
+/** From the front: false if the worker's inbox is full. */
+bool worker_tell(struct worker *w, const struct worker_message *m);
+
+/** Wait for the thread's end (after WORKER_STOP, or a finished drain) and free what it had. */
+void worker_join(struct worker *w);
+
+/** Call session_step() for `s` again before the loop waits. */
+void worker_queue(struct worker *w, struct session *s);
+
+/** Read the clocks once for this turn. */
+void worker_tick(struct worker *w);
+
+#endif
