@@ -82,7 +82,12 @@ sub free_ports
 	return map { $_->sockport } @s;
 }
 
-sub reachable { return defined IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $_[0], Proto => 'tcp') }
+# Somebody listens on that loopback port: looked up where a try would be a session in the log.
+sub listening
+{
+	my $port = sprintf ':%04X', $_[0];
+	return slurp('/proc/net/tcp') =~ /^\s*\d+: [0-9A-F]{8}$port \S+ 0A /m;
+}
 
 # Kannel's application: answers the URLs Kannel calls for receipts and inbound messages.
 my ($app, %called);
@@ -189,17 +194,17 @@ logs = (
 );
 EOT
 		start('smscoped', undef, "$build/smscoped", '-c', "$dir/smscope.conf");
-		until_true(20, sub { reachable($listen) || !alive('smscoped') });
-		return unless reachable($listen);
+		until_true(20, sub { listening($listen) || !alive('smscoped') });
+		return unless listening($listen);
 		$smsc_port = $listen;
 	}
 	spill("$dir/kannel.conf", kannel_conf($mode, $smsc_port, $admin, $box, $sendsms));
 	start('bearerbox', undef, '/usr/sbin/bearerbox', "$dir/kannel.conf");
-	until_true(15, sub { reachable($box) || !alive('bearerbox') });
-	return unless reachable($box);
+	until_true(15, sub { listening($box) || !alive('bearerbox') });
+	return unless listening($box);
 	start('smsbox', undef, '/usr/sbin/smsbox', "$dir/kannel.conf");
-	until_true(15, sub { reachable($sendsms) || !alive('smsbox') });
-	return unless reachable($sendsms);
+	until_true(15, sub { listening($sendsms) || !alive('smsbox') });
+	return unless listening($sendsms);
 	my $binds = $mode eq 'transceiver' ? 1 : 2;
 	return unless until_true(15, sub { (() = slurp("$dir/smsc.out") =~ /^bind /mg) >= $binds });
 	return ($keep, $sendsms);
