@@ -160,6 +160,9 @@ void session_open(struct worker *w, int fd, int link, const struct sockaddr_stor
 	evtimer_assign(&s->timer, w->base, session_on_timer, s);
 	TAILQ_INSERT_TAIL(&w->all, s, all);
 	session_enter(s, SESSION_ACCEPTED);
+	/* Said here and not looked up: a short session's slot may be another's when the scribe comes. */
+	e.value = (uint64_t)link;
+	memcpy(e.text, shared->sp_addr, sizeof(shared->sp_addr));
 	session_report(s, &e, 0);
 	if (settings->dial == DIAL_ACCEPT) {
 		session_enter(s, SESSION_DIALING);
