@@ -35,8 +35,9 @@ static const struct conf_word format_words[] = {
 static const struct conf_word lang_words[] = {
 	{ "both", LANG_BOTH }, { "zh", LANG_ZH }, { "en", LANG_EN }, { NULL, 0 }
 };
+/* The key says how much of a number is shown, enum mask how much is hidden. */
 static const struct conf_word mask_words[] = {
-	{ "mask", MASK_PART }, { "full", MASK_FULL }, { "none", MASK_NONE }, { NULL, 0 }
+	{ "mask", MASK_PART }, { "full", MASK_NONE }, { "none", MASK_FULL }, { NULL, 0 }
 };
 static const struct conf_word color_words[] = {
 	{ "auto", -1 }, { "never", 0 }, { "always", 1 }, { NULL, 0 }
@@ -156,7 +157,7 @@ static const struct conf_key sink_keys[] = {
 	  .words = lang_words, .help = "Language of the meanings in text lines." },
 	{ .name = "numbers", .type = CONF_CHOICE, SINK(mask), .preset = "mask", .reloadable = true,
 	  .words = mask_words,
-	  .help = "Telephone numbers: 138****1234, in full, or left out." },
+	  .help = "Telephone numbers: mask gives 138****1234, full all digits, none no digit." },
 	{ .name = "records", .type = CONF_KINDS, SINK(kinds), .preset = "all", .reloadable = true,
 	  .help = "Which records are written, a list of kinds, or all." },
 	{ .name = "queue", .type = CONF_OCTETS, SINK(queue), .min = 64 * KIB, .max = 1024 * MIB,

@@ -281,7 +281,7 @@ static void syntax_error(const struct reader_of_file *r, const config_t *config)
 	struct conf_at at = at_line(r, line);
 	char shown[2][128] = { "", "" };
 
-	for (int i = 0; i < 2 && last - 1 + i >= 1; i++) {
+	for (int i = last > 1 ? 0 : 1; i < 2; i++) {
 		struct conf_line l = conf_source_line(src, last - 1 + i);
 		const char *text = src->text + l.at;
 

@@ -149,6 +149,9 @@ static const char *scan_string(struct scan *sc, const char *p, const char *end)
 
 	if (in != '{' && sc->before == TOKEN_STRING)
 		REFUSE(sc, "a ',' is missing between two texts");
+	else if (!value_expected(sc) && sc->before != TOKEN_STRING)
+		/* libconfig 1.5 would refuse it, too, and lose the text's memory. */
+		REFUSE(sc, "text without a NAME = before it");
 	for (; p < end && *p != '"'; p++) {
 		if (*p != '\\' || p + 1 == end)
 			continue;
