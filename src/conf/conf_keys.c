@@ -134,7 +134,7 @@ static const struct conf_key link_keys[] = {
 		"it see bad_length." },
 	{ .name = "max_sessions", .type = CONF_COUNT, LINK(max_sessions), .min = 1, .max = 1000000,
 	  .preset = "1000", .unit = "sessions", .reloadable = true,
-	  .help = "Sessions of this link at one time." },
+	  .help = "Sessions of this link at one time, in any case no more than the daemon's." },
 	{ .name = "max_per_ip", .type = CONF_COUNT, LINK(max_per_ip), .min = 1, .max = 1000000,
 	  .preset = "500", .unit = "sessions", .reloadable = true,
 	  .help = "Sessions of this link from one address at one time." },

@@ -140,6 +140,8 @@ static void test_all_keys(void **state)
 	l = &s->links[1];
 	assert_int_equal(l->dial, DIAL_ACCEPT);
 	assert_int_equal(l->max_pdu, proto_named("smpp")->max_pdu);
+	assert_int_equal(l->max_sessions, 50);
+	assert_int_equal(l->max_per_ip, 50);
 	assert_int_equal(l->source.addr.ss_family, AF_INET6);
 	assert_non_null(inet_ntop(AF_INET6,
 		&((const struct sockaddr_in6 *)&l->upstream[0].addr)->sin6_addr, text, sizeof(text)));
@@ -244,6 +246,7 @@ static void assert_dump_loads_back(const struct settings *s)
 	for (int twice = 0; twice < 2; twice++) {
 		back = conf_load_fd(fd, &faults);
 		assert_non_null(back);
+		assert_int_equal(faults.warnings, 0);
 		assert_same(s, back);
 		settings_free(back);
 	}
