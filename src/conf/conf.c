@@ -267,8 +267,8 @@ struct settings *conf_quick(const struct conf_quick *q, struct conf_faults *faul
 		set_option(CONF_LINK, l, "listen", "--listen", q->listen, faults);
 		set_option(CONF_LINK, l, "upstream", "--upstream", q->upstream, faults);
 		set_option(CONF_LINK, l, "profile", "--profile", q->profile, faults);
-		set_option(CONF_LINK, l, "name", "--protocol", l->proto != NULL ? l->proto->name : "link",
-			faults);
+		set_option(CONF_LINK, l, "name", "--protocol",
+			l->proto != NULL ? l->proto->name : "link", faults);
 		k->type = SINK_STDOUT;
 		set_option(CONF_SINK, k, "format", "--log", q->log, faults);
 		set_option(CONF_SINK, k, "lang", "--lang", q->lang, faults);

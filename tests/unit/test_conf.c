@@ -97,20 +97,13 @@ static const char all_keys[] =
 	"  { path = \"/var/log/日志.log\"; numbers = \"full\"; lang = \"en\"; records = \"nack\"; color = \"never\"; }\n"
 	");\n";
 
-static void test_all_keys(void **state)
+static void test_all_link_keys(void **state)
 {
 	struct settings *s = load(all_keys);
 	const struct link_settings *l = &s->links[0];
 	char text[INET6_ADDRSTRLEN];
 
 	(void)state;
-	assert_int_equal(s->workers, 3);
-	assert_int_equal(s->hold_max, 65536);
-	assert_int_equal(s->ring_size, 1048576);
-	assert_int_equal(s->max_sessions, 50);
-	assert_int_equal(s->drain_timeout_ms, 60000);
-	assert_string_equal(s->codes_dir, "/c");
-	assert_string_equal(s->codes_site_dir, "/s\\\"x");
 	assert_int_equal(s->link_count, 2);
 	assert_null(l->proto);
 	assert_int_equal(l->listen_count, 2);
@@ -147,6 +140,21 @@ static void test_all_keys(void **state)
 		&((const struct sockaddr_in6 *)&l->upstream[0].addr)->sin6_addr, text, sizeof(text)));
 	assert_string_equal(text, "2001:db8::1");
 	assert_int_equal(((const struct sockaddr_in6 *)&l->source.addr)->sin6_port, htons(4000));
+	settings_free(s);
+}
+
+static void test_all_other_keys(void **state)
+{
+	struct settings *s = load(all_keys);
+
+	(void)state;
+	assert_int_equal(s->workers, 3);
+	assert_int_equal(s->hold_max, 65536);
+	assert_int_equal(s->ring_size, 1048576);
+	assert_int_equal(s->max_sessions, 50);
+	assert_int_equal(s->drain_timeout_ms, 60000);
+	assert_string_equal(s->codes_dir, "/c");
+	assert_string_equal(s->codes_site_dir, "/s\\\"x");
 	assert_int_equal(s->sink_count, 2);
 	assert_int_equal(s->sinks[0].type, SINK_STDOUT);
 	assert_int_equal(s->sinks[0].format, FORMAT_JSON);
@@ -486,7 +494,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults),
-		cmocka_unit_test(test_all_keys),
+		cmocka_unit_test(test_all_link_keys),
+		cmocka_unit_test(test_all_other_keys),
 		cmocka_unit_test(test_dump),
 		cmocka_unit_test(test_origins),
 		cmocka_unit_test(test_include),
