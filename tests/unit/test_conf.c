@@ -14,7 +14,7 @@
 
 #include "conf/conf.h"
 
-static char folder[] = "/tmp/smscope-conf-XXXXXX";
+static char folder[] = BUILD_DIR "/conf-XXXXXX";
 
 static void write_file(const char *name, const char *text)
 {

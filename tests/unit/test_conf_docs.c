@@ -179,7 +179,7 @@ static void test_sample_in_full(void **state)
 	size_t len = 0, dump_len[2];
 	FILE *f = open_memstream(&text, &len);
 	struct conf_faults faults = { stderr, 0, 0 };
-	char path[] = "/tmp/smscope-sample-XXXXXX";
+	char path[] = BUILD_DIR "/sample-XXXXXX";
 	int fd = mkstemp(path);
 
 	(void)state;

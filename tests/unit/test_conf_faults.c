@@ -239,7 +239,7 @@ static const struct row {
 	{ LINKS("") "\nlogs = ( );", "m.conf:3: warning: logs is empty: nothing is written\n", 0, 1, { 0 }, { 0 } },
 };
 
-static char folder[] = "/tmp/smscope-conf-XXXXXX";
+static char folder[] = BUILD_DIR "/conf-XXXXXX";
 
 static void write_file(const char *name, const char *text, size_t len)
 {
