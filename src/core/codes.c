@@ -330,6 +330,8 @@ static bool step_applies(const struct code_step *s, const struct code_query *q, 
 
 	if (d->when == WHEN_UNKNOWN && h->count > 0)
 		return false;
+	if (s->always)
+		return true;
 	if (d->when == WHEN_VAGUE && h->count > 0 && h->at[0].exact && h->at[0].row->cls != CLASS_UNKNOWN)
 		return false;
 	if (d->form != FORM_ANY && (d->form == FORM_TEXT) != v->is_text)
@@ -379,7 +381,7 @@ static const struct code_inner *inner_of(const struct code_profile *p, const str
 static void nested_run(struct hits *h, const struct code_row *row, int slot, const struct code_query *q,
 	const struct value *v)
 {
-	struct code_step step = { .def = { .from = INT64_MIN, .to = INT64_MAX, .when = WHEN_UNKNOWN } };
+	struct code_step step = { .always = true, .def = { .from = INT64_MIN, .to = INT64_MAX, .when = WHEN_UNKNOWN } };
 	struct code_steps steps = { &step, 1 };
 
 	for (int i = 0; i < CODE_NESTED_MAX && row->nested[i] != NULL && h->count == 0; i++) {
@@ -479,7 +481,10 @@ static int ask_profile(struct asking *a, const struct code_profile *p, int slot,
 		if (a->count == a->cap)
 			return known + 1;
 		to = &a->ret[a->count];
-		memset(to, 0, sizeof(*to));
+		/* Not the nested readings, of which nested_count says that there are none yet. */
+		memset(to, 0, offsetof(struct code_answer, nested));
+		to->nested_count = 0;
+		to->nested_foreign = false;
 		to->profile = p;
 		to->table = &x->table->pub;
 		to->row = x->row;

@@ -43,6 +43,8 @@ static struct code_steps steps_seal(struct code_builder *b, const struct code_st
 
 		to[i].table = index_named(b, d->table, strlen(d->table));
 		to[i].def = *d;
+		to[i].always = d->when == WHEN_UNKNOWN && d->form == FORM_ANY && d->dialect_to == 0 && d->platform == 0
+			&& d->from == INT64_MIN && d->to == INT64_MAX;
 		if (to[i].table == NULL)
 			codes_fault(b, d->file, d->line, "no table is named \"%s\"", d->table);
 		else
