@@ -14,7 +14,7 @@ enum { TAG_RECEIPTED_ID = 0x001e, TAG_NETWORK_ERROR = 0x0423, TAG_PAYLOAD = 0x04
 enum { ESM_TYPE = 0x3c, ESM_RECEIPT = 0x04, ESM_INTERMEDIATE = 0x20, ESM_UDHI = 0x40 };
 enum { STATE_SCHEDULED = 0, STATE_ENROUTE = 1, STATE_ACCEPTED = 6, STATE_SKIPPED = 9 };
 
-static const char *const state_words[] = {
+static const char state_words[][12] = {
 	"SCHEDULED", "ENROUTE", "DELIVRD", "EXPIRED", "DELETED", "UNDELIV", "ACCEPTD", "UNKNOWN", "REJECTD",
 	"SKIPPED",
 };
@@ -27,13 +27,11 @@ static uint8_t lower(uint8_t c)
 /* Is `s` the word `w`, written in whatever case? */
 static bool same_word(struct span s, const char *w)
 {
-	if (s.n != strlen(w))
-		return false;
-	for (size_t i = 0; i < s.n; i++) {
-		if (lower(s.p[i]) != lower((uint8_t)w[i]))
-			return false;
-	}
-	return true;
+	size_t i = 0;
+
+	while (i < s.n && w[i] != '\0' && lower(s.p[i]) == lower((uint8_t)w[i]))
+		i++;
+	return i == s.n && w[i] == '\0';
 }
 
 int receipt_state_of(struct span stat)
@@ -58,8 +56,8 @@ static bool is_interim(int state, struct span stat)
 {
 	static const char *const words[] = { "ACKED", "BUFFRED", "BUFFERD", "BUFFERED" };
 
-	if (state == STATE_SCHEDULED || state == STATE_ENROUTE || state == STATE_ACCEPTED)
-		return true;
+	if (state >= 0)
+		return state == STATE_SCHEDULED || state == STATE_ENROUTE || state == STATE_ACCEPTED;
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
 		if (same_word(stat, words[i]))
 			return true;
@@ -87,15 +85,14 @@ static struct span trim(struct span s)
 static bool read_fixed(struct reader *r, size_t n, struct span *ret)
 {
 	struct span s = reader_take(r, n);
-	const uint8_t *nul = s.n > 0 ? memchr(s.p, 0, s.n) : NULL;
+	bool odd = false;
 
-	if (nul != NULL)
-		s.n = (size_t)(nul - s.p);
+	s.n = bytes_nul(s.p, s.n);
 	s = trim(s);
-	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] < ' ' || s.p[i] > 0x7e)
-			return false;
-	}
+	for (size_t i = 0; i < s.n; i++)
+		odd |= (uint8_t)(s.p[i] - ' ') > '~' - ' ';
+	if (odd)
+		return false;
 	*ret = s;
 	return true;
 }
@@ -256,7 +253,7 @@ static bool looks_wide(struct span s)
 {
 	size_t zero = 0, pairs = s.n / 2 < 16 ? s.n / 2 : 16;
 
-	if (s.n < 8)
+	if (s.n < 8 || bytes_nul(s.p, 8) == 8)
 		return false;
 	for (size_t i = 0; i < pairs; i++)
 		zero += s.p[2 * i] == 0 && s.p[2 * i + 1] != 0;
@@ -344,6 +341,8 @@ static bool same_id(struct span a, struct span b)
 	struct span p = strip_zeros(a), q = strip_zeros(b);
 	size_t i = 0;
 
+	if (a.n == b.n && memcmp(a.p, b.p, a.n) == 0)
+		return true;
 	while (i < p.n && p.n == q.n && lower(p.p[i]) == lower(q.p[i]))
 		i++;
 	if (p.n == q.n && i == p.n)
