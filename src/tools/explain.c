@@ -11,7 +11,7 @@
  * them best → a tree for each.
  */
 
-enum { EXIT_USAGE = 2, DIALECT_UNKNOWN = -1 };
+enum { EXIT_USAGE = 2, DIALECT_UNKNOWN = -1, EXACT = 8 };
 
 struct options {
 	const struct proto *proto;  /* NULL: told by shape */
@@ -36,64 +36,84 @@ static int usage(FILE *to)
 	return to == stdout ? 0 : EXIT_USAGE;
 }
 
+/* Octets of text fields that no text has. */
+static int odd_octets(const struct pdu *pdu)
+{
+	int odd = 0;
+
+	for (int i = 0; i < pdu->field_count; i++) {
+		const struct pdu_field *f = &pdu->fields[i];
+
+		if ((f->shape != SHAPE_CSTR && f->shape != SHAPE_OCTETS) || f->field == F_MSG_ID ||
+		    f->field == F_ROUTE || field_secret((enum field)f->field))
+			continue;
+		for (uint32_t k = 0; k < f->text_len; k++)
+			odd += pdu->frame.p[f->at + k] < ' ' || pdu->frame.p[f->at + k] > '~';
+	}
+	return odd;
+}
+
 /* How plausible a PDU is under a protocol: exact, results and ids in range, text that can be read. */
 static int plausible(const struct pdu *pdu)
 {
-	int score;
-	char id[40];
+	int score = pdu->err == SM_OK ? EXACT : pdu->layout != NULL ? EXACT / 2 : 1;
+	uint64_t id = pdu_uint(pdu, F_MSG_ID);
+	char text[40];
 
-	if (pdu->err != SM_OK)
-		return pdu->layout != NULL ? 1 : 0;
-	score = 8;
-	for (int i = 0; i < pdu->field_count; i++) {
-		const struct pdu_field *f = &pdu->fields[i];
-		bool text = f->shape == SHAPE_CSTR || f->shape == SHAPE_OCTETS;
-
-		if (f->field == F_MSG_ID && f->len == 8)
-			score += pdu_uint(pdu, F_MSG_ID) == 0 ||
-				 msgid_text(pdu_uint(pdu, F_MSG_ID), id, sizeof(id)) > 16;
-		for (uint32_t k = 0; text && f->field != F_MSG_ID && !field_secret((enum field)f->field) && k < f->text_len; k++)
-			score -= pdu->frame.p[f->at + k] < ' ' || pdu->frame.p[f->at + k] > '~';
+	if (pdu->proto->status_in_header) {
+		score += pdu->status == 0 ? 2 : pdu->status <= 0xfff;
+		score += pdu->sequence > 0 && pdu->sequence < 0x80000000u;
 	}
-	if (pdu->proto->status_in_header && pdu->status <= 0xfff)
-		score++;
-	return score;
+	if (pdu_has(pdu, F_MSG_ID))
+		score += id == 0 || (msgid_text(id, text, sizeof(text)) > 10 && text[10] == '-') ? 2 : 0;
+	if (pdu_has(pdu, F_SUCCESS_ID))
+		score += pdu_uint(pdu, F_SUCCESS_ID) <= 1 ? 2 : 0;
+	return score - odd_octets(pdu);
 }
 
-/* The sum over all PDUs; a stream that cannot be cut into PDUs ends it. */
-static int fit(const struct proto *p, struct span all)
+/* The sum over all PDUs; a stream that cannot be cut into PDUs ends it. *ret_exact: every one parses. */
+static int fit(const struct proto *p, struct span all, bool *ret_exact)
 {
 	int score = 0;
 
+	*ret_exact = true;
 	while (all.n > 0) {
 		int64_t n = proto_frame(all, p->header_len, p->max_pdu);
 		struct pdu pdu;
 
-		if (n <= 0)
+		if (n <= 0) {
+			*ret_exact = false;
 			return score;
-		pdu_parse(&pdu, p, p->dialect_default, span_of(all.p, (size_t)n));
+		}
+		if (pdu_parse(&pdu, p, p->dialect_default, span_of(all.p, (size_t)n)) != SM_OK)
+			*ret_exact = false;
 		score += plausible(&pdu);
 		all = span_of(all.p + n, all.n - (size_t)n);
 	}
 	return score;
 }
 
+/* The protocol of the first login, else the one under which all of it is most plausible. */
 static const struct proto *choose(struct span all)
 {
 	int64_t n = proto_frame(all, 12, UINT32_MAX);
 	const struct proto *best = n > 0 ? proto_detect(span_of(all.p, (size_t)n)) : NULL;
-	int most = 0;
+	int most = 0, exact_count = 0;
 
 	if (best != NULL)
 		return best;
 	for (const struct proto *const *p = proto_all(); *p != NULL; p++) {
-		int score = fit(*p, all);
+		bool exact;
+		int score = fit(*p, all, &exact);
 
+		exact_count += exact;
 		if (score > most) {
 			most = score;
 			best = *p;
 		}
 	}
+	if (exact_count > 1)
+		fprintf(stderr, "smscope explain: more than one protocol fits; taken as %s, --proto decides\n", best->name);
 	return best;
 }
 
@@ -103,20 +123,29 @@ static const char *parse(struct pdu *pdu, const struct options *o, const struct 
 {
 	uint8_t shown = p->dialect_of(frame, *dialect);
 	const char *why = o->dialect != DIALECT_UNKNOWN ? "as given" : *known ? "from an earlier PDU" : "assumed";
+	struct span version;
 
 	pdu_parse(pdu, p, *dialect, frame);
 	if (pdu->err == SM_OK && (pdu_role(pdu) == R_LOGIN || pdu_role(pdu) == R_LOGIN_ACK)) {
-		*known = true;
+		bool proved = pdu_role(pdu) == R_LOGIN || p == &proto_cmpp || pdu_tlv(pdu, 0x0210, &version);
+
+		*known = *known || proved;
 		*dialect = shown;
 		pdu_parse(pdu, p, shown, frame);
-		return pdu_role(pdu) == R_LOGIN ? "the version this login asks for" :
-			p == &proto_cmpp ? "the length of this response" : "what login and response have in common";
+		if (proved && pdu_role(pdu) == R_LOGIN)
+			return "the version this login asks for";
+		if (proved)
+			return p == &proto_cmpp ? "the length of this response"
+						: "the lower version of login and response";
 	}
 	if (pdu->err == SM_OK && pdu->dialect != *dialect) {
 		*dialect = pdu->dialect;
 		*known = true;
 		return "the only one whose lengths fit";
 	}
+	if (pdu->err == SM_OK && o->dialect == DIALECT_UNKNOWN && !*known &&
+	    (pdu->layout->dialect_min > 0 || pdu->layout->dialect_max < 0xff))
+		return "assumed, and its lengths fit";
 	return why;
 }
 

@@ -12,9 +12,6 @@ static const struct {
 	uint8_t value;
 	const char *words;
 } field_values[] = {
-	{ F_REGISTERED_DELIVERY, SPELL_CMPP, 0, "no report (SUBMIT), a message (DELIVER)" },
-	{ F_REGISTERED_DELIVERY, SPELL_CMPP, 1, "report wanted (SUBMIT), a report (DELIVER)" },
-	{ F_REGISTERED_DELIVERY, SPELL_CMPP, 2, "bill only (2.0)" },
 	{ F_FEE_USER_TYPE, ANY, 0, "the destination pays" },
 	{ F_FEE_USER_TYPE, ANY, 1, "the source pays" },
 	{ F_FEE_USER_TYPE, ANY, 2, "the SP pays" },
@@ -156,6 +153,13 @@ void note_field(struct out *o, const struct pdu *pdu, const struct pdu_field *f)
 		out_str(o, text_charset_name(text_charset(pdu->proto->name, (uint8_t)v)));
 	} else if (f->field == F_VERSION) {
 		note_version(o, pdu->proto, v);
+	} else if (f->field == F_REGISTERED_DELIVERY && pdu->proto == &proto_cmpp) {
+		bool deliver = pdu_role(pdu) == R_DELIVER;
+
+		if (v < 2)
+			out_str(o, deliver ? (v == 1 ? "a report" : "a message") : v == 1 ? "report wanted" : "no report");
+		else if (v == 2)
+			out_str(o, "bill only (2.0)");
 	} else if (f->field == F_TIMESTAMP) {
 		out_fmt(o, "MMDDHHMMSS %010u", (unsigned)v);
 	} else if (f->shape == SHAPE_UINT && f->len == 1 &&

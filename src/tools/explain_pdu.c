@@ -79,7 +79,7 @@ void row_print(struct explain *e, const struct row *r)
 		fprintf(e->to, "  %6u %6u  ", r->at, r->len);
 	else
 		fprintf(e->to, "  %6s %6s  ", "", "");
-	fprintf(e->to, "%s%-*s  %.*s", inner ? "  " : "", inner ? 26 : 28, r->name, (int)out_len(&o), o.base);
+	fprintf(e->to, "%s%-*s  %.*s", inner ? "  " : "", inner ? 32 : 34, r->name, (int)out_len(&o), o.base);
 	if (out_len(&r->note) > 0)
 		fprintf(e->to, "%*s  %.*s", out_len(&o) < 16 ? (int)(16 - out_len(&o)) : 0, "", (int)out_len(&r->note),
 			r->note.base);
@@ -336,7 +336,7 @@ static void explain_title(struct explain *e, const struct pdu *pdu, size_t at, c
 		return;
 	}
 	fprintf(e->to, "%s  %s  %zu octets at %zu  (dialect: %s)\n", dialect, pdu_name(pdu), pdu->frame.n, at, why);
-	fprintf(e->to, "  %6s %6s  %-28s  %s\n", "offset", "length", "field", "value");
+	fprintf(e->to, "  %6s %6s  %-34s  %s\n", "offset", "length", "field", "value");
 }
 
 void explain_pdu(struct explain *e, const struct pdu *pdu, size_t at, const char *why)
