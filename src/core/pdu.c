@@ -32,9 +32,11 @@ static inline void read_field(struct reader *r, const struct slot *slot, uint64_
 	size_t n = slot->size, text;
 
 	if (slot->shape == SHAPE_CSTR) {
+		size_t left = reader_left(r);
+
 		/* The frame may end where the NUL should be, if the slot says so. */
-		if (slot->by != 0 && reader_left(r) < n && bytes_nul(start, reader_left(r)) == reader_left(r))
-			text = reader_take(r, reader_left(r)).n;
+		if (slot->by != 0 && left < n && bytes_nul(start, left) == left)
+			text = reader_take(r, left).n;
 		else
 			text = reader_cstr(r, n).n;
 	} else {
@@ -52,8 +54,8 @@ static inline void read_field(struct reader *r, const struct slot *slot, uint64_
 }
 
 /*
- * Read one item of a list into `ret` (at most ITEM_FIELDS_MAX); returns how many fields it has. A choice
- * of WHENs that none of them meets leaves SM_EVALUE in the reader.
+ * Read one item of a list into `ret` (at most ITEM_FIELDS_MAX); returns how many fields it has. A
+ * choice of WHENs that none of them meets leaves SM_EVALUE in the reader.
  */
 static size_t read_item(struct reader *r, const struct slot *s, struct pdu_field *ret)
 {
@@ -109,7 +111,10 @@ static struct reader read_list(struct reader r, const struct slot *slot, uint64_
 	return r;
 }
 
-/* Step over the TLVs to the frame's end; a fault leaves the reader at the tag of the TLV that has it. */
+/*
+ * Step over the TLVs to the frame's end; a fault leaves the reader at the tag of the TLV that has
+ * it.
+ */
 static struct reader read_tlvs(struct reader r)
 {
 	while (r.pos != r.end && r.err == SM_OK) {
@@ -167,9 +172,11 @@ static void walk(struct pdu *pdu, const struct layout *layout, size_t end)
 
 /*
  * Try the layouts that other dialects have for the command. With fixed widths, "parses to its last
- * octet" is the consistency equation of a CMPP SUBMIT or DELIVER, and the length rule of a response.
+ * octet" is the consistency equation of a CMPP SUBMIT or DELIVER, and the length rule of a
+ * response.
  */
-static bool walk_others(struct pdu *pdu, const struct layout *rows, const struct layout *tried, size_t end)
+static bool walk_others(struct pdu *pdu, const struct layout *rows, const struct layout *tried,
+	size_t end)
 {
 	const struct proto *p = pdu->proto;
 
@@ -179,7 +186,8 @@ static bool walk_others(struct pdu *pdu, const struct layout *rows, const struct
 		walk(pdu, l, end);
 		if (pdu->err != SM_OK)
 			continue;
-		pdu->dialect = l->dialect_min <= p->dialect_default && p->dialect_default <= l->dialect_max
+		pdu->dialect = l->dialect_min <= p->dialect_default &&
+			p->dialect_default <= l->dialect_max
 				       ? p->dialect_default : l->dialect_min;
 		return true;
 	}
@@ -226,7 +234,8 @@ int pdu_parse(struct pdu *pdu, const struct proto *p, uint8_t dialect, struct sp
 		rows++;
 	if (rows->name == NULL) {
 		memset(pdu->slot_of, 0, sizeof(pdu->slot_of));
-		return fail_at(pdu, pdu->length == frame.n ? SM_ECMD : SM_ELEN, pdu->length == frame.n ? 4 : 0);
+		return fail_at(pdu, pdu->length == frame.n ? SM_ECMD : SM_ELEN,
+			pdu->length == frame.n ? 4 : 0);
 	}
 	mine = rows;
 	for (const struct layout *l = rows; l->name != NULL && l->command == pdu->command; l++) {

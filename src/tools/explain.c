@@ -7,8 +7,8 @@
 #include "tools/tools.h"
 
 /*
- * smscope explain: hexadecimal digits → octets → PDUs by their lengths → the protocol that fits all of
- * them best → a tree for each.
+ * smscope explain: hexadecimal digits → octets → PDUs by their lengths → the protocol that fits all
+ * of them best → a tree for each.
  */
 
 enum { EXIT_USAGE = 2, DIALECT_UNKNOWN = -1, EXACT = 8 };
@@ -22,12 +22,13 @@ struct options {
 static int usage(FILE *to)
 {
 	fputs("usage: smscope explain [OPTION...] [HEX...]\n"
-		"Every field of one PDU, or of several one after another: offset, length, value, meaning.\n"
-		"Digits are read from the arguments, or from FILE, or from standard input; blanks, 0x, ':' and\n"
-		"comments that begin with # are skipped.\n"
+		"Every field of one PDU, or of several in a row: offset, length, value, meaning.\n"
+		"Digits are read from the arguments, from FILE, or from standard input; blanks,\n"
+		"0x, ':' and comments that begin with # are skipped.\n"
 		"  -f, --file FILE        read the digits from FILE\n"
 		"      --proto P          cmpp or smpp; else told by the shape of the PDUs\n"
-		"      --dialect V        2.0 2.1 3.0 (CMPP), 3.3 3.4 5.0 (SMPP); else told by login and lengths\n"
+		"      --dialect V        2.0 2.1 3.0 (CMPP), 3.3 3.4 5.0 (SMPP); else told\n"
+		"                         by login and lengths\n"
 		"      --profile P[,P...] whose meanings of codes\n"
 		"      --lang L           zh, en or both\n"
 		"      --json             one object a PDU\n"
@@ -53,7 +54,9 @@ static int odd_octets(const struct pdu *pdu)
 	return odd;
 }
 
-/* How plausible a PDU is under a protocol: exact, results and ids in range, text that can be read. */
+/*
+ * How plausible a PDU is under a protocol: exact, results and ids in range, text that can be read.
+ */
 static int plausible(const struct pdu *pdu)
 {
 	int score = pdu->err == SM_OK ? EXACT : pdu->layout != NULL ? EXACT / 2 : 1;
@@ -65,13 +68,17 @@ static int plausible(const struct pdu *pdu)
 		score += pdu->sequence > 0 && pdu->sequence < 0x80000000u;
 	}
 	if (pdu_has(pdu, F_MSG_ID))
-		score += id == 0 || (msgid_text(id, text, sizeof(text)) > 10 && text[10] == '-') ? 2 : 0;
+		score += id == 0 || (msgid_text(id, text, sizeof(text)) > 10 && text[10] == '-')
+				 ? 2 : 0;
 	if (pdu_has(pdu, F_SUCCESS_ID))
 		score += pdu_uint(pdu, F_SUCCESS_ID) <= 1 ? 2 : 0;
 	return score - odd_octets(pdu);
 }
 
-/* The sum over all PDUs; a stream that cannot be cut into PDUs ends it. *ret_exact: every one parses. */
+/*
+ * The sum over all PDUs; a stream that cannot be cut into PDUs ends it. *ret_exact: every one
+ * parses.
+ */
 static int fit(const struct proto *p, struct span all, bool *ret_exact)
 {
 	int score = 0;
@@ -113,21 +120,26 @@ static const struct proto *choose(struct span all)
 		}
 	}
 	if (exact_count > 1)
-		fprintf(stderr, "smscope explain: more than one protocol fits; taken as %s, --proto decides\n", best->name);
+		fprintf(stderr,
+			"smscope explain: more than one protocol fits; taken as %s, --proto decides\n",
+			best->name);
 	return best;
 }
 
 /* Parse one PDU as what the PDUs before it made known; say how that is known. */
-static const char *parse(struct pdu *pdu, const struct options *o, const struct proto *p, struct span frame,
+static const char *parse(struct pdu *pdu, const struct options *o, const struct proto *p,
+	struct span frame,
 	uint8_t *dialect, bool *known)
 {
 	uint8_t shown = p->dialect_of(frame, *dialect);
-	const char *why = o->dialect != DIALECT_UNKNOWN ? "as given" : *known ? "from an earlier PDU" : "assumed";
+	const char *why = o->dialect != DIALECT_UNKNOWN ? "as given"
+			  : *known ? "from an earlier PDU" : "assumed";
 	struct span version;
 
 	pdu_parse(pdu, p, *dialect, frame);
 	if (pdu->err == SM_OK && (pdu_role(pdu) == R_LOGIN || pdu_role(pdu) == R_LOGIN_ACK)) {
-		bool proved = pdu_role(pdu) == R_LOGIN || p == &proto_cmpp || pdu_tlv(pdu, 0x0210, &version);
+		bool proved = pdu_role(pdu) == R_LOGIN || p == &proto_cmpp ||
+			pdu_tlv(pdu, 0x0210, &version);
 
 		*known = *known || proved;
 		*dialect = shown;
@@ -159,7 +171,8 @@ static int explain_all(struct explain *e, const struct options *o, struct span a
 	if (p == NULL) {
 		const char *foreign = proto_foreign(all);
 
-		fprintf(stderr, "smscope explain: neither CMPP nor SMPP%s%s\n", foreign != NULL ? ", but " : "",
+		fprintf(stderr, "smscope explain: neither CMPP nor SMPP%s%s\n",
+			foreign != NULL ? ", but " : "",
 			foreign != NULL ? foreign : "");
 		return 1;
 	}
@@ -210,9 +223,11 @@ static int read_input(struct hex *h, const char *path, char **args, int count)
 		err = SM_EFORMAT;
 	if (err == SM_EFORMAT)
 		fprintf(stderr, h->half ? "smscope explain: an odd digit in line %d\n"
-					: "smscope explain: no hexadecimal digit in line %d\n", h->line + 1);
+					: "smscope explain: no hexadecimal digit in line %d\n",
+						h->line + 1);
 	else if (err != SM_OK)
-		fprintf(stderr, "smscope explain: %s: %s\n", path != NULL ? path : "input", err_text(err));
+		fprintf(stderr, "smscope explain: %s: %s\n", path != NULL ? path : "input",
+			err_text(err));
 	else if (h->n == 0)
 		fputs("smscope explain: no octets\n", stderr);
 	return err == SM_OK && h->n == 0 ? SM_ENONE : err;
@@ -227,7 +242,8 @@ static int dialect_of_text(const char *s)
 
 static int lang_of(const char *s, enum record_lang *ret)
 {
-	static const char *const names[] = { [LANG_BOTH] = "both", [LANG_ZH] = "zh", [LANG_EN] = "en" };
+	static const char *const names[] = { [LANG_BOTH] = "both", [LANG_ZH] = "zh",
+		[LANG_EN] = "en" };
 
 	for (int i = LANG_BOTH; i <= LANG_EN; i++) {
 		if (strcmp(s, names[i]) == 0) {
@@ -239,13 +255,16 @@ static int lang_of(const char *s, enum record_lang *ret)
 }
 
 /* Returns SM_OK, or what usage() returns. */
-static int read_options(int argc, char **argv, struct options *o, struct explain *e, const char **ret_path)
+static int read_options(int argc, char **argv, struct options *o, struct explain *e,
+	const char **ret_path)
 {
 	static const struct option known[] = {
 		{ "file", required_argument, NULL, 'f' }, { "proto", required_argument, NULL, 'p' },
-		{ "dialect", required_argument, NULL, 'd' }, { "profile", required_argument, NULL, 'P' },
+		{ "dialect", required_argument, NULL, 'd' },
+		  { "profile", required_argument, NULL, 'P' },
 		{ "lang", required_argument, NULL, 'l' }, { "json", no_argument, NULL, 'j' },
-		{ "show-secrets", no_argument, NULL, 's' }, { "help", no_argument, NULL, 'h' }, { 0 },
+		{ "show-secrets", no_argument, NULL, 's' }, { "help", no_argument, NULL, 'h' },
+		  { 0 },
 	};
 	int c, bad = 0;
 

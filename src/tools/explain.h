@@ -30,7 +30,8 @@ struct row {
 };
 
 /** Begin a row for `octets` of the frame; the note is empty. */
-void row_init(struct row *r, const struct pdu *pdu, const char *part, const char *name, enum form form,
+void row_init(struct row *r, const struct pdu *pdu, const char *part, const char *name,
+	enum form form,
 	struct span octets);
 void row_print(struct explain *e, const struct row *r);
 

@@ -1,8 +1,8 @@
 #include "tools/explain.h"
 
 /*
- * Values that the specifications list. Sources: SMPP 3.4, section 5.2 and 5.3.2; SMPP 5.0, section 4.7 and 4.8;
- * CMPP 3.0, section 8.4.
+ * Values that the specifications list. Sources: SMPP 3.4, section 5.2 and 5.3.2; SMPP 5.0, section
+ * 4.7 and 4.8; CMPP 3.0, section 8.4.
  */
 
 enum { ANY = SPELL_COUNT };
@@ -34,7 +34,8 @@ static const struct {
 };
 
 static const char *const tons[] = {
-	"unknown", "international", "national", "network specific", "subscriber number", "alphanumeric",
+	"unknown", "international", "national", "network specific", "subscriber number",
+	"alphanumeric",
 	"abbreviated",
 };
 
@@ -65,7 +66,8 @@ static void add(struct out *o, const char *words)
 
 static void note_esm_class(struct out *o, uint64_t v)
 {
-	static const char *const modes[] = { "default mode", "datagram", "forward", "store and forward" };
+	static const char *const modes[] = { "default mode", "datagram", "forward",
+		"store and forward" };
 
 	add(o, modes[v & 3]);
 	switch (v & 0x3c) {
@@ -86,10 +88,12 @@ static void note_esm_class(struct out *o, uint64_t v)
 static void note_registered(struct out *o, uint64_t v)
 {
 	static const char *const receipts[] = {
-		"no receipt", "receipt on success or failure", "receipt on failure", "receipt on success (5.0)",
+		"no receipt", "receipt on success or failure", "receipt on failure",
+		"receipt on success (5.0)",
 	};
 	static const char *const acks[] = {
-		NULL, "SME delivery acknowledgement", "SME user acknowledgement", "both SME acknowledgements",
+		NULL, "SME delivery acknowledgement", "SME user acknowledgement",
+			"both SME acknowledgements",
 	};
 
 	add(o, receipts[v & 3]);
@@ -154,10 +158,12 @@ void note_field(struct out *o, const struct pdu *pdu, const struct pdu_field *f)
 	} else if (f->field == F_VERSION) {
 		note_version(o, pdu->proto, v);
 	} else if (f->field == F_REGISTERED_DELIVERY && pdu->proto == &proto_cmpp) {
+		static const char *const deliveries[] = { "a message", "a report" };
+		static const char *const wishes[] = { "no report", "report wanted" };
 		bool deliver = pdu_role(pdu) == R_DELIVER;
 
 		if (v < 2)
-			out_str(o, deliver ? (v == 1 ? "a report" : "a message") : v == 1 ? "report wanted" : "no report");
+			out_str(o, deliver ? deliveries[v] : wishes[v]);
 		else if (v == 2)
 			out_str(o, "bill only (2.0)");
 	} else if (f->field == F_TIMESTAMP) {
@@ -166,7 +172,8 @@ void note_field(struct out *o, const struct pdu *pdu, const struct pdu_field *f)
 		   (pdu->proto != &proto_smpp || !note_smpp_field(o, (enum field)f->field, v))) {
 		for (size_t i = 0; i < sizeof(field_values) / sizeof(*field_values); i++) {
 			if (field_values[i].field == f->field && field_values[i].value == v &&
-			    (field_values[i].spelling == ANY || field_values[i].spelling == pdu->proto->spelling))
+			    (field_values[i].spelling == ANY ||
+			    	field_values[i].spelling == pdu->proto->spelling))
 				out_str(o, field_values[i].words);
 		}
 	}
@@ -181,7 +188,8 @@ static const struct {
 	{ 0x0019, 0, "default" }, { 0x0019, 1, "WCMP" },
 	{ 0x0201, 0, "not restricted" }, { 0x0201, 1, "restricted" }, { 0x0201, 2, "confidential" },
 	{ 0x0201, 3, "secret" },
-	{ 0x0420, 0, "not set" }, { 0x0420, 1, "set" }, { 0x0421, 0, "not requested" }, { 0x0421, 1, "requested" },
+	{ 0x0420, 0, "not set" }, { 0x0420, 1, "set" }, { 0x0421, 0, "not requested" },
+	  { 0x0421, 1, "requested" },
 	{ 0x0422, 0, "available" }, { 0x0422, 1, "denied" }, { 0x0422, 2, "unavailable" },
 	{ 0x0425, 0, "destination unavailable" }, { 0x0425, 1, "destination address invalid" },
 	{ 0x0425, 2, "permanent network error" }, { 0x0425, 3, "temporary network error" },
@@ -191,14 +199,16 @@ static const struct {
 static void note_network_error(struct out *o, struct span v)
 {
 	static const char *const types[] = {
-		NULL, "ANSI-136 access denied", "IS-95 access denied", "GSM", "ANSI-136 cause", "IS-95 cause", "ANSI-41",
+		NULL, "ANSI-136 access denied", "IS-95 access denied", "GSM", "ANSI-136 cause",
+			"IS-95 cause", "ANSI-41",
 		"SMPP", "SMSC specific",
 	};
 
 	if (v.p[0] >= '0' && v.p[0] <= '9')
 		out_str(o, "ASCII digits");
 	else
-		out_fmt(o, "%s, error %u", v.p[0] > 0 && v.p[0] < 9 ? types[v.p[0]] : "unknown network",
+		out_fmt(o, "%s, error %u",
+			v.p[0] > 0 && v.p[0] < 9 ? types[v.p[0]] : "unknown network",
 			(unsigned)(v.p[1] << 8 | v.p[2]));
 }
 
@@ -211,7 +221,8 @@ void note_tlv(struct out *o, const struct tlv *t)
 	else if (t->tag == 0x0210 && t->value.n == 1)
 		note_version(o, &proto_smpp, t->value.p[0]);
 	for (size_t i = 0; i < sizeof(tlv_values) / sizeof(*tlv_values); i++) {
-		if (tlv_values[i].tag == t->tag && t->value.n == 1 && tlv_values[i].value == t->value.p[0])
+		if (tlv_values[i].tag == t->tag && t->value.n == 1 &&
+			tlv_values[i].value == t->value.p[0])
 			out_str(o, tlv_values[i].words);
 	}
 }

@@ -3,7 +3,8 @@
 enum { OCTETS_SHOWN = 24, VALUE_MAX = 150000 };
 enum { TAG_PAYLOAD = 0x0424, TAG_STATE = 0x0427 };
 
-void row_init(struct row *r, const struct pdu *pdu, const char *part, const char *name, enum form form,
+void row_init(struct row *r, const struct pdu *pdu, const char *part, const char *name,
+	enum form form,
 	struct span octets)
 {
 	r->part = part;
@@ -39,7 +40,8 @@ static void print_value(const struct row *r, struct out *o, bool json)
 		break;
 	case FORM_OCTETS:
 		out_str(o, json ? "\"" : "");
-		out_octets(o, json || n <= OCTETS_SHOWN ? r->octets : span_of(r->octets.p, OCTETS_SHOWN));
+		out_octets(o, json || n <= OCTETS_SHOWN ? r->octets
+							: span_of(r->octets.p, OCTETS_SHOWN));
 		out_str(o, json ? "\"" : n > OCTETS_SHOWN ? "…" : "");
 		break;
 	case FORM_SECRET:
@@ -53,7 +55,8 @@ static void print_json(struct explain *e, const struct row *r, const struct out 
 	char text[2 * NOTE_MAX];
 	struct out o = out_of(text, sizeof(text));
 
-	fprintf(e->to, "%s{\"part\":\"%s\",\"name\":\"%s\"", e->rows++ > 0 ? "," : "", r->part, r->name);
+	fprintf(e->to, "%s{\"part\":\"%s\",\"name\":\"%s\"", e->rows++ > 0 ? "," : "", r->part,
+		r->name);
 	if (r->placed)
 		fprintf(e->to, ",\"at\":%u,\"len\":%u", r->at, r->len);
 	fprintf(e->to, ",\"value\":%.*s", (int)out_len(value), value->base);
@@ -79,9 +82,11 @@ void row_print(struct explain *e, const struct row *r)
 		fprintf(e->to, "  %6u %6u  ", r->at, r->len);
 	else
 		fprintf(e->to, "  %6s %6s  ", "", "");
-	fprintf(e->to, "%s%-*s  %.*s", inner ? "  " : "", inner ? 32 : 34, r->name, (int)out_len(&o), o.base);
+	fprintf(e->to, "%s%-*s  %.*s", inner ? "  " : "", inner ? 32 : 34, r->name,
+		(int)out_len(&o), o.base);
 	if (out_len(&r->note) > 0)
-		fprintf(e->to, "%*s  %.*s", out_len(&o) < 16 ? (int)(16 - out_len(&o)) : 0, "", (int)out_len(&r->note),
+		fprintf(e->to, "%*s  %.*s", out_len(&o) < 16 ? (int)(16 - out_len(&o)) : 0, "",
+			(int)out_len(&r->note),
 			r->note.base);
 	fputc('\n', e->to);
 }
@@ -113,10 +118,12 @@ static enum code_side side_of(const struct pdu *pdu)
 	return pdu->proto == &proto_cmpp ? CODE_CMPP : CODE_SMPP;
 }
 
-static void note_code(const struct explain *e, struct row *r, const struct pdu *pdu, enum code_context context,
+static void note_code(const struct explain *e, struct row *r, const struct pdu *pdu,
+	enum code_context context,
 	bool text)
 {
-	meaning_put(&e->meaning, &r->note, (struct code_query){ .context = context, .side = side_of(pdu),
+	meaning_put(&e->meaning, &r->note, (struct code_query){ .context = context,
+		.side = side_of(pdu),
 		.dialect = pdu->dialect, .is_text = text, .number = (int64_t)span_uint(r->octets),
 		.text = r->octets }, false);
 }
@@ -127,15 +134,18 @@ static void explain_header(struct explain *e, const struct pdu *pdu)
 	struct row r;
 	uint32_t code;
 
-	row_init(&r, pdu, "header", smpp ? "command_length" : "Total_Length", FORM_NUMBER, span_of(pdu->frame.p, 4));
+	row_init(&r, pdu, "header", smpp ? "command_length" : "Total_Length", FORM_NUMBER,
+		span_of(pdu->frame.p, 4));
 	if (pdu->length != pdu->frame.n)
 		out_fmt(&r.note, "%zu octets are here", pdu->frame.n);
 	row_print(e, &r);
-	row_init(&r, pdu, "header", smpp ? "command_id" : "Command_Id", FORM_HEX, span_of(pdu->frame.p + 4, 4));
+	row_init(&r, pdu, "header", smpp ? "command_id" : "Command_Id", FORM_HEX,
+		span_of(pdu->frame.p + 4, 4));
 	out_str(&r.note, pdu_name(pdu));
 	row_print(e, &r);
 	if (smpp) {
-		row_init(&r, pdu, "header", "command_status", FORM_HEX, span_of(pdu->frame.p + 8, 4));
+		row_init(&r, pdu, "header", "command_status", FORM_HEX,
+			span_of(pdu->frame.p + 8, 4));
 		if (pdu_result(pdu, &code))
 			note_code(e, &r, pdu, context_of(pdu), false);
 		row_print(e, &r);
@@ -163,11 +173,14 @@ static enum form form_of(const struct explain *e, const struct pdu_field *f)
 	case F_ROUTE:
 		return FORM_OCTETS;
 	default:
-		return f->shape == SHAPE_UINT ? FORM_NUMBER : f->shape == SHAPE_LIST ? FORM_OCTETS : FORM_TEXT;
+		if (f->shape == SHAPE_LIST)
+			return FORM_OCTETS;
+		return f->shape == SHAPE_UINT ? FORM_NUMBER : FORM_TEXT;
 	}
 }
 
-static void explain_field(struct explain *e, const struct pdu *pdu, const struct pdu_field *f, const char *part)
+static void explain_field(struct explain *e, const struct pdu *pdu, const struct pdu_field *f,
+	const char *part)
 {
 	enum form form = form_of(e, f);
 	struct row r;
@@ -175,7 +188,8 @@ static void explain_field(struct explain *e, const struct pdu *pdu, const struct
 	row_init(&r, pdu, part, field_name(pdu->proto, (enum field)f->field), form,
 		span_of(pdu->frame.p + f->at, form == FORM_TEXT ? f->text_len : f->len));
 	r.len = f->len;
-	if (f->field == F_RESULT || f->field == F_STATUS || f->field == F_SUCCESS_ID || f->field == F_ERROR_STATUS_CODE)
+	if (f->field == F_RESULT || f->field == F_STATUS || f->field == F_SUCCESS_ID ||
+		f->field == F_ERROR_STATUS_CODE)
 		note_code(e, &r, pdu, context_of(pdu), false);
 	else if (form != FORM_SECRET)
 		note_field(&r.note, pdu, f);
@@ -212,11 +226,13 @@ static void explain_tlvs(struct explain *e, const struct pdu *pdu)
 	while ((got = tlv_next(pdu, &at, &t)) > 0) {
 		const char *name = tlv_name(t.tag);
 		char label[64];
-		bool text = t.tag == 0x001d || t.tag == 0x001e || t.tag == 0x0609 || t.tag == 0x060d || t.tag == 0x060e;
+		bool text = t.tag == 0x001d || t.tag == 0x001e || t.tag == 0x0609 ||
+			t.tag == 0x060d || t.tag == 0x060e;
+		bool number = t.value.n == 1 || t.value.n == 2;
 
 		snprintf(label, sizeof(label), "0x%04x %s", t.tag, name != NULL ? name : "unknown");
-		row_init(&r, pdu, "tlv", label, text ? FORM_TEXT : t.value.n <= 2 && t.value.n > 0 ? FORM_NUMBER : FORM_OCTETS,
-			t.value);
+		row_init(&r, pdu, "tlv", label,
+			text ? FORM_TEXT : number ? FORM_NUMBER : FORM_OCTETS, t.value);
 		r.at = t.at;
 		r.len = (uint32_t)t.value.n + 4;
 		while (text && r.octets.n > 0 && r.octets.p[r.octets.n - 1] == 0)
@@ -227,13 +243,17 @@ static void explain_tlvs(struct explain *e, const struct pdu *pdu)
 		row_print(e, &r);
 	}
 	if (got < 0) {
-		row_init(&r, pdu, "tlv", "(broken)", FORM_OCTETS, span_of(pdu->tlvs.p + at, pdu->tlvs.n - at));
+		row_init(&r, pdu, "tlv", "(broken)", FORM_OCTETS,
+			span_of(pdu->tlvs.p + at, pdu->tlvs.n - at));
 		out_str(&r.note, "longer than what is left of the PDU");
 		row_print(e, &r);
 	}
 }
 
-/* The user data header at the head of `s`: told, and skipped. Source: 3GPP TS 23.040, section 9.2.3.24. */
+/*
+ * The user data header at the head of `s`: told, and skipped. Source: 3GPP TS 23.040, section
+ * 9.2.3.24.
+ */
 static struct span explain_udh(struct explain *e, const struct pdu *pdu, struct span s)
 {
 	struct reader udh, ie;
@@ -301,7 +321,8 @@ static void explain_report(struct explain *e, const struct pdu *pdu, const struc
 	struct row r;
 
 	row_init(&r, pdu, "message", "report", FORM_OCTETS, t->raw);
-	out_str(&r.note, t->undecodable ? "fits no known shape" : t->kind == RECEIPT_INTERIM ? "interim" : "final");
+	out_str(&r.note, t->undecodable ? "fits no known shape"
+			 : t->kind == RECEIPT_INTERIM ? "interim" : "final");
 	out_str(&r.note, t->conflict ? "; text and TLVs disagree" : "");
 	row_print(e, &r);
 	if (t->id_binary) {
@@ -318,7 +339,8 @@ static void explain_report(struct explain *e, const struct pdu *pdu, const struc
 	explain_value(e, pdu, cmpp ? "Dest_terminal_Id" : "handset", t->dst);
 	explain_value(e, pdu, "text", t->text);
 	if (cmpp && (t->raw.n == 60 || t->raw.n == 71) && !t->undecodable) {
-		row_init(&r, pdu, "report", "SMSC_sequence", FORM_NUMBER, span_of(t->raw.p + t->raw.n - 4, 4));
+		row_init(&r, pdu, "report", "SMSC_sequence", FORM_NUMBER,
+			span_of(t->raw.p + t->raw.n - 4, 4));
 		row_print(e, &r);
 	}
 }
@@ -328,14 +350,18 @@ static void explain_title(struct explain *e, const struct pdu *pdu, size_t at, c
 	const char *dialect = dialect_name(pdu->proto, pdu->dialect);
 
 	if (e->json) {
-		fprintf(e->to, "{\"offset\":%zu,\"length\":%zu,\"proto\":\"%s\",\"dialect\":\"%s\",\"why\":\"%s\",\"pdu\":\"%s\"",
+		fprintf(e->to,
+			"{\"offset\":%zu,\"length\":%zu,\"proto\":\"%s\",\"dialect\":\"%s\","
+			"\"why\":\"%s\",\"pdu\":\"%s\"",
 			at, pdu->frame.n, pdu->proto->name, dialect, why, pdu_name(pdu));
 		if (pdu->err != SM_OK)
-			fprintf(e->to, ",\"error\":\"%s\",\"error_at\":%u", err_text(pdu->err), pdu->err_at);
+			fprintf(e->to, ",\"error\":\"%s\",\"error_at\":%u", err_text(pdu->err),
+				pdu->err_at);
 		fputs(",\"fields\":[", e->to);
 		return;
 	}
-	fprintf(e->to, "%s  %s  %zu octets at %zu  (dialect: %s)\n", dialect, pdu_name(pdu), pdu->frame.n, at, why);
+	fprintf(e->to, "%s  %s  %zu octets at %zu  (dialect: %s)\n", dialect, pdu_name(pdu),
+		pdu->frame.n, at, why);
 	fprintf(e->to, "  %6s %6s  %-34s  %s\n", "offset", "length", "field", "value");
 }
 

@@ -5,7 +5,10 @@
 
 #include "smscope/bytes.h"
 
-/* Octets written as hexadecimal digits, gathered piece by piece. The octets are the caller's to free. */
+/*
+ * Octets written as hexadecimal digits, gathered piece by piece. The octets are the caller's to
+ * free.
+ */
 struct hex {
 	uint8_t *octets;
 	size_t n, cap;
@@ -16,8 +19,9 @@ struct hex {
 };
 
 /**
- * Add `text`: digits in pairs; blanks, line ends, ':', ',', '-', "0x", "\x" and "# comments" are skipped. Returns
- * SM_OK, SM_EFORMAT at the first other character (hex->line says where) or -ENOMEM.
+ * Add `text`: digits in pairs; blanks, line ends, ':', ',', '-', "0x", "\x" and "# comments" are
+ * skipped. Returns SM_OK, SM_EFORMAT at the first other character (hex->line says where) or
+ * -ENOMEM.
  */
 int hex_add(struct hex *h, const char *text, size_t n);
 

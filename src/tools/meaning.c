@@ -10,15 +10,21 @@ int meaning_open(struct meaning *m, const char *names)
 
 	m->set = codes_load(codes_dir(NULL), NULL, &faults);
 	if (m->set == NULL) {
-		fputs("smscope: the code tables do not load: values are shown without meanings\n", stderr);
+		fputs("smscope: the code tables do not load: values are shown without meanings\n",
+			stderr);
 		return SM_OK;
 	}
 	list = strdup(names != NULL ? names : "standard");
-	for (char *n = list != NULL ? strtok_r(list, ",", &rest) : NULL; n != NULL; n = strtok_r(NULL, ",", &rest)) {
-		const struct code_profile *p = codes_profile(m->set, n);
+	for (char *n = list; n != NULL; n = rest) {
+		const struct code_profile *p;
 
+		rest = strchr(n, ',');
+		if (rest != NULL)
+			*rest++ = '\0';
+		p = codes_profile(m->set, n);
 		if (p == NULL || m->profile_count == MEANING_PROFILES) {
-			fprintf(stderr, p == NULL ? "smscope: no profile \"%s\"\n" : "smscope: too many profiles\n", n);
+			fprintf(stderr, "smscope: %s \"%s\"\n",
+				p == NULL ? "no profile" : "too many profiles:", n);
 			free(list);
 			return SM_ENONE;
 		}

@@ -9,7 +9,8 @@ static const struct verb {
 	const char *what;
 } verbs[] = {
 	{ "decode", decode_main, "meaning of codes: smscope decode MB:0041" },
-	{ "explain", explain_main, "every field of a PDU: smscope explain 00000010 00000015 00000000 00000001" },
+	{ "explain", explain_main,
+	  "every field of a PDU: smscope explain 00000010 00000015 00000000 00000001" },
 };
 
 static void usage(FILE *to)
