@@ -142,6 +142,9 @@ void record_time(struct out *o, uint64_t wall_ns, int utc_offset_s, int digits);
 /** A duration for people, about three digits of it: "0.4ms", "41ms", "4.2s", "1m15s", "2h03m", "3d04h". */
 void record_duration(struct out *o, uint64_t us);
 
+/** A code table's own words, escaped like foreign octets: for a line of text, or inside a JSON string. */
+void record_words(struct out *o, const char *words, bool json);
+
 /** An answer list as people read it: «流量控制错 / flow control», nested meanings joined by " → ". */
 void answer_text(struct out *o, const struct code_answer *answers, int count, enum record_lang lang);
 

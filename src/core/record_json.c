@@ -24,11 +24,6 @@ struct object {
 	bool cut;
 };
 
-static struct span text_of(const char *s)
-{
-	return span_of(s, strlen(s));
-}
-
 static void settle(struct object *j)
 {
 	if (j->o->full) {
@@ -60,9 +55,18 @@ static void member_string(struct object *j, const char *key, struct span s)
 	settle(j);
 }
 
+static void put_words(struct out *o, const char *words)
+{
+	out_char(o, '"');
+	record_words(o, words, true);
+	out_char(o, '"');
+}
+
 static void member_word(struct object *j, const char *key, const char *word)
 {
-	member_string(j, key, text_of(word));
+	put_key(j->o, key);
+	put_words(j->o, word);
+	settle(j);
 }
 
 static void member_uint(struct object *j, const char *key, uint64_t v)
@@ -85,31 +89,31 @@ static void member_number(struct object *j, const char *key, struct span s, enum
 static void put_row(struct out *o, const struct code_table *table, const struct code_row *row)
 {
 	LIT(o, "\"table\":");
-	put_string(o, text_of(table->name));
+	put_words(o, table->name);
 	if (row->name != NULL) {
-		put_key(o, "name");
-		put_string(o, text_of(row->name));
+		LIT(o, ",\"name\":");
+		put_words(o, row->name);
 	}
 	if (row->zh != NULL) {
-		put_key(o, "zh");
-		put_string(o, text_of(row->zh));
+		LIT(o, ",\"zh\":");
+		put_words(o, row->zh);
 	}
 	if (row->en != NULL) {
-		put_key(o, "en");
-		put_string(o, text_of(row->en));
+		LIT(o, ",\"en\":");
+		put_words(o, row->en);
 	}
 }
 
 static void put_class(struct out *o, enum code_class c, enum code_origin origin, enum code_retry retry)
 {
 	put_key(o, "class");
-	put_string(o, text_of(code_class_name(c)));
+	put_words(o, code_class_name(c));
 	if (origin != ORIGIN_NONE) {
 		put_key(o, "origin");
-		put_string(o, text_of(code_origin_name(origin)));
+		put_words(o, code_origin_name(origin));
 	}
 	put_key(o, "retry");
-	put_string(o, text_of(code_retry_name(retry)));
+	put_words(o, code_retry_name(retry));
 }
 
 /* "nested":[{"code":"0064","table":…}], one item a reading; without a row the value is unknown or the peer's own. */
@@ -122,7 +126,7 @@ static void put_nested(struct out *o, const struct code_answer *a)
 		if (i > 0)
 			out_char(o, ',');
 		LIT(o, "{\"code\":");
-		put_string(o, text_of(a->nested_text));
+		put_words(o, a->nested_text);
 		out_char(o, ',');
 		put_row(o, a->nested[i].table, row);
 		put_class(o, (enum code_class)row->cls, (enum code_origin)row->origin,
@@ -131,7 +135,7 @@ static void put_nested(struct out *o, const struct code_answer *a)
 	}
 	if (a->nested_count == 0) {
 		LIT(o, "{\"code\":");
-		put_string(o, text_of(a->nested_text));
+		put_words(o, a->nested_text);
 		if (a->nested_foreign)
 			LIT(o, ",\"foreign\":true");
 		else
@@ -175,14 +179,19 @@ void answer_json(struct out *o, const struct code_answer *answers, int count)
 
 static void member_code(struct object *j, const struct record *r)
 {
+	int count = r->answer_count;
+
 	if (!r->has_code)
 		return;
+	/* Most lines tell of success: there a second opinion is not worth its octets. */
+	if (count > 1 && !r->answers[0].ambiguous && answer_class(&r->answers[0]) == CLASS_OK)
+		count = 1;
 	if (r->code_is_text)
 		member_string(j, "code", r->code_text);
 	else
 		member_uint(j, "code", r->code);
 	out_char(j->o, ',');
-	answer_json(j->o, r->answers, r->answer_count);
+	answer_json(j->o, r->answers, count);
 	settle(j);
 }
 

@@ -88,7 +88,7 @@ static void put_side(struct out *o, const struct code_answer *a, bool zh)
 	const char *own = zh ? a->row->zh : a->row->en;
 
 	if (own != NULL)
-		text_escape(o, text_of(own), false);
+		record_words(o, own, false);
 	if (!a->has_nested)
 		return;
 	LIT(o, " → ");
@@ -99,11 +99,11 @@ static void put_side(struct out *o, const struct code_answer *a, bool zh)
 		if (i > 0)
 			LIT(o, " | ");
 		if (inner != NULL)
-			text_escape(o, text_of(inner), false);
+			record_words(o, inner, false);
 	}
 	if (a->nested_count > 0)
 		return;
-	text_escape(o, text_of(a->nested_text), false);
+	record_words(o, a->nested_text, false);
 	if (a->nested_foreign)
 		out_str(o, zh ? " 对端自定" : " peer's own");
 	else
@@ -140,10 +140,16 @@ void answer_text(struct out *o, const struct code_answer *answers, int count, en
 	LIT(o, "»");
 }
 
-/* How many answers are shown: the best, and those that are as good. */
+/* How many answers are shown: the best, those that are as good, and what stands beside a row that says little. */
 static int shown_answers(const struct code_answer *answers, int count)
 {
-	return count > 1 && answers[0].ambiguous ? count : (count > 0);
+	int shown = count > 0;
+
+	while (shown < count && answers[shown - 1].ambiguous && answers[shown].ambiguous)
+		shown++;
+	if (shown == 1 && count > 1 && answers[0].row->is_default)
+		shown = 2;
+	return shown;
 }
 
 static void put_meaning(struct line *l, const struct code_answer *answers, int count)
@@ -153,8 +159,12 @@ static void put_meaning(struct line *l, const struct code_answer *answers, int c
 	answer_text(l->o, answers, shown_answers(answers, count), l->style->lang);
 	put_paint(l, l->color != NULL ? RESET : NULL);
 	settle(l);
-	if (count > 0 && answers[0].row->name != NULL)
-		put_foreign(l, "name", text_of(answers[0].row->name));
+	for (int i = 0; i < shown_answers(answers, count); i++) {
+		if (answers[i].row->name != NULL) {
+			put_foreign(l, "name", text_of(answers[i].row->name));
+			break;
+		}
+	}
 }
 
 static void put_code(struct line *l)
@@ -290,6 +300,8 @@ static void put_tables(struct line *l, const struct code_answer *answers, int co
 			out_char(l->o, '|');
 		text_escape(l->o, text_of(a->table->name), true);
 		for (int n = 0; n < a->nested_count; n++) {
+			if (n > 0 && a->nested[n].table == a->nested[n - 1].table)
+				continue;
 			out_char(l->o, n == 0 ? '>' : ',');
 			text_escape(l->o, text_of(a->nested[n].table->name), true);
 		}
