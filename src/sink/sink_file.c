@@ -39,6 +39,7 @@ struct sink_writer {
 	_Atomic bool asleep;         /* waits for octets */
 	_Atomic uint64_t reopen_at;  /* position + 1 in the queue; 0 none */
 	_Atomic uint64_t stop_ns;    /* monotonic; 0 runs */
+	_Atomic bool ended;
 
 	/* The thread's own. */
 	int fd;                      /* -1: not open */
@@ -229,20 +230,19 @@ static uint64_t count_lines(struct span s)
 	return lines;
 }
 
-/* `n` octets of `s` are out. */
+/* `n` octets of `s` are out. Whole lines are consumed, last: from then on the scribe writes over them. */
 static void advance(struct sink_writer *w, struct span s, size_t n)
 {
-	struct span sent = span_of(s.p, n);
 	const uint8_t *last = memrchr(s.p, '\n', n);
 
+	atomic_fetch_add_explicit(&w->tally->octets, n, memory_order_relaxed);
+	atomic_fetch_add_explicit(&w->tally->lines, count_lines(span_of(s.p, n)), memory_order_relaxed);
 	if (last != NULL) {
 		w->line_at = w->at + (uint64_t)(last + 1 - s.p);
 		sink_queue_consume(w->queue, w->line_at);
 	}
 	w->at += n;
 	w->size += (off_t)n;
-	atomic_fetch_add_explicit(&w->tally->octets, n, memory_order_relaxed);
-	atomic_fetch_add_explicit(&w->tally->lines, count_lines(sent), memory_order_relaxed);
 }
 
 /* After a short write the rest of the line may only follow if nobody touched the file. */
@@ -362,6 +362,7 @@ static void *run(void *arg)
 			(unsigned long long)dropped);
 	if (w->fd >= 0)
 		close(w->fd);
+	atomic_store(&w->ended, true);
 	return NULL;
 }
 
@@ -441,19 +442,19 @@ static void file_reopen(struct sink_writer *w)
 
 static bool file_stop(struct sink_writer *w, uint32_t wait_ms)
 {
-	struct timespec until;
-	uint64_t stop_ns = clock_mono_ns() + wait_ms * 1000000ull, limit;
+	const struct timespec nap = { 0, 1000000 };
+	uint64_t stop_ns = clock_mono_ns() + wait_ms * 1000000ull;
 
-	atomic_store(&w->stop_ns, stop_ns > 0 ? stop_ns : 1);
+	atomic_store(&w->stop_ns, stop_ns);
 	knock(w);
-	limit = stop_ns + STUCK_MS * 1000000ull;
-	until.tv_sec = (time_t)(limit / 1000000000u);
-	until.tv_nsec = (long)(limit % 1000000000u);
-	if (pthread_clockjoin_np(w->thread, NULL, CLOCK_MONOTONIC, &until) != 0) {
+	while (!atomic_load(&w->ended) && clock_mono_ns() < stop_ns + STUCK_MS * 1000000ull)
+		(void)nanosleep(&nap, NULL);
+	if (!atomic_load(&w->ended)) {
 		log_warn("log %s: the system holds a write that does not return", name_of(w));
 		pthread_detach(w->thread);
 		return false;
 	}
+	pthread_join(w->thread, NULL);
 	writer_free(w);
 	return true;
 }
