@@ -231,6 +231,29 @@ static void scrubbed_response_keeps_its_status(void **state)
 	json_decref(all);
 }
 
+static void our_own_refusal_is_said_to_be_ours(void **state)
+{
+	struct scribe_counts c;
+	json_t *all;
+	char hex[80];
+
+	(void)state;
+	memcpy(hex, connect_resp_21, sizeof(connect_resp_21));
+	hex[25] = '9';
+	start();
+	open_session(0, 0);
+	put_pdu(0, 0, connect_21);
+	put_pdu(0, RING_GW | RING_OURS, hex);
+	put_event(0, EVENT_CLOSE, SIDE_US, END_UPSTREAM, ECONNREFUSED);
+	all = finish(&c);
+	assert_int_equal(number(all, 1, "code"), 9);
+	assert_string_equal(word(all, 1, "by"), "smscope");
+	assert_string_equal(word(all, 2, "by"), "smscope");
+	assert_string_equal(word(all, 2, "how"), "upstream");
+	assert_string_equal(word(all, 2, "step"), "login refused");
+	json_decref(all);
+}
+
 static void events_are_records(void **state)
 {
 	struct session_event refused = { .kind = EVENT_REFUSED, .side = SIDE_US, .how = END_LIMIT_ADDRESS,
@@ -451,6 +474,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(session_from_open_to_close),
 		TEST(scrubbed_response_keeps_its_status),
+		TEST(our_own_refusal_is_said_to_be_ours),
 		TEST(events_are_records),
 		TEST(session_without_an_opening),
 		TEST(entry_in_hand_at_a_death),
