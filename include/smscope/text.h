@@ -66,7 +66,10 @@ void out_fmt(struct out *o, const char *fmt, ...) PRINTF_LIKE(2, 3);
  */
 void text_escape(struct out *o, struct span s, bool bare);
 
-/** The same octets inside a JSON string: always valid JSON and valid UTF-8; invalid octets become \\xNN text. */
+/**
+ * The same octets inside a JSON string: always valid JSON and valid UTF-8. Invalid octets become \\xNN
+ * text; so does NUL, as many readers refuse \u0000.
+ */
 void text_json(struct out *o, struct span s);
 
 enum mask { MASK_FULL, MASK_PART, MASK_NONE };

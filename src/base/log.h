@@ -14,7 +14,7 @@ enum log_level { LOG_DEBUG_, LOG_INFO_, LOG_WARN_, LOG_ERROR_ };
 
 enum { LOG_LINE_MAX = 2048 }; /* octets with the '\n'; the rest of a longer line is cut off */
 
-/** Role shown in brackets beside the process id: "keeper", "engine"; static text. Call it before there are threads. */
+/** `role`, static text, is shown before the process id. Call this before there are threads. */
 void log_init(const char *role, enum log_level least);
 void log_debug(const char *fmt, ...) PRINTF_LIKE(1, 2);
 void log_info(const char *fmt, ...) PRINTF_LIKE(1, 2);

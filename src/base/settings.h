@@ -13,7 +13,13 @@
  * and checks it; everyone else only reads it. One allocation owner: settings_free() in src/conf.
  */
 
-enum { NAMES_MAX = 16, SERVERS_MAX = 16, LISTEN_MAX = 8 };
+enum { NAMES_MAX = 16, SERVERS_MAX = 16, LISTEN_MAX = 8, LINK_NAME_MAX = 32 };
+
+/* Where a key was set, for what is said about it later. file NULL: nowhere, its default holds. */
+struct setting_origin {
+	const char *file; /* settings->files */
+	int line;         /* 0: from the command line */
+};
 
 struct endpoint {
 	char *text; /* as configured: "10.0.0.1:7890", "[::1]:2775", "smsc.example:2775" */
@@ -44,6 +50,7 @@ struct link_settings {
 	uint32_t max_sessions, max_per_ip;
 	uint32_t pending;           /* unanswered requests remembered per session and direction */
 	bool show_text;
+	struct setting_origin *origins; /* one for each key of src/conf's table */
 };
 
 enum sink_type { SINK_FILE, SINK_STDOUT };
@@ -58,19 +65,25 @@ struct sink_settings {
 	uint32_t kinds;             /* bit k: record kind k is written */
 	uint32_t queue;             /* octets waiting for the writer; beyond it lines are dropped and counted */
 	int color;                  /* -1 auto, 0 never, 1 always */
+	struct setting_origin *origins;
 };
 
 struct settings {
-	int workers;
+	int workers;                /* at least 1 */
 	uint32_t hold_max;          /* octets: a longer PDU is passed on as it arrives */
 	uint32_t ring_size;         /* octets per worker, a power of two */
 	uint32_t max_sessions;      /* of the whole daemon: the size of the session table */
 	uint32_t drain_timeout_ms;
-	char *codes_dir, *codes_site_dir;
+	char *codes_dir;            /* NULL: codes_dir() chooses */
+	char *codes_site_dir;       /* need not exist */
+	char *include_dir;          /* its *.conf were loaded, too; their links and sinks are below */
 	struct link_settings *links;
 	int link_count;
 	struct sink_settings *sinks;
 	int sink_count;
+	struct setting_origin *origins;
+	char **files;               /* every file that was read, as named in messages */
+	int file_count;
 };
 
 #endif

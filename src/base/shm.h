@@ -77,7 +77,7 @@ static inline struct ring *shm_ring(struct shm *s, int i)
 
 /* What a RING_EVENT entry says. */
 enum event_kind {
-	EVENT_OPEN,         /* an SP connected */
+	EVENT_OPEN,         /* an SP connected from `text` to link `value` */
 	EVENT_CLOSE,        /* the session is over: who, how, at which step, error */
 	EVENT_BLIND,        /* framing lost in direction `side`: `offset`, `value` is the impossible length */
 	EVENT_STALL,        /* a PDU of `value` octets has been half arrived for longer than stall_ms */
@@ -100,6 +100,7 @@ enum end_how {
 	END_LIMIT_ADDRESS,
 	END_LINGER,         /* the peer did not close in time */
 	END_HALF_CLOSE,     /* the other half stayed open too long */
+	END_URGENT,         /* EVENT_BLIND only: an urgent mark inside a length field */
 	END_SHUTDOWN,       /* smscoped stops */
 	END_ERROR,          /* errno in `error` */
 	END_COUNT

@@ -217,7 +217,7 @@ void text_json(struct out *o, struct span s)
 
 		if (n > 0) {
 			put_run(o, s.p, n);
-		} else if ((n = rune_read(s, &c)) == 0) {
+		} else if ((n = rune_read(s, &c)) == 0 || c == 0) {
 			put_escape(o, "\\\\x2", s.p[0]);
 			n = 1;
 		} else if (c == '\\' || c == '"') {

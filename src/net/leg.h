@@ -21,6 +21,7 @@ struct leg {
 	int fd;          /* -1: closed */
 	bool eof;        /* the peer's FIN is here, perhaps behind unread octets */
 	bool finished;   /* our FIN is out */
+	size_t unread;   /* octets in the kernel at the last peek, those behind an urgent mark (and a FIN) included */
 	int error;       /* errno of a connection that is broken; what had arrived may still be read */
 	struct event event;
 };
@@ -47,8 +48,11 @@ ssize_t leg_send(struct leg *l, const void *p, size_t n);
 /** Drop `n` octets that leg_peek() has shown. */
 void leg_discard(struct leg *l, size_t n);
 
-/** Unread octets in the kernel, those behind an urgent mark included. */
-size_t leg_unread(const struct leg *l);
+/** Has the peer's FIN arrived? Asks the kernel, keeps the answer in `eof`. */
+bool leg_ended(struct leg *l);
+
+/** Is the window closing although little is unread? Then what is unread pins more memory than it is worth. */
+bool leg_squeezed(const struct leg *l);
 
 /** Is the connection broken? Asks the kernel, keeps the answer in `error`. */
 bool leg_broken(struct leg *l);

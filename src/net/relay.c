@@ -78,7 +78,7 @@ static void flow_set_partial(struct flow *f, bool waits)
 	if (waits == (f->partial_ns != 0))
 		return;
 	f->partial_ns = waits ? w->mono_ns : 0;
-	f->stalled = false;
+	f->stalled = f->squeezed = false;
 	w->partial_count += waits ? 1 : (uint32_t)-1;
 }
 
@@ -184,24 +184,31 @@ static void flow_pass(struct flow *f, const uint8_t *p, size_t n, uint64_t len, 
 	f->at->pass_until = f->at->taken_at + len;
 }
 
+/** From here on this direction's octets flow unparsed; one record says so. */
+static void flow_go_blind(struct flow *f, enum end_how how, uint64_t value, const char *foreign)
+{
+	struct session_event e = { .kind = EVENT_BLIND, .side = (uint8_t)f->from,
+		.how = (uint8_t)how, .value = value };
+
+	if (foreign != NULL)
+		snprintf(e.text, sizeof(e.text), "%s", foreign);
+	session_report(f->session, &e, f->at->taken_at);
+	f->at->blind = 1;
+}
+
 /** Framing is lost. Before the login succeeded the session ends, after it this direction goes blind. */
 static bool flow_lost_framing(struct flow *f, struct span at)
 {
 	struct session *s = f->session;
 	const char *foreign = proto_foreign(at);
-	struct session_event e = { .kind = EVENT_BLIND, .side = (uint8_t)f->from,
-		.how = foreign != NULL ? END_FOREIGN : END_BAD_LENGTH,
-		.value = at.n >= 4 ? bytes_u32(at.p) : 0 };
+	enum end_how how = foreign != NULL ? END_FOREIGN : END_BAD_LENGTH;
 
-	if (foreign != NULL)
-		snprintf(e.text, sizeof(e.text), "%s", foreign);
 	if (!s->shared->logged_in || s->link->bad_length == BAD_LENGTH_CLOSE) {
-		session_cause(s, f->from, e.how, 0, foreign);
+		session_cause(s, f->from, how, 0, foreign);
 		session_drain(s);
 		return false;
 	}
-	session_report(s, &e, f->at->taken_at);
-	f->at->blind = 1;
+	flow_go_blind(f, how, bytes_u32(at.p), foreign);
 	return true;
 }
 
@@ -222,14 +229,18 @@ static bool flow_unstick(struct flow *f, const uint8_t *p, size_t n)
 		flow_pass(f, p, n, len, RING_CUT);
 		return true;
 	}
-	if (leg_unread(f->in) > n + (f->in->eof ? 1 : 0)) {
+	if (f->squeezed && n >= 4) {
+		flow_pass(f, p, n, len, RING_CUT);
+		return true;
+	}
+	if (f->in->unread > f->peeked && !leg_ended(f->in)) {
 		if (f->mark_at != end_at) {
 			f->mark_at = end_at;
 			return true;
 		}
 		/* Looked twice and saw no more: an urgent mark is in the way, and a peek never passes it. */
 		if (n < 4)
-			f->at->blind = 1;
+			flow_go_blind(f, END_URGENT, 0, NULL);
 		else
 			flow_pass(f, p, n, len, RING_CUT);
 		return true;
@@ -297,6 +308,7 @@ void flow_step(struct flow *f)
 				flow_end(f, f->in->error);
 			return;
 		}
+		f->peeked = (size_t)n;
 		framed = flow_unframed(f, (size_t)n) == 0;
 		k = flow_look(f, w->scratch, (size_t)n);
 		if (k > 0 && !flow_forward(f, w->scratch, k))
@@ -306,7 +318,7 @@ void flow_step(struct flow *f)
 				f->ready = false;
 				return;
 			}
-		} else if ((size_t)n < w->scratch_len && !f->in->eof && f->in->error == 0) {
+		} else if (f->in->unread == (size_t)n && !f->in->eof && f->in->error == 0) {
 			f->ready = false;	/* drained; the next octet brings an edge */
 			return;
 		}

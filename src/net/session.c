@@ -160,6 +160,9 @@ void session_open(struct worker *w, int fd, int link, const struct sockaddr_stor
 	evtimer_assign(&s->timer, w->base, session_on_timer, s);
 	TAILQ_INSERT_TAIL(&w->all, s, all);
 	session_enter(s, SESSION_ACCEPTED);
+	/* Said here and not looked up: a short session's slot may be another's when the scribe comes. */
+	e.value = (uint64_t)link;
+	memcpy(e.text, shared->sp_addr, sizeof(shared->sp_addr));
 	session_report(s, &e, 0);
 	if (settings->dial == DIAL_ACCEPT) {
 		session_enter(s, SESSION_DIALING);
@@ -387,17 +390,23 @@ void session_on_leg(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-void session_check_stall(struct session *s, uint64_t now_ns)
+void session_check_partial(struct session *s, uint64_t now_ns)
 {
 	for (int i = 0; i < 2 && s->shared->state == SESSION_RELAYING; i++) {
 		struct flow *f = &s->flow[i];
 		struct session_event e = { .kind = EVENT_STALL, .side = (uint8_t)i };
 
-		if (f->partial_ns == 0 || f->stalled ||
+		if (f->partial_ns == 0)
+			continue;
+		if (leg_squeezed(f->in)) {
+			f->squeezed = f->ready = true;
+			worker_queue(s->worker, s);
+		}
+		if (f->stalled ||
 			now_ns - f->partial_ns < (uint64_t)s->link->stall_ms * 1000000u)
 			continue;
 		f->stalled = true;
-		e.value = leg_unread(f->in);
+		e.value = f->in->unread;
 		session_report(s, &e, f->at->taken_at);
 	}
 }

@@ -28,8 +28,10 @@ struct flow {
 	bool blocked;      /* `out` took less than it was given: wait for its edge */
 	bool done;         /* the end of `in` has been passed on */
 	bool dead;         /* `out` is broken: drop what comes */
+	bool squeezed;     /* holding the PDU in hand back closes the window: pass it on as it arrives */
 	bool stalled;      /* the stall of the PDU in hand was reported */
 	uint32_t hold;     /* a longer PDU is passed on as it arrives */
+	size_t peeked;     /* octets that the last look at `in` saw */
 	uint64_t mark_at;  /* stream offset where the last look ended without a whole PDU */
 	uint64_t partial_ns; /* since when a part of a PDU waits; 0: none does */
 };
@@ -87,8 +89,8 @@ void session_redial(struct session *s);
 /** The gateway's leg is open and connected. */
 void session_connected(struct session *s);
 
-/** For the stall sweep and the stop of a worker. */
-void session_check_stall(struct session *s, uint64_t now_ns);
+/** For the sweep: report a PDU that stays half arrived, free one that the receive window has no room for. */
+void session_check_partial(struct session *s, uint64_t now_ns);
 
 /** Report an event of the session to the scribe. */
 void session_report(struct session *s, const struct session_event *e, uint64_t offset);

@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -123,7 +125,7 @@ static void worker_on_beat(evutil_socket_t fd, short what, void *arg)
 	if (w->partial_count == 0)
 		return;
 	TAILQ_FOREACH(s, &w->all, all)
-		session_check_stall(s, w->mono_ns);
+		session_check_partial(s, w->mono_ns);
 }
 
 /** What the edges left over: one more bounded step each. */
@@ -155,7 +157,11 @@ static void worker_bury(struct worker *w)
 static void *worker_main(void *arg)
 {
 	struct worker *w = arg;
+	char name[24];
 
+	/* What `top -H` and the benchmark know the thread by. */
+	snprintf(name, sizeof(name), "worker-%d", w->index);
+	(void)pthread_setname_np(pthread_self(), name);
 	while (!w->stopping) {
 		int flags = TAILQ_EMPTY(&w->run) ? EVLOOP_ONCE : EVLOOP_NONBLOCK;
 

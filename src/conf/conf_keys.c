@@ -1,0 +1,285 @@
+#include "conf/conf_keys.h"
+
+#include <assert.h>
+#include <limits.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/shm.h"
+#include "smscope/err.h"
+
+#define SETTING(f)	offsetof(struct settings, f), 0
+#define LINK(f)		offsetof(struct link_settings, f), 0
+#define LINK_ARRAY(f, n) offsetof(struct link_settings, f), offsetof(struct link_settings, n)
+#define SINK(f)		offsetof(struct sink_settings, f), 0
+
+enum { KIB = 1024, MIB = 1024 * 1024, SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE };
+
+_Static_assert(sizeof(enum dial) == sizeof(int) && sizeof(enum bad_length) == sizeof(int) &&
+	sizeof(enum sink_type) == sizeof(int) && sizeof(enum log_format) == sizeof(int) &&
+	sizeof(enum record_lang) == sizeof(int) && sizeof(enum mask) == sizeof(int),
+	"a choice is stored as an int");
+
+static const struct conf_word dial_words[] = {
+	{ "login", DIAL_LOGIN }, { "accept", DIAL_ACCEPT }, { NULL, 0 }
+};
+static const struct conf_word bad_length_words[] = {
+	{ "blind", BAD_LENGTH_BLIND }, { "close", BAD_LENGTH_CLOSE }, { NULL, 0 }
+};
+static const struct conf_word sink_words[] = {
+	{ "file", SINK_FILE }, { "stdout", SINK_STDOUT }, { NULL, 0 }
+};
+static const struct conf_word format_words[] = {
+	{ "text", FORMAT_TEXT }, { "json", FORMAT_JSON }, { NULL, 0 }
+};
+static const struct conf_word lang_words[] = {
+	{ "both", LANG_BOTH }, { "zh", LANG_ZH }, { "en", LANG_EN }, { NULL, 0 }
+};
+/* The key says how much of a number is shown, enum mask how much is hidden. */
+static const struct conf_word mask_words[] = {
+	{ "mask", MASK_PART }, { "full", MASK_NONE }, { "none", MASK_FULL }, { NULL, 0 }
+};
+static const struct conf_word color_words[] = {
+	{ "auto", -1 }, { "never", 0 }, { "always", 1 }, { NULL, 0 }
+};
+
+static const struct conf_key top_keys[] = {
+	{ .name = "include_dir", .type = CONF_TEXT, SETTING(include_dir), .min = 1, .max = PATH_MAX,
+	  .help = "Folder whose *.conf are loaded after this file, sorted by name; each may add "
+		"links and logs." },
+	{ .name = "daemon", .type = CONF_GROUP, .help = "What concerns the whole process." },
+	{ .name = "links", .type = CONF_LIST, .required = true, .reloadable = true,
+	  .help = "The links to stand in, one group each." },
+	{ .name = "logs", .type = CONF_LIST, .reloadable = true,
+	  .computed = "one text log on standard output",
+	  .help = "Where records go, one group each." },
+};
+
+static const struct conf_key daemon_keys[] = {
+	{ .name = "workers", .type = CONF_COUNT, SETTING(workers), .max = SHM_RINGS_MAX,
+	  .preset = "0",
+	  .unit = "threads",
+	  .help = "Threads that relay; 0 is one for each processor this process may use." },
+	{ .name = "hold_max", .type = CONF_OCTETS, SETTING(hold_max), .min = 4 * KIB, .max = MIB,
+	  .preset = "32K", .unit = "octets",
+	  .help = "A PDU longer than this is passed on as it arrives instead of whole." },
+	{ .name = "ring_size", .type = CONF_OCTETS, SETTING(ring_size), .min = 256 * KIB,
+	  .max = 1024 * MIB, .preset = "8M", .unit = "octets",
+	  .help = "Frames of one worker that may wait for decoding, a power of two; beyond it "
+		"records are lost and counted, traffic is not." },
+	{ .name = "max_sessions", .type = CONF_COUNT, SETTING(max_sessions), .min = 1,
+	  .max = 1000000,
+	  .preset = "10000", .unit = "sessions",
+	  .help = "Sessions of all links together: the size of the session table." },
+	{ .name = "drain_timeout", .type = CONF_DURATION, SETTING(drain_timeout_ms),
+	  .max = 24 * HOUR,
+	  .preset = "30s", .unit = "milliseconds", .reloadable = true,
+	  .help = "After SIGTERM sessions may end on their own for so long." },
+	{ .name = "codes", .type = CONF_TEXT, SETTING(codes_dir), .min = 1, .max = PATH_MAX,
+	  .computed = "the tables that came with the program", .reloadable = true,
+	  .help = "Folder of the code tables." },
+	{ .name = "codes_site", .type = CONF_TEXT, SETTING(codes_site_dir), .min = 1,
+	  .max = PATH_MAX,
+	  .preset = "/etc/smscope/codes.d", .reloadable = true,
+	  .help = "Folder of your own code tables; they win over the shipped ones, and it need not "
+		"exist." },
+};
+
+static const struct conf_key link_keys[] = {
+	{ .name = "name", .type = CONF_NAME, LINK(name), .min = 1, .max = LINK_NAME_MAX,
+	  .required = true, .reloadable = true,
+	  .help = "What logs call the link: letters, digits, dot, dash, underscore." },
+	{ .name = "protocol", .type = CONF_PROTOCOL, LINK(proto), .preset = "auto",
+	  .reloadable = true,
+	  .help = "cmpp or smpp; auto tells it by each session's first PDU." },
+	{ .name = "listen", .type = CONF_LISTEN, LINK_ARRAY(listen, listen_count), .min = 1,
+	  .max = LISTEN_MAX, .required = true, .reloadable = true,
+	  .help = "Addresses the SP connects to, HOST:PORT, one or a list." },
+	{ .name = "upstream", .type = CONF_SERVERS, LINK_ARRAY(upstream, upstream_count), .min = 1,
+	  .max = SERVERS_MAX, .required = true, .reloadable = true,
+	  .help = "The gateway's servers, HOST:PORT, tried in this order." },
+	{ .name = "source", .type = CONF_SOURCE, LINK(source), .computed = "the kernel chooses",
+	  .reloadable = true,
+	  .help = "Local address to dial the gateway from, for gateways that know you by it." },
+	{ .name = "profile", .type = CONF_NAMES, LINK_ARRAY(profiles, profile_count), .min = 1,
+	  .max = NAMES_MAX, .preset = "standard", .reloadable = true,
+	  .help = "Whose codes the gateway speaks, one or a list, first answer wins; standard is "
+		"always asked last." },
+	{ .name = "account", .type = CONF_NAME, LINK(account), .min = 1, .max = 64,
+	  .computed = "the link's name", .reloadable = true,
+	  .help = "Links with the same account share their messages and reports." },
+	{ .name = "dial", .type = CONF_CHOICE, LINK(dial), .preset = "login", .reloadable = true,
+	  .words = dial_words,
+	  .help = "When to connect to the gateway: after the SP's login arrived, or on accept "
+		"(needed for outbind)." },
+	{ .name = "bad_length", .type = CONF_CHOICE, LINK(bad_length), .preset = "blind",
+	  .reloadable = true, .words = bad_length_words,
+	  .help = "After login, on an impossible length field: relay on without parsing, or "
+		"close." },
+	{ .name = "connect_timeout", .type = CONF_DURATION, LINK(connect_timeout_ms), .min = 100,
+	  .max = 5 * MINUTE, .preset = "5s", .unit = "milliseconds", .reloadable = true,
+	  .help = "A server that did not accept in this time is given up and the next one tried." },
+	{ .name = "login_timeout", .type = CONF_DURATION, LINK(login_timeout_ms), .min = 100,
+	  .max = 5 * MINUTE, .preset = "10s", .unit = "milliseconds", .reloadable = true,
+	  .help = "A connection whose login is not complete by then is closed." },
+	{ .name = "linger_timeout", .type = CONF_DURATION, LINK(linger_timeout_ms), .min = 100,
+	  .max = 5 * MINUTE, .preset = "5s", .unit = "milliseconds", .reloadable = true,
+	  .help = "How long to wait for the peer's FIN after ours." },
+	{ .name = "half_close_timeout", .type = CONF_DURATION, LINK(half_close_timeout_ms),
+	  .min = 100,
+	  .max = 24 * HOUR, .preset = "60s", .unit = "milliseconds", .reloadable = true,
+	  .help = "How long one direction may live on after the other has ended." },
+	{ .name = "stall", .type = CONF_DURATION, LINK(stall_ms), .min = 100, .max = HOUR,
+	  .preset = "30s", .unit = "milliseconds", .reloadable = true,
+	  .help = "A PDU half arrived for so long gives a stall record." },
+	{ .name = "retry", .type = CONF_DURATION, LINK(retry_ms), .min = 10, .max = HOUR,
+	  .preset = "1s",
+	  .unit = "milliseconds", .reloadable = true,
+	  .help = "A server that failed is left alone for so long." },
+	{ .name = "max_pdu", .type = CONF_OCTETS, LINK(max_pdu), .min = 12, .max = 16 * MIB,
+	  .computed = "the protocol's", .unit = "octets", .reloadable = true,
+	  .help = "A length field above this is impossible: before login the session is closed, "
+		"after it see bad_length." },
+	{ .name = "max_sessions", .type = CONF_COUNT, LINK(max_sessions), .min = 1, .max = 1000000,
+	  .preset = "1000", .unit = "sessions", .reloadable = true,
+	  .help = "Sessions of this link at one time, in any case no more than the daemon's." },
+	{ .name = "max_per_ip", .type = CONF_COUNT, LINK(max_per_ip), .min = 1, .max = 1000000,
+	  .preset = "500", .unit = "sessions", .reloadable = true,
+	  .help = "Sessions of this link from one address at one time." },
+	{ .name = "pending", .type = CONF_COUNT, LINK(pending), .min = 16, .max = 1000000,
+	  .preset = "256", .unit = "requests", .reloadable = true,
+	  .help = "Unanswered requests remembered in each direction of a session, to match "
+		"responses; more than the window." },
+	{ .name = "show_text", .type = CONF_FLAG, LINK(show_text), .preset = "false",
+	  .reloadable = true, .help = "Show the text of messages in the logs." },
+};
+
+static const struct conf_key sink_keys[] = {
+	{ .name = "type", .type = CONF_CHOICE, SINK(type), .preset = "file", .reloadable = true,
+	  .words = sink_words, .help = "A file, or standard output." },
+	{ .name = "path", .type = CONF_TEXT, SINK(path), .min = 1, .max = PATH_MAX,
+	  .reloadable = true,
+	  .help = "The file, reopened on SIGUSR1; a log of type file must have one." },
+	{ .name = "format", .type = CONF_CHOICE, SINK(format), .preset = "text", .reloadable = true,
+	  .words = format_words, .help = "Lines for people, or one JSON object a line." },
+	{ .name = "lang", .type = CONF_CHOICE, SINK(lang), .preset = "both", .reloadable = true,
+	  .words = lang_words, .help = "Language of the meanings in text lines." },
+	{ .name = "numbers", .type = CONF_CHOICE, SINK(mask), .preset = "mask", .reloadable = true,
+	  .words = mask_words,
+	  .help = "Telephone numbers: mask gives 138****1234, full all digits, none no digit." },
+	{ .name = "records", .type = CONF_KINDS, SINK(kinds), .preset = "all", .reloadable = true,
+	  .help = "Which records are written, a list of kinds, or all." },
+	{ .name = "queue", .type = CONF_OCTETS, SINK(queue), .min = 64 * KIB, .max = 1024 * MIB,
+	  .preset = "8M", .unit = "octets", .reloadable = true,
+	  .help = "Octets that may wait for a slow disk or reader; beyond it lines are dropped and "
+		"counted." },
+	{ .name = "color", .type = CONF_CHOICE, SINK(color), .preset = "auto", .reloadable = true,
+	  .words = color_words,
+	  .help = "Colour on standard output; auto is on a terminal, never in a file." },
+};
+
+static const struct {
+	const char *name;
+	const struct conf_key *keys;
+	int count;
+} sections[CONF_SECTIONS] = {
+#define ROWS(a) (a), (int)(sizeof(a) / sizeof((a)[0]))
+	[CONF_TOP] = { "", ROWS(top_keys) },
+	[CONF_DAEMON] = { "daemon", ROWS(daemon_keys) },
+	[CONF_LINK] = { "links[]", ROWS(link_keys) },
+	[CONF_SINK] = { "logs[]", ROWS(sink_keys) },
+#undef ROWS
+};
+
+const struct conf_key *conf_keys(enum conf_section section, int *ret_count)
+{
+	*ret_count = sections[section].count;
+	return sections[section].keys;
+}
+
+const char *conf_section_name(enum conf_section section)
+{
+	return sections[section].name;
+}
+
+int conf_key_find(enum conf_section section, const char *name)
+{
+	for (int i = 0; i < sections[section].count; i++)
+		if (strcmp(sections[section].keys[i].name, name) == 0)
+			return i;
+	return SM_ENONE;
+}
+
+int conf_origin_count(enum conf_section section)
+{
+	if (section == CONF_TOP || section == CONF_DAEMON)
+		return sections[CONF_TOP].count + sections[CONF_DAEMON].count + 1;
+	return sections[section].count + 1;
+}
+
+struct setting_origin *conf_origin(enum conf_section section, const void *of, const char *name)
+{
+	int i = name != NULL ? conf_key_find(section, name) : sections[section].count;
+
+	assert(i >= 0);
+	switch (section) {
+	case CONF_LINK:
+		return &((const struct link_settings *)of)->origins[i];
+	case CONF_SINK:
+		return &((const struct sink_settings *)of)->origins[i];
+	case CONF_DAEMON:
+		return &((const struct settings *)of)->origins[sections[CONF_TOP].count + i];
+	default:
+		return &((const struct settings *)of)->origins[i];
+	}
+}
+
+enum { GUESS_MAX = 40, FAR = 99 };
+
+static int least(int a, int b)
+{
+	return a < b ? a : b;
+}
+
+/* Letters to insert, drop, replace or swap with their neighbour to make `b` of `a`. */
+static int distance(const char *a, const char *b)
+{
+	int rows[3][GUESS_MAX + 1] = { { 0 } };
+	size_t n = strlen(a), m = strlen(b);
+
+	if (n > GUESS_MAX || m > GUESS_MAX)
+		return FAR;
+	for (size_t j = 0; j <= m; j++)
+		rows[0][j] = (int)j;
+	for (size_t i = 1; i <= n; i++) {
+		const int *up = rows[(i - 1) % 3], *up2 = rows[(i + 1) % 3];
+		int *now = rows[i % 3];
+
+		now[0] = (int)i;
+		for (size_t j = 1; j <= m; j++) {
+			now[j] = least(up[j], now[j - 1]) + 1;
+			now[j] = least(now[j], up[j - 1] + (a[i - 1] != b[j - 1]));
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+				now[j] = least(now[j], up2[j - 2] + 1);
+		}
+	}
+	return rows[n % 3][m];
+}
+
+struct conf_guess conf_guess_of(const char *word)
+{
+	size_t n = strlen(word);
+
+	/* A third of the letters may be wrong, and at least one; beyond that it is another word. */
+	return (struct conf_guess){ word, NULL, n < 6 ? 2 : (int)(n / 3) + 1 };
+}
+
+void conf_guess_try(struct conf_guess *g, const char *candidate)
+{
+	int d = strcasecmp(g->word, candidate) == 0 ? 0 : distance(g->word, candidate);
+
+	if (d < g->distance) {
+		g->distance = d;
+		g->nearest = candidate;
+	}
+}

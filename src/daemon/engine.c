@@ -1,0 +1,294 @@
+#include "daemon/engine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "conf/conf.h"
+#include "daemon/listen.h"
+#include "daemon/options.h"
+#include "net/front.h"
+#include "scribe/scribe.h"
+#include "sink/sink.h"
+
+enum { FLUSH_MS = 2000 }; /* all sinks together may take so long for their queues when we end */
+
+/*
+ * Two threads here: the main one runs the front; the second one, `late`, brings up what relaying
+ * does not need (codes, sinks, scribe), says "ready" and ends. The rest have threads of their own.
+ */
+struct engine {
+	struct settings *settings;
+	struct shm *shm;
+	struct front_listener *listeners;
+	int listener_count;
+	struct front *front;
+	pthread_t late;
+	pthread_mutex_t lock;  /* sinks, sink_count: grown by `late`, used by the front on USR1 */
+	struct sink **sinks;
+	int sink_count;
+	struct code_set *codes;
+	struct scribe *scribe;
+};
+
+int engine_settings_fd(const struct settings *s)
+{
+	int seals = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL;
+	int fd = memfd_create("smscope-settings", MFD_CLOEXEC | MFD_ALLOW_SEALING), err;
+	int copy = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
+	FILE *to = copy >= 0 ? fdopen(copy, "w") : NULL;
+
+	if (to == NULL)
+		goto fail;
+	err = conf_dump(s, to);
+	if (fclose(to) == 0 && err == 0 && fcntl(fd, F_ADD_SEALS, seals) == 0)
+		return fd;
+	close(fd);
+	return err < 0 ? err : -EIO;
+fail:
+	err = -errno;
+	if (copy >= 0)
+		close(copy);
+	if (fd >= 0)
+		close(fd);
+	return err;
+}
+
+void engine_exec(int *fds, int count, enum log_level least)
+{
+	static char name[] = "smscoped";
+	char *argv[] = { name, (char *)options_engine(least), NULL };
+	int end = ENGINE_FD_CONTROL + count, null = open("/dev/null", O_RDWR);
+	sigset_t none;
+
+	/* First all out of the way, or one dup2() closes what a later one needs. */
+	for (int i = 0; i < count; i++)
+		if ((fds[i] = fcntl(fds[i], F_DUPFD, end)) < 0)
+			_exit(EXIT_FAULT);
+	for (int i = 0; i < count; i++)
+		if (dup2(fds[i], ENGINE_FD_CONTROL + i) < 0)
+			_exit(EXIT_FAULT);
+	if (null >= 0)
+		dup2(null, STDIN_FILENO);
+	close_range((unsigned)end, ~0u, 0);
+	setpgid(0, 0); /* Ctrl-C is for the keeper, who passes it on */
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	unsetenv("NOTIFY_SOCKET");
+	execv("/proc/self/exe", argv);
+	_exit(EXIT_FAULT);
+}
+
+/* Signals meant for smscoped may reach both processes; only the keeper acts on them. */
+static void ignore_signals(void)
+{
+	static const int ignored[] = {
+		SIGPIPE, SIGXFSZ, SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGTTOU, SIGTTIN,
+	};
+
+	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
+		signal(ignored[i], SIG_IGN);
+}
+
+/* Messages of the loader as lines of the operator log. */
+static void log_faults(char *text)
+{
+	char *rest = text;
+
+	for (char *line; (line = strsep(&rest, "\n")) != NULL;)
+		if (line[0] != '\0')
+			log_error("%s", line);
+}
+
+static struct settings *load_settings(void)
+{
+	struct conf_faults faults = { 0 };
+	struct settings *s;
+	char *text = NULL;
+	size_t len;
+
+	/* The offset is shared with the engines before us. */
+	if (lseek(ENGINE_FD_SETTINGS, 0, SEEK_SET) < 0)
+		return NULL;
+	faults.to = open_memstream(&text, &len);
+	s = conf_load_fd(ENGINE_FD_SETTINGS, &faults);
+	if (faults.to != NULL)
+		fclose(faults.to);
+	if (s == NULL && text != NULL)
+		log_faults(text);
+	free(text);
+	return s;
+}
+
+static struct code_set *load_codes(const struct settings *s)
+{
+	struct conf_faults faults = { 0 };
+	struct code_set *codes;
+	char *text = NULL;
+	size_t len;
+
+	faults.to = open_memstream(&text, &len);
+	codes = codes_load(codes_dir(s->codes_dir), s->codes_site_dir, &faults);
+	if (faults.to != NULL)
+		fclose(faults.to);
+	if (codes == NULL) {
+		if (text != NULL)
+			log_faults(text);
+		log_error("running without meanings: the code tables do not load");
+	}
+	free(text);
+	return codes;
+}
+
+static int adopt_listeners(struct engine *e)
+{
+	int n = listen_count(e->settings), fd = ENGINE_FD_LISTENERS;
+
+	e->listeners = calloc((size_t)n + 1, sizeof(*e->listeners));
+	if (e->listeners == NULL)
+		return -ENOMEM;
+	for (int i = 0; i < e->settings->link_count; i++)
+		for (int j = 0; j < e->settings->links[i].listen_count; j++, fd++) {
+			int on = 0;
+			socklen_t len = sizeof(on);
+
+			if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &len) < 0 || !on)
+				return -EBADF;
+			e->listeners[e->listener_count++] = (struct front_listener){ fd, i };
+		}
+	return 0;
+}
+
+static void add_sink(struct engine *e, const struct sink_settings *s)
+{
+	struct sink *k = sink_new(s);
+
+	if (k == NULL)
+		return;
+	pthread_mutex_lock(&e->lock);
+	e->sinks[e->sink_count++] = k;
+	pthread_mutex_unlock(&e->lock);
+}
+
+static void *late_start(void *arg)
+{
+	struct engine *e = arg;
+	struct control ready = { CONTROL_READY, 0 };
+
+	e->codes = load_codes(e->settings);
+	for (int i = 0; i < e->settings->sink_count; i++)
+		add_sink(e, &e->settings->sinks[i]);
+	e->scribe = scribe_new(e->settings, e->shm, e->codes, e->sinks, e->sink_count);
+	if (e->scribe == NULL)
+		log_error("relaying without records: no scribe");
+	send(ENGINE_FD_CONTROL, &ready, sizeof(ready), MSG_NOSIGNAL);
+	return NULL;
+}
+
+static void reopen_sinks(struct engine *e)
+{
+	pthread_mutex_lock(&e->lock);
+	for (int i = 0; i < e->sink_count; i++)
+		sink_reopen(e->sinks[i]);
+	pthread_mutex_unlock(&e->lock);
+}
+
+/* One packet from the keeper; on_control of front_run(). */
+static bool on_control(void *arg)
+{
+	struct engine *e = arg;
+	struct control c = { 0 };
+	ssize_t n = recv(ENGINE_FD_CONTROL, &c, sizeof(c), MSG_DONTWAIT);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return true;
+	if (n != (ssize_t)sizeof(c)) {
+		uint32_t ms = e->settings->drain_timeout_ms;
+
+		log_error("the keeper is gone: no new sessions, ending within %u ms", ms);
+		front_drain(e->front, ms);
+		return false;
+	}
+	if (c.verb == CONTROL_DRAIN)
+		front_drain(e->front, c.value);
+	else if (c.verb == CONTROL_STOP)
+		front_stop(e->front);
+	else if (c.verb == CONTROL_REOPEN)
+		reopen_sinks(e);
+	return true;
+}
+
+/* What must stand before the first octet is relayed. */
+static int engine_open(struct engine *e)
+{
+	int err;
+
+	e->shm = shm_map(ENGINE_FD_SHM);
+	if (e->shm == NULL) {
+		log_error("no shared memory: an engine is started by its keeper, not by hand");
+		return -EINVAL;
+	}
+	e->settings = load_settings();
+	if (e->settings == NULL)
+		return -EINVAL;
+	err = adopt_listeners(e);
+	if (err < 0) {
+		log_error("listeners do not fit the settings: %s", err_text(err));
+		return err;
+	}
+	e->sinks = calloc((size_t)e->settings->sink_count + 1, sizeof(*e->sinks));
+	if (e->sinks == NULL)
+		return -ENOMEM;
+	e->front = front_new(e->settings, e->shm, e->listeners, e->listener_count);
+	return e->front != NULL ? 0 : -EINVAL;
+}
+
+/* The scribe drains what the workers left, then the sinks write it. */
+static void engine_close(struct engine *e)
+{
+	uint64_t end_ns, now;
+
+	front_free(e->front);
+	scribe_free(e->scribe);
+	end_ns = clock_mono_ns() + FLUSH_MS * 1000000ull;
+	for (int i = 0; i < e->sink_count; i++) {
+		now = clock_mono_ns();
+		sink_free(e->sinks[i], now < end_ns ? (uint32_t)((end_ns - now) / 1000000u) : 0);
+	}
+	free(e->sinks);
+	codes_free(e->codes);
+	free(e->listeners);
+	settings_free(e->settings);
+	shm_unmap(e->shm);
+}
+
+int engine_main(enum log_level least)
+{
+	struct engine e = { .lock = PTHREAD_MUTEX_INITIALIZER };
+	int err;
+
+	log_init("engine", least);
+	ignore_signals();
+	prctl(PR_SET_NAME, "smscoped"); /* else it is named after /proc/self/exe */
+	err = engine_open(&e);
+	if (err == 0) {
+		err = -pthread_create(&e.late, NULL, late_start, &e);
+		if (err < 0)
+			log_error("no thread: %s", err_text(err));
+	}
+	if (err == 0) {
+		err = front_run(e.front, ENGINE_FD_CONTROL, on_control, &e);
+		pthread_join(e.late, NULL);
+	}
+	engine_close(&e);
+	return err == 0 ? 0 : 1;
+}

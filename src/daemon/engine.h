@@ -1,0 +1,45 @@
+#ifndef SMSCOPE_DAEMON_ENGINE_H
+#define SMSCOPE_DAEMON_ENGINE_H
+
+#include <stdint.h>
+
+#include "base/log.h"
+#include "base/settings.h"
+
+/*
+ * The engine is this program again, started by its keeper with options_engine() and these
+ * descriptors. The listeners are in the order of listen_open().
+ */
+enum {
+	ENGINE_FD_CONTROL = 3, /* SOCK_SEQPACKET; its end means that the keeper died */
+	ENGINE_FD_SHM,
+	ENGINE_FD_SETTINGS,    /* sealed memfd with the configuration in effect */
+	ENGINE_FD_LISTENERS,
+};
+
+/* One packet of the control socket. */
+struct control {
+	uint32_t verb;
+	uint32_t value;
+};
+
+enum {
+	CONTROL_DRAIN = 1, /* to the engine: stop accepting, end within `value` ms */
+	CONTROL_STOP,      /* to the engine: end at once */
+	CONTROL_REOPEN,    /* to the engine: reopen log files */
+	CONTROL_READY,     /* to the keeper: relaying, decoding and logging */
+};
+
+/** A sealed memfd with the settings, for ENGINE_FD_SETTINGS; or -errno. */
+int engine_settings_fd(const struct settings *s);
+
+/**
+ * In a forked child of the keeper: become an engine that finds `fds`, `count` of them, from
+ * ENGINE_FD_CONTROL on. Does not return; a failure is exit code 1.
+ */
+void engine_exec(int *fds, int count, enum log_level least) __attribute__((noreturn));
+
+/** All of an engine's life; returns its exit code. */
+int engine_main(enum log_level least);
+
+#endif

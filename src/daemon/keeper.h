@@ -1,0 +1,12 @@
+#ifndef SMSCOPE_DAEMON_KEEPER_H
+#define SMSCOPE_DAEMON_KEEPER_H
+
+#include "daemon/options.h"
+
+/**
+ * Bind the listeners of `s`, keep an engine running until TERM or INT. Returns the exit code of
+ * smscoped: EXIT_OK, EXIT_BIND, or EXIT_FAULT when there is no memory or no engine comes up.
+ */
+int keeper_run(const struct settings *s, const struct options *o);
+
+#endif

@@ -1,0 +1,22 @@
+#ifndef SMSCOPE_DAEMON_LISTEN_H
+#define SMSCOPE_DAEMON_LISTEN_H
+
+#include "base/settings.h"
+
+/** All listening addresses of all links. */
+int listen_count(const struct settings *s);
+
+/**
+ * Bind every listener into `ret_fds`, listen_count() of them: link by link, in a link in the order
+ * of the file, which is how an engine with the same settings tells them apart. 0, or -errno of the
+ * last that failed, after each failure was logged and everything closed.
+ */
+int listen_open(const struct settings *s, int *ret_fds) MUST_CHECK;
+
+/**
+ * Say on standard error where each listener is bound, with the port that the kernel chose: for a
+ * person at a terminal, else as lines of the operator log.
+ */
+void listen_announce(const struct settings *s, const int *fds, bool to_person);
+
+#endif

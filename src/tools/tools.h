@@ -1,0 +1,8 @@
+#ifndef SMSCOPE_TOOLS_H
+#define SMSCOPE_TOOLS_H
+
+/* One function per verb of smscope; argv[0] is the verb. Returns the exit code. */
+int explain_main(int argc, char **argv);
+int decode_main(int argc, char **argv);
+
+#endif

@@ -1,0 +1,370 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "harness.h"
+
+enum { LIVE_MAX = 4, PROGRAMS_MAX = 16 };
+
+static struct rig *live[LIVE_MAX];
+static pid_t programs[PROGRAMS_MAX];
+
+static void live_set(struct rig *from, struct rig *to)
+{
+	for (int i = 0; i < LIVE_MAX; i++) {
+		if (live[i] == from) {
+			live[i] = to;
+			return;
+		}
+	}
+}
+
+static void conf_write(const struct rig *r, const struct rig_options *o,
+		       const struct rig_link *links)
+{
+	char path[128];
+	FILE *f;
+
+	snprintf(path, sizeof path, "%s/smscope.conf", r->dir);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fprintf(f,
+		"daemon = { %s };\nlogs = (\n  { type = \"file\"; path = \"%s\"; format = "
+		"\"json\"; }\n);\nlinks = (\n",
+		o->daemon ? o->daemon : "drain_timeout = \"2s\";", r->log_path);
+	for (int i = 0; i < r->link_count; i++) {
+		fprintf(f,
+			"  { name = \"l%d\"; protocol = \"%s\"; listen = \"127.0.0.1:%d\"; "
+			"upstream = [",
+			i + 1, links[i].protocol, r->port[i]);
+		for (int u = 0; u < links[i].upstream_count; u++)
+			fprintf(f, "%s\"127.0.0.1:%d\"", u ? ", " : "", links[i].upstream[u]);
+		fprintf(f, "];\n    %s }%s\n", links[i].keys ? links[i].keys : "",
+			i + 1 < r->link_count ? "," : "");
+	}
+	fprintf(f, ");\n");
+	assert_int_equal(fclose(f), 0);
+}
+
+static bool listening(int port)
+{
+	FILE *f = fopen("/proc/net/tcp", "r");
+	char line[256];
+	bool found = false;
+
+	assert_non_null(f);
+	while (!found && fgets(line, sizeof line, f)) {
+		unsigned int local, state;
+
+		if (sscanf(line, " %*d: %*x:%x %*x:%*x %x", &local, &state) == 2)
+			found = local == (unsigned int)port && state == 0x0a;
+	}
+	fclose(f);
+	return found;
+}
+
+/* The first child of `pid`, or 0. */
+static pid_t child_of(pid_t pid)
+{
+	char path[64];
+	FILE *f;
+	int child = 0;
+
+	snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)pid, (int)pid);
+	f = fopen(path, "r");
+	if (!f)
+		return 0;
+	if (fscanf(f, "%d", &child) != 1)
+		child = 0;
+	fclose(f);
+	return child;
+}
+
+static void daemon_exec(const struct rig *r, const struct rig_options *o)
+{
+	const char *program = getenv("SMSCOPED");
+	char conf[128];
+	const char *argv[16];
+	int argc = 0, err = open(r->err_path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	snprintf(conf, sizeof conf, "%s/smscope.conf", r->dir);
+	while (o->wrapper[argc]) {
+		argv[argc] = o->wrapper[argc];
+		argc++;
+	}
+	argv[argc++] = program ? program : BUILD_DIR "/smscoped";
+	argv[argc++] = "-c";
+	argv[argc++] = conf;
+	argv[argc] = NULL;
+	if (err < 0 || dup2(err, 1) < 0 || dup2(err, 2) < 0 || chdir(r->dir))
+		_exit(126);
+	setenv("ASAN_OPTIONS", "detect_leaks=1:exitcode=97", 1);
+	setenv("UBSAN_OPTIONS", "print_stacktrace=1", 1);
+	execvp(argv[0], (char *const *)(uintptr_t)argv);
+	_exit(127);
+}
+
+/* True when every port listens; false when the daemon ended, as when a port was taken meanwhile. */
+static bool started(struct rig *r)
+{
+	for (uint64_t end = now_us() + 30000000u; now_us() < end; pause_ms(10)) {
+		int up = 0, status;
+
+		if (waitpid(r->pid, &status, WNOHANG) == r->pid) {
+			r->pid = 0;
+			return false;
+		}
+		for (int i = 0; i < r->link_count; i++)
+			up += listening(r->port[i]);
+		r->engine = child_of(r->pid);
+		if (up == r->link_count && (r->engine || getenv("SMSCOPED")))
+			return true;
+	}
+	return false;
+}
+
+void rig_start(struct rig *r, const struct rig_options *o, const struct rig_link *links, int count)
+{
+	static const struct rig_options plain;
+	const char *tmp = getenv("TMPDIR");
+
+	if (!o)
+		o = &plain;
+	memset(r, 0, sizeof *r);
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	signal(SIGPIPE, SIG_IGN);
+	snprintf(r->dir, sizeof r->dir, "%s/smscope-e2e-XXXXXX",
+		 tmp && strlen(tmp) < 32 ? tmp : "/tmp");
+	assert_non_null(mkdtemp(r->dir));
+	snprintf(r->log_path, sizeof r->log_path, "%s/log.json", r->dir);
+	if (o->log_path)
+		snprintf(r->log_path, sizeof r->log_path, "%s", o->log_path);
+	snprintf(r->err_path, sizeof r->err_path, "%s/stderr", r->dir);
+	r->records = json_array();
+	r->link_count = count;
+	live_set(NULL, r);
+	for (int attempt = 0; attempt < 3; attempt++) {
+		for (int i = 0; i < count; i++)
+			r->port[i] = port_closed();
+		conf_write(r, o, links);
+		r->pid = fork();
+		assert_true(r->pid >= 0);
+		if (r->pid == 0)
+			daemon_exec(r, o);
+		if (started(r))
+			return;
+		if (r->pid)
+			break;
+	}
+	print_error("%s\n", rig_file(r, r->err_path, NULL));
+	fail_msg("smscoped did not start");
+}
+
+static void expect_clean_stderr(const struct rig *r)
+{
+	static const char *const bad[] = { "AddressSanitizer", "LeakSanitizer", "ThreadSanitizer",
+					   "runtime error:", "Assertion" };
+	char *text = rig_file(r, r->err_path, NULL);
+
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		if (strstr(text, bad[i])) {
+			print_error("%s\n", text);
+			fail_msg("standard error says %s", bad[i]);
+		}
+	}
+	free(text);
+}
+
+static bool is_program(pid_t pid)
+{
+	for (int i = 0; i < PROGRAMS_MAX; i++)
+		if (programs[i] == pid)
+			return true;
+	return false;
+}
+
+/* As a subreaper this process inherits whatever the daemon leaves behind. */
+static void expect_no_child(void)
+{
+	char path[64];
+	FILE *f;
+	int pid;
+
+	snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)getpid());
+	f = fopen(path, "r");
+	if (!f)
+		return;
+	while (fscanf(f, "%d", &pid) == 1)
+		if (!is_program(pid))
+			fail_msg("process %d is left", pid);
+	fclose(f);
+}
+
+static void folder_remove(const struct rig *r)
+{
+	static const char *const names[] = { "smscope.conf", "log.json", "stderr", "fifo" };
+	char path[128];
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		snprintf(path, sizeof path, "%s/%s", r->dir, names[i]);
+		unlink(path);
+	}
+	if (rmdir(r->dir))
+		print_message("%s is not empty: kept\n", r->dir);
+}
+
+void rig_stop(struct rig *r)
+{
+	int status = 0;
+	pid_t ended = 0;
+	char core[128];
+
+	if (!getenv("SMSCOPED"))
+		assert_int_equal(child_of(r->pid),
+				 r->engine); /* a dead engine would have been replaced */
+	kill(r->pid, SIGTERM);
+	for (int i = 0; i < 3000 && ended == 0; i++) {
+		pause_ms(10);
+		ended = waitpid(r->pid, &status, WNOHANG);
+	}
+	if (ended != r->pid)
+		fail_msg("smscoped does not end");
+	r->pid = 0;
+	expect_clean_stderr(r);
+	if (!getenv("SMSCOPED")) {
+		assert_true(WIFEXITED(status));
+		assert_int_equal(WEXITSTATUS(status), 0);
+	}
+	expect_no_child();
+	snprintf(core, sizeof core, "%s/core", r->dir);
+	assert_int_not_equal(access(core, F_OK), 0);
+	live_set(r, NULL);
+	json_decref(r->records);
+	folder_remove(r);
+	peers_sweep();
+}
+
+int rig_sweep(void **state)
+{
+	(void)state;
+	for (int i = 0; i < PROGRAMS_MAX; i++) {
+		if (programs[i] > 0) {
+			kill(programs[i], SIGKILL);
+			waitpid(programs[i], NULL, 0);
+		}
+		programs[i] = 0;
+	}
+	peers_sweep();
+	for (int i = 0; i < LIVE_MAX; i++) {
+		struct rig *r = live[i];
+		pid_t left;
+
+		if (!r)
+			continue;
+		live[i] = NULL;
+		if (r->pid > 0) {
+			left = child_of(r->pid);
+			kill(r->pid, SIGKILL);
+			waitpid(r->pid, NULL, 0);
+			if (left > 0) {
+				kill(left, SIGKILL);
+				waitpid(left, NULL, 0);
+			}
+		}
+		json_decref(r->records);
+		print_message("kept for a look: %s\n", r->dir);
+	}
+	return 0;
+}
+
+char *rig_file(const struct rig *r, const char *path, size_t *ret_n)
+{
+	FILE *f = fopen(path, "r");
+	size_t n = 0, cap = 65536, got;
+	char *text = malloc(cap);
+
+	(void)r;
+	assert_non_null(text);
+	while (f && (got = fread(text + n, 1, cap - n - 1, f)) > 0) {
+		n += got;
+		if (cap - n < 4096) {
+			cap *= 2;
+			text = realloc(text, cap);
+			assert_non_null(text);
+		}
+	}
+	if (f)
+		fclose(f);
+	text[n] = '\0';
+	if (ret_n)
+		*ret_n = n;
+	return text;
+}
+
+long rig_engine_cpu_ms(const struct rig *r)
+{
+	char path[64], line[1024];
+	unsigned long user = 0, sys = 0;
+	FILE *f;
+
+	snprintf(path, sizeof path, "/proc/%d/stat", (int)r->engine);
+	f = fopen(path, "r");
+	assert_non_null(f);
+	assert_non_null(fgets(line, sizeof line, f));
+	fclose(f);
+	assert_int_equal(sscanf(strrchr(line, ')'),
+				") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
+				&sys),
+			 2);
+	return (long)((user + sys) * 1000 / (unsigned long)sysconf(_SC_CLK_TCK));
+}
+
+pid_t program_start(int *ret_out, const char *name, const char *const *args)
+{
+	const char *argv[32] = { NULL };
+	char path[256];
+	int out[2], argc = 1, slot = 0;
+	pid_t pid;
+
+	snprintf(path, sizeof path, BUILD_DIR "/tests/%s", name);
+	argv[0] = path;
+	while (args && *args && argc < 31)
+		argv[argc++] = *args++;
+	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		dup2(out[1], 1);
+		execv(path, (char *const *)(uintptr_t)argv);
+		_exit(127);
+	}
+	close(out[1]);
+	while (slot < PROGRAMS_MAX - 1 && programs[slot])
+		slot++;
+	programs[slot] = pid;
+	*ret_out = out[0];
+	return pid;
+}
+
+int program_wait(pid_t pid, int wait_ms)
+{
+	int status = 0;
+	pid_t ended = 0;
+
+	for (uint64_t end = now_us() + (uint64_t)wait_ms * 1000; ended == 0 && now_us() < end;
+	     pause_ms(2))
+		ended = waitpid(pid, &status, WNOHANG);
+	if (ended != pid)
+		fail_msg("a program of the test does not end");
+	for (int i = 0; i < PROGRAMS_MAX; i++)
+		if (programs[i] == pid)
+			programs[i] = 0;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}

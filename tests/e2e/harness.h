@@ -1,0 +1,153 @@
+#ifndef E2E_HARNESS_H
+#define E2E_HARNESS_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "wire.h"
+
+/*
+ * The daemon between two peers that speak raw octets. A rig is one daemon with its own folder,
+ * configuration and logs; peers are plain sockets of the test. Everything fails by cmocka's rules,
+ * and rig_sweep() as teardown ends what a failed test left.
+ *
+ *     test ─ SP socket ─▶ smscoped ─▶ gateway socket ─ test
+ *                            └─▶ log.json, stderr, exit code
+ */
+
+enum { RIG_LINKS_MAX = 8, WAIT_MS = 10000 };
+
+struct rig_link {
+	const char *protocol; /* "cmpp", "smpp", "auto" */
+	const int *upstream;  /* ports on 127.0.0.1, in order */
+	int upstream_count;
+	const char *keys; /* further libconfig lines of this link, or NULL */
+};
+
+struct rig_options {
+	const char *daemon;     /* lines of the daemon section, or NULL */
+	const char *log_path;   /* the first log instead of log.json; it is then not read */
+	const char *wrapper[8]; /* command before the daemon's, ends in NULL: prlimit */
+};
+
+struct rig {
+	char dir[64];
+	pid_t pid, engine; /* the keeper, and its child when the rig had started */
+	int link_count, port[RIG_LINKS_MAX];
+	char log_path[128], err_path[128];
+	size_t log_at;   /* octets of the log read so far */
+	json_t *records; /* array of everything read so far */
+};
+
+/** Start a daemon with one listening port a link: "l1", "l2", …; returns when all of them listen.
+ */
+void rig_start(struct rig *r, const struct rig_options *o, const struct rig_link *links, int count);
+
+/** TERM, then: exit code 0, no sanitizer report, the same engine all the time, no core, no process
+ * left. */
+void rig_stop(struct rig *r);
+
+/** cmocka teardown: kill and close what is left of a test. */
+int rig_sweep(void **state);
+
+/**
+ * The first record at or after index `from` that `match` fits, waiting for it; fails the test when
+ * none comes. `match` is words "key=value" (equal as text or as number), "key~text" (contains) and
+ * "*~text" (anywhere in the record). ret_at, if not NULL, gets its index.
+ */
+json_t *rig_await(struct rig *r, size_t from, size_t *ret_at, const char *match, ...)
+	__attribute__((format(printf, 4, 5)));
+
+/** How many records of those written by now fit. */
+size_t rig_count(struct rig *r, const char *match, ...) __attribute__((format(printf, 2, 3)));
+
+/** Wait until at least `count` fit. */
+void rig_await_count(struct rig *r, size_t count, const char *match);
+
+/** All octets of a file of the rig's folder, NUL-terminated; free() it. */
+char *rig_file(const struct rig *r, const char *path, size_t *ret_n);
+
+/** User and system time of the engine so far, in milliseconds. */
+long rig_engine_cpu_ms(const struct rig *r);
+
+/* Peers. Sockets are closed by rig_sweep() if not before with peer_close(). */
+int peer_listen(int *ret_port, int backlog);
+int peer_dial(int port);
+int peer_dial_buffers(int port, int octets); /* SO_RCVBUF and SO_SNDBUF of so many octets */
+int peer_accept(int listener);
+bool peer_has_caller(int listener, int wait_ms);
+void peer_close(int fd);
+void peer_reset(int fd);
+void peer_send(int fd, const void *p, size_t n);
+
+/** At most `n` octets until `wait_ms` pass without one or the stream ends; returns how many. */
+size_t peer_read(int fd, void *p, size_t n, int wait_ms);
+void peer_expect(int fd, const void *p, size_t n);
+void peer_expect_end(int fd);             /* FIN, and nothing before it */
+bool peer_ended(int fd, int wait_ms);     /* FIN or reset; octets before it are thrown away */
+void peer_expect_silence(int fd, int ms); /* neither octets nor an end */
+
+/** One whole PDU. */
+size_t peer_read_pdu(int fd, enum sim_proto proto, uint8_t *to, struct sim_pdu *ret);
+void peer_send_pdu(int fd, enum sim_proto proto, const struct sim_pdu *pdu);
+
+/** Close every socket that is still open. */
+void peers_sweep(void);
+
+/** A port of 127.0.0.1 that nobody listens on. */
+int port_closed(void);
+
+/* A logged-in session, seen from both ends. */
+struct pair {
+	int sp, gw;
+};
+
+/** Dial the link, log in as `proto`, accept at `listener`, answer with status 0. */
+struct pair pair_login(struct rig *r, int link, int listener, enum sim_proto proto);
+
+/** The same over sockets that the test already has at the SP's side. */
+struct pair pair_login_over(int sp, int listener, enum sim_proto proto);
+
+/* A stream on its way through the daemon; compared octet for octet as it comes out. */
+struct flow {
+	int from, to;
+	const uint8_t *p;
+	size_t n;
+	size_t piece_max;      /* one send: 1 … piece_max octets, at random; 0: as much as goes */
+	size_t read_max;       /* one read at most; 0: as much as there is */
+	unsigned int pause_us; /* between two reads */
+	size_t sent, got;
+	uint64_t read_after_us;
+};
+
+/** Run all flows at once until each has arrived; fails on the first wrong octet, or when nothing
+ * moves for WAIT_MS. */
+void flows_run(struct flow *flows, int count, uint32_t seed);
+
+/** `n` octets, or a little less, of well-framed PDUs with random lengths and contents; free() it.
+ * Ends at a PDU's end. */
+uint8_t *stream_make(enum sim_proto proto, uint32_t seed, size_t n, size_t pdu_max, size_t *ret_n);
+
+/** A PDU of exactly `len` octets: a keepalive request with random octets behind its header. */
+void pdu_make(enum sim_proto proto, uint32_t seq, size_t len, uint8_t *to);
+
+uint32_t random_next(uint32_t *state);
+uint64_t now_us(void);
+void pause_ms(int ms);
+
+/** Octets of tests/data/sim/NAME.hex. */
+size_t hex_load(const char *name, uint8_t *to, size_t cap);
+
+/** Start a program of the build's tests/ folder with its standard output in a pipe; ended by
+ * rig_sweep(). */
+pid_t program_start(int *ret_out, const char *name, const char *const *args);
+int program_wait(pid_t pid, int wait_ms); /* exit code; fails when it does not end */
+
+#endif

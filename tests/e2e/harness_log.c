@@ -1,0 +1,160 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "harness.h"
+
+/* Reading the JSON log while it is being written. */
+
+/* Whole lines only; every one of them must be one JSON object. */
+static void log_poll(struct rig *r)
+{
+	FILE *f = fopen(r->log_path, "r");
+	char *line = NULL;
+	size_t cap = 0;
+	ssize_t n;
+
+	if (!f)
+		return;
+	fseek(f, (long)r->log_at, SEEK_SET);
+	while ((n = getline(&line, &cap, f)) > 0 && line[n - 1] == '\n') {
+		json_error_t e;
+		json_t *o = json_loadb(line, (size_t)n, JSON_REJECT_DUPLICATES, &e);
+
+		if (!o)
+			fail_msg("no JSON: %s: %s", e.text, line);
+		json_array_append_new(r->records, o);
+		r->log_at += (size_t)n;
+	}
+	free(line);
+	fclose(f);
+}
+
+static bool text_of(const json_t *v, char *to, size_t cap)
+{
+	if (json_is_string(v))
+		snprintf(to, cap, "%s", json_string_value(v));
+	else if (json_is_integer(v))
+		snprintf(to, cap, "%lld", (long long)json_integer_value(v));
+	else if (json_is_boolean(v))
+		snprintf(to, cap, "%s", json_is_true(v) ? "true" : "false");
+	else
+		return false;
+	return true;
+}
+
+static bool equal(const char *have, const char *want)
+{
+	char *have_end, *want_end;
+	long long a = strtoll(have, &have_end, 0), b = strtoll(want, &want_end, 0);
+
+	if (strcmp(have, want) == 0)
+		return true;
+	return *have && *want && *have_end == '\0' && *want_end == '\0' && a == b;
+}
+
+static bool word_fits(const json_t *o, const char *word)
+{
+	size_t n = strcspn(word, "=~");
+	char key[64], have[2048];
+	const json_t *v;
+	bool fits;
+
+	snprintf(key, sizeof key, "%.*s", (int)n, word);
+	if (strcmp(key, "*") == 0) {
+		char *all = json_dumps(o, JSON_COMPACT);
+
+		fits = all && strstr(all, word + n + 1) != NULL;
+		free(all);
+		return fits;
+	}
+	v = json_object_get(o, key);
+	if (!v)
+		return false;
+	if (word[n] == '~') {
+		char *all = json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY);
+
+		fits = all && strstr(all, word + n + 1) != NULL;
+		free(all);
+		return fits;
+	}
+	return text_of(v, have, sizeof have) && equal(have, word + n + 1);
+}
+
+static bool fits(const json_t *o, const char *match)
+{
+	char copy[512], *at = copy, *word;
+
+	snprintf(copy, sizeof copy, "%s", match);
+	while ((word = strsep(&at, " ")))
+		if (*word && !word_fits(o, word))
+			return false;
+	return true;
+}
+
+static void log_show(const struct rig *r)
+{
+	size_t n = json_array_size(r->records);
+	char *err = rig_file(r, r->err_path, NULL);
+
+	for (size_t i = n > 20 ? n - 20 : 0; i < n; i++) {
+		char *line = json_dumps(json_array_get(r->records, i), JSON_COMPACT);
+
+		print_error("%s\n", line);
+		free(line);
+	}
+	print_error("standard error: %s\n", err);
+	free(err);
+}
+
+json_t *rig_await(struct rig *r, size_t from, size_t *ret_at, const char *match, ...)
+{
+	char want[512];
+	va_list ap;
+
+	va_start(ap, match);
+	vsnprintf(want, sizeof want, match, ap);
+	va_end(ap);
+	for (uint64_t end = now_us() + WAIT_MS * 1000u; now_us() < end; pause_ms(5)) {
+		log_poll(r);
+		for (size_t i = from; i < json_array_size(r->records); i++) {
+			if (!fits(json_array_get(r->records, i), want))
+				continue;
+			if (ret_at)
+				*ret_at = i;
+			return json_array_get(r->records, i);
+		}
+	}
+	log_show(r);
+	fail_msg("no record: %s", want);
+	return NULL;
+}
+
+size_t rig_count(struct rig *r, const char *match, ...)
+{
+	char want[512];
+	size_t count = 0;
+	va_list ap;
+
+	va_start(ap, match);
+	vsnprintf(want, sizeof want, match, ap);
+	va_end(ap);
+	log_poll(r);
+	for (size_t i = 0; i < json_array_size(r->records); i++)
+		count += fits(json_array_get(r->records, i), want);
+	return count;
+}
+
+void rig_await_count(struct rig *r, size_t count, const char *match)
+{
+	size_t have = 0;
+
+	for (uint64_t end = now_us() + WAIT_MS * 1000u; now_us() < end; pause_ms(5)) {
+		have = rig_count(r, "%s", match);
+		if (have >= count)
+			return;
+	}
+	log_show(r);
+	fail_msg("%zu of %zu records: %s", have, count, match);
+}

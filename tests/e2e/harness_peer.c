@@ -1,0 +1,292 @@
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "harness.h"
+
+enum { FDS_MAX = 2048 };
+
+static bool ours[FDS_MAX];
+
+static int track(int fd)
+{
+	if (fd < 0)
+		fail_msg("socket: %s", strerror(errno));
+	if (fd < FDS_MAX)
+		ours[fd] = true;
+	return fd;
+}
+
+void peers_sweep(void)
+{
+	for (int fd = 0; fd < FDS_MAX; fd++)
+		if (ours[fd])
+			peer_close(fd);
+}
+
+void peer_close(int fd)
+{
+	if (fd >= 0 && fd < FDS_MAX)
+		ours[fd] = false;
+	close(fd);
+}
+
+void peer_reset(int fd)
+{
+	struct linger abort_it = { 1, 0 };
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &abort_it, sizeof abort_it);
+	peer_close(fd);
+}
+
+static struct sockaddr_in loopback(int port)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
+
+	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	return a;
+}
+
+int peer_listen(int *ret_port, int backlog)
+{
+	struct sockaddr_in a = loopback(0);
+	socklen_t len = sizeof a;
+	int fd = track(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
+	assert_int_equal(listen(fd, backlog), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
+	*ret_port = ntohs(a.sin_port);
+	return fd;
+}
+
+int port_closed(void)
+{
+	int port, fd = peer_listen(&port, 1);
+
+	peer_close(fd);
+	return port;
+}
+
+int peer_dial_buffers(int port, int octets)
+{
+	struct sockaddr_in a = loopback(port);
+	int on = 1, fd = track(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+
+	if (octets > 0) {
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &octets, sizeof octets);
+		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &octets, sizeof octets);
+	}
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	if (connect(fd, (struct sockaddr *)&a, sizeof a))
+		fail_msg("connect to port %d: %s", port, strerror(errno));
+	return fd;
+}
+
+int peer_dial(int port)
+{
+	return peer_dial_buffers(port, 0);
+}
+
+bool peer_has_caller(int listener, int wait_ms)
+{
+	struct pollfd p = { listener, POLLIN, 0 };
+
+	return poll(&p, 1, wait_ms) == 1;
+}
+
+int peer_accept(int listener)
+{
+	int on = 1, fd;
+
+	if (!peer_has_caller(listener, WAIT_MS))
+		fail_msg("nobody dials the gateway");
+	fd = track(accept4(listener, NULL, NULL, SOCK_CLOEXEC));
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	return fd;
+}
+
+void peer_send(int fd, const void *p, size_t n)
+{
+	const uint8_t *at = p;
+
+	while (n > 0) {
+		ssize_t s = send(fd, at, n, MSG_NOSIGNAL);
+
+		if (s < 0)
+			fail_msg("send: %s", strerror(errno));
+		at += s;
+		n -= (size_t)s;
+	}
+}
+
+size_t peer_read(int fd, void *p, size_t n, int wait_ms)
+{
+	uint8_t *at = p;
+	size_t got = 0;
+
+	while (got < n) {
+		struct pollfd w = { fd, POLLIN, 0 };
+		ssize_t r;
+
+		if (poll(&w, 1, wait_ms) <= 0)
+			break;
+		r = recv(fd, at + got, n - got, 0);
+		if (r <= 0)
+			break;
+		got += (size_t)r;
+	}
+	return got;
+}
+
+void peer_expect(int fd, const void *p, size_t n)
+{
+	uint8_t *have = malloc(n + 1);
+	size_t got;
+
+	assert_non_null(have);
+	got = peer_read(fd, have, n, WAIT_MS);
+	if (got != n)
+		fail_msg("%zu of %zu octets arrived", got, n);
+	assert_memory_equal(have, p, n);
+	free(have);
+}
+
+void peer_expect_end(int fd)
+{
+	struct pollfd w = { fd, POLLIN, 0 };
+	uint8_t octet;
+	ssize_t r;
+
+	if (poll(&w, 1, WAIT_MS) <= 0)
+		fail_msg("the stream does not end");
+	r = recv(fd, &octet, 1, 0);
+	if (r < 0)
+		fail_msg("instead of a FIN: %s", strerror(errno));
+	if (r > 0)
+		fail_msg("an octet instead of the end");
+}
+
+bool peer_ended(int fd, int wait_ms)
+{
+	uint64_t end = now_us() + (uint64_t)wait_ms * 1000u;
+	uint8_t away[4096];
+
+	while (now_us() < end) {
+		struct pollfd w = { fd, POLLIN, 0 };
+
+		if (poll(&w, 1, 10) == 1 && recv(fd, away, sizeof away, 0) <= 0)
+			return true;
+	}
+	return false;
+}
+
+void peer_expect_silence(int fd, int ms)
+{
+	struct pollfd w = { fd, POLLIN, 0 };
+
+	if (poll(&w, 1, ms) != 0)
+		fail_msg("something arrives, nothing should");
+}
+
+size_t peer_read_pdu(int fd, enum sim_proto proto, uint8_t *to, struct sim_pdu *ret)
+{
+	int len;
+
+	if (peer_read(fd, to, 4, WAIT_MS) != 4)
+		fail_msg("no PDU arrives");
+	len = sim_pdu_len(proto, to, 4);
+	if (len <= 0)
+		fail_msg("a PDU with an impossible length arrives");
+	if (peer_read(fd, to + 4, (size_t)len - 4, WAIT_MS) != (size_t)len - 4)
+		fail_msg("a PDU arrives in part");
+	if (ret && sim_parse(proto, to, (size_t)len, ret))
+		fail_msg("a PDU that contradicts itself arrives");
+	return (size_t)len;
+}
+
+void peer_send_pdu(int fd, enum sim_proto proto, const struct sim_pdu *pdu)
+{
+	uint8_t octets[SIM_PDU_MAX];
+
+	peer_send(fd, octets, sim_build(proto, pdu, octets));
+}
+
+struct pair pair_login_over(int sp, int listener, enum sim_proto proto)
+{
+	uint8_t asked[SIM_PDU_MAX], seen[SIM_PDU_MAX];
+	struct sim_pdu login = { .what = SIM_LOGIN,
+				 .seq = 1,
+				 .user = sim_text("900001"),
+				 .secret = sim_text("0123456789abcdef"),
+				 .stamp = 1121080000 };
+	struct sim_pdu answer = { .what = SIM_LOGIN_RESP,
+				  .seq = 1,
+				  .user = sim_text("gateway"),
+				  .secret = sim_text("fedcba9876543210") };
+	struct pair p = { sp, -1 };
+	size_t n;
+
+	if (proto == SIM_SMPP)
+		login.secret.n = 8;
+	n = sim_build(proto, &login, asked);
+	peer_send(sp, asked, n);
+	p.gw = peer_accept(listener);
+	peer_expect(p.gw, asked, n);
+	n = sim_build(proto, &answer, seen);
+	peer_send(p.gw, seen, n);
+	peer_expect(sp, seen, n);
+	return p;
+}
+
+struct pair pair_login(struct rig *r, int link, int listener, enum sim_proto proto)
+{
+	return pair_login_over(peer_dial(r->port[link]), listener, proto);
+}
+
+uint64_t now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000u + (uint64_t)t.tv_nsec / 1000u;
+}
+
+void pause_ms(int ms)
+{
+	struct timespec t = { ms / 1000, ms % 1000 * 1000000L };
+
+	nanosleep(&t, NULL);
+}
+
+size_t hex_load(const char *name, uint8_t *to, size_t cap)
+{
+	char path[512], line[512];
+	size_t n = 0;
+	FILE *f;
+
+	snprintf(path, sizeof path, SOURCE_DIR "/tests/data/sim/%s.hex", name);
+	f = fopen(path, "r");
+	if (!f)
+		fail_msg("%s: %s", path, strerror(errno));
+	while (f && fgets(line, sizeof line, f)) {
+		unsigned int octet;
+
+		line[strcspn(line, "#\r\n")] = '\0';
+		for (const char *s = line; sscanf(s, " %2x", &octet) == 1; s += 2) {
+			assert_true(n < cap);
+			to[n++] = (uint8_t)octet;
+		}
+	}
+	fclose(f);
+	return n;
+}

@@ -1,0 +1,331 @@
+#!/usr/bin/perl
+# The body of kannel.sh, which see. One run for each way Kannel binds: as one transceiver, and as a
+# transmitter beside a receiver.
+use strict;
+use warnings;
+use Cwd qw(abs_path);
+use File::Basename qw(dirname);
+use File::Path qw(make_path remove_tree);
+use Getopt::Long;
+use HTTP::Tiny;
+use IO::Handle;
+use IO::Select;
+use IO::Socket::INET;
+use JSON::PP;
+use POSIX qw(WNOHANG);
+use Time::HiRes qw(sleep time);
+
+my ($direct, $messages, $inbound) = (0, 40, 5);
+GetOptions('direct' => \$direct, 'messages=i' => \$messages) && @ARGV == 1
+	or die "usage: kannel.sh [--direct] [--messages N] BUILD_DIR\n";
+my $here = abs_path(dirname $0);
+my $build = abs_path($ARGV[0]) or die "kannel: no such folder: $ARGV[0]\n";
+my ($dir, %child, $faults);
+
+sub fault { print "not ok: @_\n"; $faults++ }
+
+# End a child with TERM; its exit status, -1 if it had to be killed.
+sub stop
+{
+	my ($name) = @_;
+	my $pid = delete $child{$name} or return;
+
+	kill 'TERM', $pid;
+	for (1 .. 100) {
+		return $? if waitpid($pid, WNOHANG) != 0;
+		sleep 0.05;
+	}
+	kill 'KILL', $pid;
+	waitpid $pid, 0;
+	return -1;
+}
+
+END { my $status = $?; stop($_) for keys %child; $? = $status }
+$SIG{INT} = $SIG{TERM} = sub { exit 1 };
+$SIG{PIPE} = 'IGNORE';
+
+# Start a program with both outputs in a file; a handle given as `in` becomes its standard input.
+sub start
+{
+	my ($name, $in, @command) = @_;
+	my $pid = fork;
+
+	die "fork: $!\n" unless defined $pid;
+	if ($pid == 0) {
+		chdir $dir;
+		open STDIN, '<&', $in or POSIX::_exit(126) if $in;
+		open STDIN, '<', '/dev/null' unless $in;
+		open STDOUT, '>', "$dir/$name.out";
+		open STDERR, '>&', \*STDOUT;
+		exec { $command[0] } @command or POSIX::_exit(127);
+	}
+	$child{$name} = $pid;
+}
+
+sub alive { my ($name) = @_; return waitpid($child{$name}, WNOHANG) == 0 }
+
+sub slurp
+{
+	my ($file) = @_;
+	open my $f, '<', $file or return '';
+	local $/;
+	return scalar(<$f>) // '';
+}
+
+sub spill { my ($file, $text) = @_; open my $f, '>', $file or die "$file: $!\n"; print $f $text; close $f }
+
+# Ports that are free now. Another program may take one before its owner does: then the set-up is tried again.
+sub free_ports
+{
+	my ($count) = @_;
+	my @s = map { IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1', Proto => 'tcp') } 1 .. $count;
+	return map { $_->sockport } @s;
+}
+
+# Somebody listens on that loopback port: looked up where a try would be a session in the log.
+sub listening
+{
+	my $port = sprintf ':%04X', $_[0];
+	return slurp('/proc/net/tcp') =~ /^\s*\d+: [0-9A-F]{8}$port \S+ 0A /m;
+}
+
+# Kannel's application: answers the URLs Kannel calls for receipts and inbound messages.
+my ($app, %called);
+sub serve_app
+{
+	my ($seconds) = @_;
+
+	while (IO::Select->new($app)->can_read($seconds)) {
+		my $c = $app->accept or next;
+		my $request = '';
+
+		while ($request !~ /\r\n\r\n/) {
+			last unless IO::Select->new($c)->can_read(2) && sysread $c, $request, 4096, length $request;
+		}
+		$called{$1}++ if $request =~ m{^GET (/\S*)};
+		syswrite $c, "HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 0\r\n\r\n";
+		$seconds = 0;
+	}
+}
+
+sub until_true
+{
+	my ($seconds, $condition) = @_;
+	my $end = time + $seconds;
+
+	while (time < $end) {
+		return 1 if $condition->();
+		serve_app(0.05);
+	}
+	return 0;
+}
+
+sub kannel_conf
+{
+	my ($mode, $smsc_port, $admin, $box, $sendsms) = @_;
+	my $app_port = $app->sockport;
+	my @binds = $mode eq 'transceiver' ? ("port = $smsc_port\ntransceiver-mode = true\n")
+		: ("port = $smsc_port\n", "port = 0\nreceive-port = $smsc_port\n");
+	my $smsc = join '', map { <<"EOT" } @binds;
+group = smsc
+smsc = smpp
+smsc-id = test
+host = 127.0.0.1
+${_}smsc-username = acme
+smsc-password = secret
+system-type = ""
+interface-version = 34
+reconnect-delay = 1
+max-pending-submits = 10
+
+EOT
+	return <<"EOT";
+group = core
+admin-port = $admin
+admin-interface = 127.0.0.1
+admin-password = test
+smsbox-port = $box
+smsbox-interface = 127.0.0.1
+log-file = "$dir/bearerbox.log"
+log-level = 0
+access-log = "$dir/access.log"
+box-allow-ip = "127.0.0.1"
+dlr-storage = internal
+sms-resend-retry = 0
+
+$smsc
+group = smsbox
+bearerbox-host = 127.0.0.1
+sendsms-port = $sendsms
+sendsms-interface = 127.0.0.1
+log-file = "$dir/smsbox.log"
+log-level = 0
+
+group = sendsms-user
+username = test
+password = test
+max-messages = 1
+
+group = sms-service
+keyword = default
+get-url = "http://127.0.0.1:$app_port/mo?text=%a"
+max-messages = 0
+EOT
+}
+
+# Start everything; false when a port was taken meanwhile.
+sub set_up
+{
+	my ($mode) = @_;
+	my ($smsc_port, $keep);
+	my ($admin, $box, $sendsms, $listen) = free_ports(4);
+
+	pipe my $in, $keep or die "pipe: $!\n";
+	start('smsc', $in, 'perl', "$here/smsc.pl", '--inbound', $inbound);
+	until_true(10, sub { ($smsc_port) = slurp("$dir/smsc.out") =~ /^port (\d+)$/m })
+		or die "kannel: smsc.pl did not start\n";
+	unless ($direct) {
+		spill("$dir/smscope.conf", <<"EOT");
+links = (
+  { name = "eu"; protocol = "smpp"; listen = "127.0.0.1:$listen"; upstream = "127.0.0.1:$smsc_port"; profile = "infox"; }
+);
+logs = (
+  { type = "file"; path = "$dir/log.json"; format = "json"; }
+);
+EOT
+		start('smscoped', undef, "$build/smscoped", '-c', "$dir/smscope.conf");
+		until_true(20, sub { listening($listen) || !alive('smscoped') });
+		return unless listening($listen);
+		$smsc_port = $listen;
+	}
+	spill("$dir/kannel.conf", kannel_conf($mode, $smsc_port, $admin, $box, $sendsms));
+	start('bearerbox', undef, '/usr/sbin/bearerbox', "$dir/kannel.conf");
+	until_true(15, sub { listening($box) || !alive('bearerbox') });
+	return unless listening($box);
+	start('smsbox', undef, '/usr/sbin/smsbox', "$dir/kannel.conf");
+	until_true(15, sub { listening($sendsms) || !alive('smsbox') });
+	return unless listening($sendsms);
+	my $binds = $mode eq 'transceiver' ? 1 : 2;
+	return unless until_true(15, sub { (() = slurp("$dir/smsc.out") =~ /^bind /mg) >= $binds });
+	return ($keep, $sendsms);
+}
+
+sub send_all
+{
+	my ($sendsms) = @_;
+	my $http = HTTP::Tiny->new(timeout => 10);
+	my $port = $app->sockport;
+
+	for my $n (1 .. $messages) {
+		my $to = sprintf '86138%07d%d', $n, $n % 10 == 9 ? 9 : $n % 5;
+		my $back = "http%3A%2F%2F127.0.0.1%3A$port%2Fdlr%3Fn%3D$n%26s%3D%25d";
+		my $answer = $http->get("http://127.0.0.1:$sendsms/cgi-bin/sendsms?username=test&password=test" .
+			"&from=10086&to=$to&text=hello+$n&dlr-mask=19&dlr-url=$back");
+
+		fault("message $n was not taken: $answer->{status} $answer->{content}") if $answer->{status} !~ /^2/;
+		serve_app(0);
+	}
+}
+
+# What the SMSC saw, and what Kannel's application got.
+sub check_arrivals
+{
+	my $smsc = slurp("$dir/smsc.out");
+	my (%to, $refused, %sent, %acked, $dlr);
+
+	while ($smsc =~ /^submit (\S+) (\d+) (\d+)$/mg) { $3 ? $refused++ : ($to{$1} = $2) }
+	$sent{$1} = $2 while $smsc =~ /^receipt (\S+) (\S+)$/mg;
+	while ($smsc =~ /^receipt_ack (\S+) (\d+)$/mg) { $acked{$1} = 1 unless $2 }
+	$refused //= 0;
+	$dlr = grep { m{^/dlr} } keys %called;
+	fault("the SMSC saw " . (keys %to) . " accepted and $refused refused of $messages")
+		if keys(%to) + $refused != $messages;
+	fault((keys %to) . " messages, " . (keys %sent) . " receipts sent, " . (keys %acked) . " acknowledged")
+		if keys %to != keys %sent || keys %to != keys %acked;
+	fault("Kannel's application heard of $dlr of $messages messages") if $dlr != $messages;
+	fault("inbound: " . (grep { m{^/mo} } keys %called) . " of $inbound")
+		if $inbound != grep { m{^/mo} } keys %called;
+	fault("the SMSC saw something stray: $1") if $smsc =~ /^((?:stray|nack) .*)$/m;
+	return (\%to, \%sent, $refused);
+}
+
+# What smscoped's log says of the same traffic.
+sub check_log
+{
+	my ($to, $sent, $refused, $binds) = @_;
+	my (%count, %resp, %report, $number);
+
+	for my $line (split /\n/, slurp("$dir/log.json")) {
+		my $r = eval { decode_json($line) };
+
+		if (!$r) { fault("not JSON: $line"); next }
+		my $known = length($r->{zh} // '') && length($r->{en} // '');
+
+		$count{ $r->{ev} // '?' }++;
+		$resp{ $r->{msgid} }++ if $r->{ev} eq 'submit_resp' && length($r->{msgid} // '');
+		$report{ $r->{msgid} }++ if $r->{ev} eq 'report';
+		fault("no meaning: $line") if $r->{ev} =~ /^(?:login|submit_resp|report)$/ && !$known;
+		fault("no round-trip time: $line") if $r->{ev} eq 'submit_resp' && !defined $r->{rtt_us};
+		$number = $line if $line =~ /86138\d{8}/;
+	}
+	fault("a telephone number that is not masked: $number") if $number;
+	my %want = (login => $binds, submit => $messages, submit_resp => $messages,
+		report => scalar keys %$sent, deliver => $inbound, session_open => $binds, session_close => $binds);
+	for my $ev (sort keys %want) {
+		fault("log: " . ($count{$ev} // 0) . " $ev records, not $want{$ev}")
+			if ($count{$ev} // 0) != $want{$ev};
+	}
+	for my $ev (qw(malformed blind lost unknown_code stall nack)) {
+		fault("log: $count{$ev} $ev records") if $count{$ev};
+	}
+	for my $id (sort keys %$to) {
+		fault("log: message $id has " . ($resp{$id} // 0) . " responses") if ($resp{$id} // 0) != 1;
+		fault("log: message $id has " . ($report{$id} // 0) . " reports") if ($report{$id} // 0) != 1;
+	}
+}
+
+sub run
+{
+	my ($mode) = @_;
+	my ($keep, $sendsms);
+	my $binds = $mode eq 'transceiver' ? 1 : 2;
+	my $before = $faults // 0;
+
+	$dir = "$build/interop/kannel-$mode";
+	$app = IO::Socket::INET->new(Listen => 64, LocalAddr => '127.0.0.1', Proto => 'tcp') or die "listen: $!\n";
+	%called = ();
+	for my $try (1 .. 3) {
+		remove_tree($dir);
+		make_path($dir);
+		last if ($keep, $sendsms) = set_up($mode);
+		stop($_) for keys %child;
+	}
+	die "kannel: the programs did not start, see $dir\n" unless $sendsms;
+	send_all($sendsms);
+	until_true(30, sub {
+		my $dlr = grep { m{^/dlr} } keys %called;
+		my $mo = grep { m{^/mo} } keys %called;
+		my $acks = () = slurp("$dir/smsc.out") =~ /^receipt_ack /mg;
+		my $sent = () = slurp("$dir/smsc.out") =~ /^receipt /mg;
+
+		$dlr >= $messages && $mo >= $inbound && $acks == $sent
+	});
+	stop('smsbox');
+	stop('bearerbox');
+	sleep 0.3;
+	unless ($direct) {
+		my $status = stop("smscoped");
+
+		fault("smscoped ended with wait status $status, see $dir/smscoped.out") if $status != 0;
+	}
+	close $keep;
+	my ($to, $sent, $refused) = check_arrivals();
+	check_log($to, $sent, $refused, $binds) unless $direct;
+	stop('smsc');
+	printf "%s: Kannel as %s%s: %d messages, %d refused, %d receipts, %d inbound\n",
+		($faults // 0) == $before ? 'ok' : 'not ok', $mode, $direct ? ', without smscoped' : '',
+		$messages, $refused, scalar keys %$sent, $inbound;
+}
+
+run($_) for qw(transceiver pair);
+exit($faults ? 1 : 0);
