@@ -44,7 +44,8 @@ void record_init(struct record *r, enum record_kind kind)
 	r->kind = kind;
 }
 
-static void append(struct record *r, const char *key, enum extra_type type, struct span s, uint64_t v)
+static void append(struct record *r, const char *key, enum extra_type type, struct span s,
+		   uint64_t v)
 {
 	if (r->extra_count == RECORD_EXTRAS_MAX)
 		return;
@@ -118,7 +119,10 @@ enum code_retry answer_retry(const struct code_answer *a)
 	return (enum code_retry)(row->retry != RETRY_NA ? row->retry : a->row->retry);
 }
 
-/* The next character if it is one of which tables are full: printable ASCII, an ideograph, Chinese punctuation. */
+/*
+ * The next character if it is one of which tables are full: printable ASCII, an ideograph, Chinese
+ * punctuation.
+ */
 static size_t common_rune(const uint8_t *p)
 {
 	if (p[0] < 0x80)
@@ -128,7 +132,8 @@ static size_t common_rune(const uint8_t *p)
 	if (p[0] >= 0xe4 && p[0] <= 0xe9) /* U+4000 to U+9FFF */
 		return 3;
 	/* U+3001 to U+303F; U+FF00 to U+FF3F */
-	return (p[0] == 0xe3 && p[1] == 0x80 && p[2] > 0x80) || (p[0] == 0xef && p[1] == 0xbc) ? 3 : 0;
+	return (p[0] == 0xe3 && p[1] == 0x80 && p[2] > 0x80) || (p[0] == 0xef && p[1] == 0xbc) ? 3
+											       : 0;
 }
 
 void record_words(struct out *o, const char *words, bool json)

@@ -7,8 +7,8 @@
 /*
  * The JSON log's line: one object, keys in a fixed order and never renamed:
  *
- *   ts id ev link sess dir proto cmd seq code table name zh en class origin retry ambiguous nested also
- *   err err_table err_zh err_en msgid rtt_us dst src enc len text, then the kind's own keys
+ *   ts id ev link sess dir proto cmd seq code table name zh en class origin retry ambiguous nested
+ * also err err_table err_zh err_en msgid rtt_us dst src enc len text, then the kind's own keys
  *
  * A key without a value is left out. `code` is a number where the wire has a number, else a string.
  */
@@ -104,7 +104,8 @@ static void put_row(struct out *o, const struct code_table *table, const struct 
 	}
 }
 
-static void put_class(struct out *o, enum code_class c, enum code_origin origin, enum code_retry retry)
+static void put_class(struct out *o, enum code_class c, enum code_origin origin,
+		      enum code_retry retry)
 {
 	put_key(o, "class");
 	put_words(o, code_class_name(c));
@@ -116,7 +117,10 @@ static void put_class(struct out *o, enum code_class c, enum code_origin origin,
 	put_words(o, code_retry_name(retry));
 }
 
-/* "nested":[{"code":"0064","table":…}], one item a reading; without a row the value is unknown or the peer's own. */
+/*
+ * "nested":[{"code":"0064","table":…}], one item a reading; without a row the value is unknown or
+ * the peer's own.
+ */
 static void put_nested(struct out *o, const struct code_answer *a)
 {
 	LIT(o, ",\"nested\":[");
@@ -216,7 +220,8 @@ static void member_msgid(struct object *j, const struct record *r)
 	if (r->msgid.n == 0)
 		return;
 	if (r->msgid_binary)
-		member_string(j, "msgid", span_of(text, msgid_text(span_uint(r->msgid), text, sizeof(text))));
+		member_string(j, "msgid",
+			      span_of(text, msgid_text(span_uint(r->msgid), text, sizeof(text))));
 	else
 		member_string(j, "msgid", r->msgid);
 }
@@ -247,7 +252,8 @@ static void member_time(struct object *j, const char *key, uint64_t wall_ns, int
 	settle(j);
 }
 
-static void member_extra(struct object *j, const struct record_extra *x, const struct record_style *style)
+static void member_extra(struct object *j, const struct record_extra *x,
+			 const struct record_style *style)
 {
 	switch (x->type) {
 	case EXTRA_TEXT:
@@ -301,7 +307,8 @@ static void put_head(struct object *j, const struct record *r, const struct reco
 		member_uint(j, "seq", r->sequence);
 }
 
-size_t record_line_json(const struct record *r, const struct record_style *style, char *to, size_t cap)
+size_t record_line_json(const struct record *r, const struct record_style *style, char *to,
+			size_t cap)
 {
 	struct out o = out_of(to, cap > TAIL_ROOM ? cap - TAIL_ROOM : 0);
 	struct object j = { .o = &o, .good = to };

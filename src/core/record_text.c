@@ -9,15 +9,16 @@
  *
  *   TIME  LINK  VERB  seq= CODE=value «meaning» msgid= rtt= dst= src= … origin= retry= table=
  *
- * Reports put the message first: msgid= stat= err= dst=. What the line is about comes early, what can be looked up late.
+ * Reports put the message first: msgid= stat= err= dst=. What the line is about comes early, what
+ * can be looked up late.
  */
 
 enum { VERB_WIDTH = 12, LINK_WIDTH = 7, TAIL_ROOM = 16, TEXT_SHOWN = 1024 };
 
 #define LIT(o, s) out_put((o), (s), sizeof(s) - 1)
 
-static const char RED[] = "\x1b[31m", GREEN[] = "\x1b[32m", YELLOW[] = "\x1b[33m", BLUE[] = "\x1b[36m",
-		  DIM[] = "\x1b[2m", RESET[] = "\x1b[0m";
+static const char RED[] = "\x1b[31m", GREEN[] = "\x1b[32m", YELLOW[] = "\x1b[33m",
+		  BLUE[] = "\x1b[36m", DIM[] = "\x1b[2m", RESET[] = "\x1b[0m";
 
 /* A line being written: what does not fit is taken back whole. */
 struct line {
@@ -140,7 +141,10 @@ void answer_text(struct out *o, const struct code_answer *answers, int count, en
 	LIT(o, "»");
 }
 
-/* How many answers are shown: the best, those that are as good, and what stands beside a row that says little. */
+/*
+ * How many answers are shown: the best, those that are as good, and what stands beside a row that
+ * says little.
+ */
 static int shown_answers(const struct code_answer *answers, int count)
 {
 	int shown = count > 0;
@@ -217,7 +221,8 @@ static void put_msgid(struct line *l)
 	if (r->msgid.n == 0)
 		return;
 	if (r->msgid_binary)
-		put_foreign(l, "msgid", span_of(text, msgid_text(span_uint(r->msgid), text, sizeof(text))));
+		put_foreign(l, "msgid",
+			    span_of(text, msgid_text(span_uint(r->msgid), text, sizeof(text))));
 	else
 		put_foreign(l, "msgid", r->msgid);
 }
@@ -362,7 +367,8 @@ static const char *verb(const struct record *r)
 	};
 
 	if (r->kind == REC_LOGIN)
-		return r->proto != NULL && r->proto->status_in_header ? "BIND_RESP" : "CONNECT_RESP";
+		return r->proto != NULL && r->proto->status_in_header ? "BIND_RESP"
+								      : "CONNECT_RESP";
 	return verbs[r->kind];
 }
 
@@ -431,8 +437,8 @@ static void put_columns(struct line *l)
 /* Kinds that tell of the session itself name it; a message's line is long enough. */
 static bool names_session(enum record_kind k)
 {
-	return k == REC_LOGIN || k == REC_SESSION_OPEN || k == REC_SESSION_CLOSE || k == REC_STALL ||
-		k == REC_BLIND || k == REC_MALFORMED || k == REC_NACK;
+	return k == REC_LOGIN || k == REC_SESSION_OPEN || k == REC_SESSION_CLOSE ||
+	       k == REC_STALL || k == REC_BLIND || k == REC_MALFORMED || k == REC_NACK;
 }
 
 static void put_values(struct line *l)
@@ -471,7 +477,8 @@ static void put_values(struct line *l)
 	}
 }
 
-size_t record_line_text(const struct record *r, const struct record_style *style, char *to, size_t cap)
+size_t record_line_text(const struct record *r, const struct record_style *style, char *to,
+			size_t cap)
 {
 	struct out o = out_of(to, cap > TAIL_ROOM ? cap - TAIL_ROOM : 0);
 	struct line l = { .o = &o, .r = r, .style = style, .good = to };

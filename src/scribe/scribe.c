@@ -35,7 +35,8 @@ void track_end(struct track *t)
 	*t = (struct track){ 0 };
 }
 
-void track_begin(struct scribe *s, struct track *t, const struct ring_entry *e, uint32_t link, const char *peer)
+void track_begin(struct scribe *s, struct track *t, const struct ring_entry *e, uint32_t link,
+		 const char *peer)
 {
 	uint32_t links = (uint32_t)s->settings->link_count;
 
@@ -66,7 +67,10 @@ struct track *scribe_track(struct scribe *s, const struct ring_entry *e)
 	t = &s->tracks[e->slot];
 	if (t->session == e->session)
 		return t;
-	/* Its opening was lost, or an earlier engine saw it: the table knows, unless the slot is used anew. */
+	/*
+	 * Its opening was lost, or an earlier engine saw it: the table knows, unless the slot is
+	 * used anew.
+	 */
 	row = *shm_session(s->shm, e->slot);
 	if (row.gen != e->slot_gen) {
 		track_begin(s, t, e, UINT32_MAX, "");
@@ -219,10 +223,12 @@ static bool prepare_links(struct scribe *s, const struct code_set *codes)
 		const struct link_settings *from = i < count ? &s->settings->links[i] : NULL;
 
 		next = s->profiles + (size_t)i * (NAMES_MAX + 1);
-		s->links[i] = (struct scope_link){ .name = from != NULL ? from->name : NULL,
-			.proto = from != NULL ? from->proto : NULL, .codes = codes, .profiles = next,
-			.pending = from != NULL ? from->pending : 1,
-			.show_text = from != NULL && from->show_text };
+		s->links[i] = (struct scope_link){.name = from != NULL ? from->name : NULL,
+						  .proto = from != NULL ? from->proto : NULL,
+						  .codes = codes,
+						  .profiles = next,
+						  .pending = from != NULL ? from->pending : 1,
+						  .show_text = from != NULL && from->show_text};
 		for (int p = 0; from != NULL && codes != NULL && p < from->profile_count; p++) {
 			*next = codes_profile(codes, from->profiles[p]);
 			if (*next != NULL)
