@@ -8,7 +8,7 @@
  * The JSON log's line: one object, keys in a fixed order and never renamed:
  *
  *   ts id ev link sess dir proto cmd seq code table name zh en class origin retry ambiguous nested
- * also err err_table err_zh err_en msgid rtt_us dst src enc len text, then the kind's own keys
+ *   also err err_table err_zh err_en err_nested msgid rtt_us dst src, the kind's own, enc len text
  *
  * A key without a value is left out. `code` is a number where the wire has a number, else a string.
  */
@@ -121,9 +121,10 @@ static void put_class(struct out *o, enum code_class c, enum code_origin origin,
  * "nested":[{"code":"0064","table":…}], one item a reading; without a row the value is unknown or
  * the peer's own.
  */
-static void put_nested(struct out *o, const struct code_answer *a)
+static void put_nested(struct out *o, const char *key, const struct code_answer *a)
 {
-	LIT(o, ",\"nested\":[");
+	put_key(o, key);
+	out_char(o, '[');
 	for (int i = 0; i < a->nested_count; i++) {
 		const struct code_row *row = a->nested[i].row;
 
@@ -158,7 +159,7 @@ static void put_answer(struct out *o, const struct code_answer *a)
 	if (a->derived)
 		LIT(o, ",\"derived\":true");
 	if (a->has_nested)
-		put_nested(o, a);
+		put_nested(o, "nested", a);
 }
 
 void answer_json(struct out *o, const struct code_answer *answers, int count)
@@ -211,6 +212,10 @@ static void member_err(struct object *j, const struct record *r)
 		member_word(j, "err_zh", r->err_answers[0].row->zh);
 	if (r->err_answers[0].row->en != NULL)
 		member_word(j, "err_en", r->err_answers[0].row->en);
+	if (r->err_answers[0].has_nested) {
+		put_nested(j->o, "err_nested", &r->err_answers[0]);
+		settle(j);
+	}
 }
 
 static void member_msgid(struct object *j, const struct record *r)

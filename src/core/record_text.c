@@ -63,10 +63,17 @@ static void put_foreign(struct line *l, const char *key, struct span s)
 	settle(l);
 }
 
-static void put_word(struct line *l, const char *key, const char *word)
+/* Words of our own; quoted if there is a blank between them. */
+static void put_word(struct line *l, const char *key, struct span words)
 {
+	bool quote = memchr(words.p, ' ', words.n) != NULL;
+
 	begin(l, key);
-	out_str(l->o, word);
+	if (quote)
+		out_char(l->o, '"');
+	text_escape(l->o, words, false);
+	if (quote)
+		out_char(l->o, '"');
 	settle(l);
 }
 
@@ -229,21 +236,16 @@ static void put_msgid(struct line *l)
 
 static void put_extra(struct line *l, const struct record_extra *x)
 {
-	bool quote = x->type == EXTRA_WORDS && memchr(x->text.p, ' ', x->text.n) != NULL;
-
 	if (x->type == EXTRA_TEXT) {
 		put_foreign(l, x->key, x->text);
 		return;
 	}
+	if (x->type == EXTRA_WORDS) {
+		put_word(l, x->key, x->text);
+		return;
+	}
 	begin(l, x->key);
 	switch (x->type) {
-	case EXTRA_WORDS:
-		if (quote)
-			out_char(l->o, '"');
-		text_escape(l->o, x->text, false);
-		if (quote)
-			out_char(l->o, '"');
-		break;
 	case EXTRA_NUMBER:
 		text_number(l->o, x->text, l->style->mask);
 		break;
@@ -274,7 +276,7 @@ static void put_body(struct line *l)
 
 	if (!r->has_body)
 		return;
-	put_word(l, "enc", text_charset_name(r->charset));
+	put_word(l, "enc", text_of(text_charset_name(r->charset)));
 	begin(l, "len");
 	out_dec(l->o, r->body_len);
 	settle(l);
@@ -327,9 +329,9 @@ static void put_advice(struct line *l)
 		enum code_retry retry = answer_retry(&r->answers[0]);
 
 		if (origin != ORIGIN_NONE)
-			put_word(l, "origin", code_origin_name(origin));
+			put_word(l, "origin", text_of(code_origin_name(origin)));
 		if (retry != RETRY_NA)
-			put_word(l, "retry", code_retry_name(retry));
+			put_word(l, "retry", text_of(code_retry_name(retry)));
 	}
 	if (r->answer_count > 0) {
 		begin(l, "table");

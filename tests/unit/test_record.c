@@ -455,6 +455,43 @@ static void text_is_shown_only_where_allowed(void **state)
 	assert_non_null(strstr(line_of(r, &open, true), "\"text\":\"你好\\\"\""));
 }
 
+/* What stands after a key is one word or in quotes, our own words included. */
+static void words_with_blanks_are_quoted(void **state)
+{
+	struct record *r = submit_resp();
+
+	(void)state;
+	r->has_body = true;
+	r->charset = CHARSET_GSM;
+	record_words_extra(r, "step", "in traffic");
+	assert_non_null(
+		strstr(line_of(r, &plain, false), " step=\"in traffic\" enc=\"GSM 03.38\" "));
+}
+
+static void err_keeps_its_nested_meaning(void **state)
+{
+	struct record *r = submit_resp();
+	json_t *j;
+
+	(void)state;
+	r->err = text("MB:0064");
+	r->err_answers[0] = answer_of(&prefix_table, &mb);
+	r->err_answers[0].has_nested = true;
+	r->err_answers[0].nested_count = 1;
+	r->err_answers[0].nested[0].table = &smc_table;
+	r->err_answers[0].nested[0].row = &address;
+	r->err_answer_count = 1;
+	j = object_of(r);
+	assert_string_equal(word_of(j, "err"), "MB:0064");
+	assert_string_equal(word_of(j, "err_table"), "infox-report-prefix");
+	assert_string_equal(word_of(json_array_get(json_object_get(j, "err_nested"), 0), "zh"),
+		"地址错误");
+	json_decref(j);
+	assert_non_null(strstr(line_of(r, &plain, false), " err=MB:0064 «SMSC返回"));
+	assert_non_null(
+		strstr(line_of(r, &plain, false), " err_table=infox-report-prefix>infox-smc\n"));
+}
+
 static void kinds_have_names(void **state)
 {
 	(void)state;
@@ -480,6 +517,8 @@ int main(void)
 		cmocka_unit_test(over_long_values_are_left_off_whole),
 		cmocka_unit_test(any_room_gives_a_whole_line),
 		cmocka_unit_test(text_is_shown_only_where_allowed),
+		cmocka_unit_test(words_with_blanks_are_quoted),
+		cmocka_unit_test(err_keeps_its_nested_meaning),
 		cmocka_unit_test(kinds_have_names),
 	};
 
