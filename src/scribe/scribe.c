@@ -1,5 +1,6 @@
 #include "scribe/scribe_state.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,7 +35,8 @@ void track_end(struct track *t)
 	*t = (struct track){ 0 };
 }
 
-void track_begin(struct scribe *s, struct track *t, const struct ring_entry *e, uint32_t link, const char *peer)
+void track_begin(struct scribe *s, struct track *t, const struct ring_entry *e, uint32_t link,
+		 const char *peer)
 {
 	uint32_t links = (uint32_t)s->settings->link_count;
 
@@ -65,7 +67,10 @@ struct track *scribe_track(struct scribe *s, const struct ring_entry *e)
 	t = &s->tracks[e->slot];
 	if (t->session == e->session)
 		return t;
-	/* Its opening was lost, or an earlier engine saw it: the table knows, unless the slot is used anew. */
+	/*
+	 * Its opening was lost, or an earlier engine saw it: the table knows, unless the slot is
+	 * used anew.
+	 */
 	row = *shm_session(s->shm, e->slot);
 	if (row.gen != e->slot_gen) {
 		track_begin(s, t, e, UINT32_MAX, "");
@@ -95,7 +100,8 @@ static void take_entry(struct scribe *s, const struct ring_entry *e, bool suspec
 		tally_add(&s->tally.extra, s->given - 1);
 }
 
-static bool drain_ring(struct scribe *s, int i)
+/* How many entries there were, BUDGET at most. */
+static int drain_ring(struct scribe *s, int i)
 {
 	struct ring *ring = shm_ring(s->shm, i);
 	const struct ring_entry *e;
@@ -106,7 +112,7 @@ static bool drain_ring(struct scribe *s, int i)
 		s->suspect[i] = false;
 		ring_consume(ring, e);
 	}
-	return n > 0;
+	return n;
 }
 
 /* Entries that a ring had no room for since the last time it was told. */
@@ -142,38 +148,42 @@ static void tell_losses(struct scribe *s, uint64_t now_ns)
 		tell_lost(s, i);
 }
 
-/* One look at every ring; true if there was anything. */
-static bool turn(struct scribe *s)
+/* One look at every ring; how many entries the fullest had. */
+static int turn(struct scribe *s)
 {
-	bool any = false;
+	int most = 0, n;
 	uint64_t now_ns;
 
-	for (int i = 0; i < (int)s->shm->ring_count; i++)
-		any |= drain_ring(s, i);
+	for (int i = 0; i < (int)s->shm->ring_count; i++) {
+		n = drain_ring(s, i);
+		if (n > most)
+			most = n;
+	}
 	now_ns = clock_mono_ns();
 	tell_losses(s, now_ns);
 	for (int i = 0; i < s->sink_count; i++)
 		sink_flush(s->sinks[i]);
 	atomic_store_explicit(&s->shm->beat_scribe_ns, now_ns, memory_order_relaxed);
-	return any;
+	return most;
 }
 
 static void *run(void *arg)
 {
 	struct scribe *s = arg;
-	int empty = 0;
+	int empty = 0, most;
 
 	(void)pthread_setname_np(pthread_self(), "scribe");
 	for (;;) {
 		bool stop = atomic_load(&s->stop);
 		struct timespec pause = { 0, POLL_MS * 1000000L };
 
-		/* Until the rings are empty; what comes meanwhile is read at the next look. */
-		while (turn(s))
-			empty = -1;
+		most = turn(s);
+		if (most == BUDGET || (stop && most > 0))
+			continue;
 		if (stop)
 			break;
-		if (++empty > IDLE_AFTER) {
+		empty = most > 0 ? 0 : empty + 1;
+		if (empty > IDLE_AFTER) {
 			empty = IDLE_AFTER;
 			pause.tv_nsec = IDLE_MS * 1000000L;
 		}
@@ -184,6 +194,19 @@ static void *run(void *arg)
 	for (int i = 0; i < s->sink_count; i++)
 		sink_flush(s->sinks[i]);
 	return NULL;
+}
+
+/* Signals are for the threads that wait for them. */
+static int start_thread(struct scribe *s)
+{
+	sigset_t all, before;
+	int err;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	err = pthread_create(&s->thread, NULL, run, s);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return err;
 }
 
 /* What the links' scopes borrow: names, and profiles found by name. */
@@ -200,10 +223,12 @@ static bool prepare_links(struct scribe *s, const struct code_set *codes)
 		const struct link_settings *from = i < count ? &s->settings->links[i] : NULL;
 
 		next = s->profiles + (size_t)i * (NAMES_MAX + 1);
-		s->links[i] = (struct scope_link){ .name = from != NULL ? from->name : NULL,
-			.proto = from != NULL ? from->proto : NULL, .codes = codes, .profiles = next,
-			.pending = from != NULL ? from->pending : 1,
-			.show_text = from != NULL && from->show_text };
+		s->links[i] = (struct scope_link){.name = from != NULL ? from->name : NULL,
+						  .proto = from != NULL ? from->proto : NULL,
+						  .codes = codes,
+						  .profiles = next,
+						  .pending = from != NULL ? from->pending : 1,
+						  .show_text = from != NULL && from->show_text};
 		for (int p = 0; from != NULL && codes != NULL && p < from->profile_count; p++) {
 			*next = codes_profile(codes, from->profiles[p]);
 			if (*next != NULL)
@@ -259,7 +284,7 @@ struct scribe *scribe_new(const struct settings *settings, struct shm *shm,
 		return NULL;
 	}
 	prepare_rings(s);
-	err = pthread_create(&s->thread, NULL, run, s);
+	err = start_thread(s);
 	if (err != 0) {
 		log_error("scribe: no thread: %s", strerrordesc_np(err));
 		scribe_discard(s);

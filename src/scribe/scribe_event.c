@@ -69,8 +69,8 @@ static const char *step_of(const struct scope_summary *x)
 
 static void put_end(struct record *r, const struct session_event *e, const struct scope_summary *x)
 {
-	bool logout = x->logout && (e->how == END_FIN || e->how == END_RESET || e->how == END_LINGER ||
-		e->how == END_NONE);
+	bool logout = x->logout && (e->how == END_FIN || e->how == END_RESET ||
+				    e->how == END_LINGER || e->how == END_NONE);
 
 	record_words_extra(r, "by", side_name(logout ? (uint8_t)x->logout_by : e->side));
 	if (logout)
@@ -112,7 +112,8 @@ static void put_balance(struct record *r, const struct scope_summary *x, uint64_
 	}
 }
 
-static void on_close(struct scribe *s, const struct ring_entry *entry, const struct session_event *e)
+static void on_close(struct scribe *s, const struct ring_entry *entry,
+		     const struct session_event *e)
 {
 	struct track *t = scribe_track(s, entry);
 	struct scope_summary x;
@@ -139,7 +140,8 @@ static void on_close(struct scribe *s, const struct ring_entry *entry, const str
 	track_end(t);
 }
 
-static void on_refused(struct scribe *s, const struct ring_entry *entry, const struct session_event *e)
+static void on_refused(struct scribe *s, const struct ring_entry *entry,
+		       const struct session_event *e)
 {
 	struct record r;
 
@@ -155,7 +157,8 @@ static void on_refused(struct scribe *s, const struct ring_entry *entry, const s
 }
 
 /* Events in the middle of a session. */
-static void on_session(struct scribe *s, const struct ring_entry *entry, const struct session_event *e)
+static void on_session(struct scribe *s, const struct ring_entry *entry,
+		       const struct session_event *e)
 {
 	struct track *t = scribe_track(s, entry);
 	struct record r;
@@ -163,8 +166,11 @@ static void on_session(struct scribe *s, const struct ring_entry *entry, const s
 
 	if (t == NULL || t->scope == NULL)
 		return;
-	scope_record(t->scope, &r, e->kind == EVENT_BLIND ? REC_BLIND : e->kind == EVENT_STALL ? REC_STALL
-		: REC_UPSTREAM, entry->wall_ns);
+	scope_record(t->scope, &r,
+		     e->kind == EVENT_BLIND   ? REC_BLIND
+		     : e->kind == EVENT_STALL ? REC_STALL
+					      : REC_UPSTREAM,
+		     entry->wall_ns);
 	if (e->kind == EVENT_UPSTREAM_UP || e->kind == EVENT_UPSTREAM_DOWN) {
 		record_words_extra(&r, "state", e->kind == EVENT_UPSTREAM_UP ? "up" : "down");
 		record_text_extra(&r, "server", text_of(e));
