@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -90,20 +91,19 @@ static pid_t child_of(pid_t pid)
 
 static void daemon_exec(const struct rig *r, const struct rig_options *o)
 {
+	const struct rlimit descriptors = { o->nofile, o->nofile };
 	const char *program = getenv("SMSCOPED");
 	char conf[128];
 	const char *argv[16];
 	int argc = 0, err = open(r->err_path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 
 	snprintf(conf, sizeof conf, "%s/smscope.conf", r->dir);
-	while (o->wrapper[argc]) {
-		argv[argc] = o->wrapper[argc];
-		argc++;
-	}
 	argv[argc++] = program ? program : BUILD_DIR "/smscoped";
 	argv[argc++] = "-c";
 	argv[argc++] = conf;
 	argv[argc] = NULL;
+	if (o->nofile && setrlimit(RLIMIT_NOFILE, &descriptors))
+		_exit(126);
 	if (err < 0 || dup2(err, 1) < 0 || dup2(err, 2) < 0 || chdir(r->dir))
 		_exit(126);
 	setenv("ASAN_OPTIONS", "detect_leaks=1:exitcode=97", 1);

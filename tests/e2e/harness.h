@@ -34,7 +34,7 @@ struct rig_link {
 struct rig_options {
 	const char *daemon; /* lines of the daemon section, or NULL */
 	const char *more_logs; /* further elements of the log list, each with its comma before it */
-	const char *wrapper[8]; /* command before the daemon's, ends in NULL: prlimit */
+	unsigned int nofile; /* descriptors the daemon may have, if not 0 */
 };
 
 struct rig {
@@ -88,7 +88,7 @@ int peer_listen(int *ret_port, int backlog);
 int peer_dial(int port);
 int peer_dial_buffers(int port, int octets); /* SO_RCVBUF and SO_SNDBUF of so many octets */
 int peer_accept(int listener);
-bool peer_has_caller(int listener, int wait_ms);
+bool peer_has_caller(int fd, int wait_ms); /* or octets, of a connection */
 void peer_close(int fd);
 void peer_reset(int fd);
 void peer_send(int fd, const void *p, size_t n);

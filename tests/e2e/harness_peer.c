@@ -97,9 +97,9 @@ int peer_dial(int port)
 	return peer_dial_buffers(port, 0);
 }
 
-bool peer_has_caller(int listener, int wait_ms)
+bool peer_has_caller(int fd, int wait_ms)
 {
-	struct pollfd p = { listener, POLLIN, 0 };
+	struct pollfd p = { fd, POLLIN, 0 };
 
 	return poll(&p, 1, wait_ms) == 1;
 }
