@@ -15,7 +15,7 @@
 
 enum { NAMES_MAX = 16, SERVERS_MAX = 16, LISTEN_MAX = 8, LINK_NAME_MAX = 32 };
 
-/* Where a key was set, for what is said about it later. file NULL: it was not, its default holds. */
+/* Where a key was set, for what is said about it later. file NULL: nowhere, its default holds. */
 struct setting_origin {
 	const char *file; /* settings->files */
 	int line;         /* 0: from the command line */
@@ -76,7 +76,7 @@ struct settings {
 	uint32_t drain_timeout_ms;
 	char *codes_dir;            /* NULL: codes_dir() chooses */
 	char *codes_site_dir;       /* need not exist */
-	char *include_dir;          /* its *.conf were loaded too; their links and sinks are below */
+	char *include_dir;          /* its *.conf were loaded, too; their links and sinks are below */
 	struct link_settings *links;
 	int link_count;
 	struct sink_settings *sinks;

@@ -94,6 +94,11 @@ static uint32_t default_max_pdu(const struct proto *proto)
 	return most;
 }
 
+static uint32_t lesser(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
 /* The defaults that depend on other keys. */
 static void complete(struct settings *s, struct conf_faults *faults)
 {
@@ -102,6 +107,10 @@ static void complete(struct settings *s, struct conf_faults *faults)
 	for (int i = 0; i < s->link_count; i++) {
 		struct link_settings *l = &s->links[i];
 
+		if (conf_origin(CONF_LINK, l, "max_sessions")->file == NULL)
+			l->max_sessions = lesser(l->max_sessions, s->max_sessions);
+		if (conf_origin(CONF_LINK, l, "max_per_ip")->file == NULL)
+			l->max_per_ip = lesser(l->max_per_ip, l->max_sessions);
 		if (l->max_pdu == 0)
 			l->max_pdu = default_max_pdu(l->proto);
 		if (l->account == NULL && l->name != NULL) {
@@ -258,8 +267,8 @@ struct settings *conf_quick(const struct conf_quick *q, struct conf_faults *faul
 		set_option(CONF_LINK, l, "listen", "--listen", q->listen, faults);
 		set_option(CONF_LINK, l, "upstream", "--upstream", q->upstream, faults);
 		set_option(CONF_LINK, l, "profile", "--profile", q->profile, faults);
-		set_option(CONF_LINK, l, "name", "--protocol", l->proto != NULL ? l->proto->name : "link",
-			faults);
+		set_option(CONF_LINK, l, "name", "--protocol",
+			l->proto != NULL ? l->proto->name : "link", faults);
 		k->type = SINK_STDOUT;
 		set_option(CONF_SINK, k, "format", "--log", q->log, faults);
 		set_option(CONF_SINK, k, "lang", "--lang", q->lang, faults);

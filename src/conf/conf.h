@@ -21,8 +21,8 @@ void conf_error(struct conf_faults *f, const char *file, int line, const char *f
 void conf_warn(struct conf_faults *f, const char *file, int line, const char *fmt, ...) PRINTF_LIKE(4, 5);
 
 /**
- * Load and check `path` with its @includes and the *.conf of its include_dir. NULL if there was any error.
- * The code tables are another matter: codes_load(), then conf_check_profiles().
+ * Load and check `path` with its @includes and the *.conf of its include_dir. NULL if there was any
+ * error. The code tables are another matter: codes_load(), then conf_check_profiles().
  */
 struct settings *conf_load(const char *path, struct conf_faults *faults);
 
@@ -37,7 +37,10 @@ struct conf_quick {
 /** Settings for one foreground link with its log on standard output; faults are named by option. */
 struct settings *conf_quick(const struct conf_quick *q, struct conf_faults *faults);
 
-/** Effective configuration as a file that conf_load() reads back to the same settings. Returns 0 or -errno. */
+/**
+ * Effective configuration as a file that conf_load() reads back to the same settings; a comment on
+ * each line says where its value came from. Returns 0 or -errno.
+ */
 int conf_dump(const struct settings *s, FILE *to);
 
 /** Every key with type, range, default, unit and its sentence. */
@@ -45,8 +48,9 @@ void conf_list_keys(FILE *to);
 
 void settings_free(struct settings *s);
 
-/** Does the code set know every profile of every link? 0, or SM_EFORMAT after reporting those it does not. */
-int conf_check_profiles(const struct settings *s, const struct code_set *set, struct conf_faults *faults);
+/** Does the code set know every link's profiles? 0, or SM_EFORMAT after reporting what it lacks. */
+int conf_check_profiles(const struct settings *s, const struct code_set *set,
+	struct conf_faults *faults);
 
 /** "OK: 3 links, 26 code tables (1214 entries)", one line. */
 void conf_summary(const struct settings *s, const struct code_set *set, FILE *to);

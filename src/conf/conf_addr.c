@@ -103,7 +103,8 @@ static int resolve(const struct conf_key *k, const char *text, const struct part
 	int err;
 
 	if (parts->bracket || strchr(parts->host, ':') != NULL) {
-		if (strchr(parts->host, ':') == NULL || look_up(parts->host, AI_NUMERICHOST, ret) != 0)
+		if (strchr(parts->host, ':') == NULL ||
+			look_up(parts->host, AI_NUMERICHOST, ret) != 0)
 			return refuse(k, text, "no IPv6 address", at);
 		return 0;
 	}
@@ -125,8 +126,8 @@ static int resolve(const struct conf_key *k, const char *text, const struct part
 	if (err != 0 && k->type == CONF_LISTEN)
 		return refuse(k, text, gai_strerror(err), at);
 	if (err != 0)
-		conf_warn(at->faults, at->file, at->line, "%s = \"%s\": does not resolve now: %s", k->name,
-			text, gai_strerror(err));
+		conf_warn(at->faults, at->file, at->line, "%s = \"%s\": does not resolve now: %s",
+			k->name, text, gai_strerror(err));
 	return 0;
 }
 

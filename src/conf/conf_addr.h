@@ -5,17 +5,20 @@
 #include "conf/conf_value.h"
 
 /**
- * "10.0.0.1:7890", "[::1]:2775", "smsc.example:2775" of key `k` into `ret`, whose text is then owned. What else
- * is legal depends on the row's type. A server's name that does not resolve is a warning, and addr_len is 0.
- * 0, or SM_EVALUE after reporting.
+ * "10.0.0.1:7890", "[::1]:2775", "smsc.example:2775" of key `k` into `ret`, whose text is then
+ * owned. What else is legal depends on the row's type. A server's name that does not resolve is a
+ * warning, and addr_len is 0. Returns 0, or SM_EVALUE after reporting.
  */
 int conf_endpoint(const struct conf_key *k, const char *text, struct endpoint *ret,
 	const struct conf_at *at);
 
-/** Would both addresses answer for one connection? Equal, or one is the wildcard of the same port. */
+/** Can only one of both be listened on? They are equal, or one is the wildcard of the same port. */
 bool endpoint_overlap(const struct endpoint *a, const struct endpoint *b);
 
-/** Does dialling `server` reach a listener on `listen`? As above, but a wildcard listener has only loopback for sure. */
+/**
+ * Does dialling `server` reach a listener on `listen`? Of a wildcard listener only the loopback
+ * addresses are known.
+ */
 bool endpoint_reaches(const struct endpoint *server, const struct endpoint *listen);
 
 #endif

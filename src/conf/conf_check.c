@@ -34,11 +34,14 @@ static void check_daemon(const struct settings *s, struct conf_faults *faults)
 	uint64_t need = RING_RESERVE + 2 * ((uint64_t)s->hold_max + sizeof(struct ring_entry));
 
 	if ((size & (size - 1)) != 0)
-		conf_error(faults, o.file, o.line, "ring_size must be a power of two, such as \"8M\"");
+		conf_error(faults, o.file, o.line,
+			"ring_size must be a power of two, such as \"8M\"");
 	if (size < need) {
 		o = o.file != NULL ? o : daemon_at(s, "hold_max");
-		conf_error(faults, o.file, o.line, "a ring_size of %u octets is too small for PDUs of "
-			"hold_max %u: it takes %llu", size, s->hold_max, (unsigned long long)need);
+		conf_error(faults, o.file, o.line,
+			"a ring_size of %u octets is too small for PDUs of hold_max %u: "
+			"it takes %llu",
+			size, s->hold_max, (unsigned long long)need);
 	}
 }
 
@@ -51,8 +54,8 @@ static void check_pdu(const struct link_settings *l, struct conf_faults *faults)
 		if ((l->proto == NULL || l->proto == *all) && (*all)->header_len > header)
 			header = (*all)->header_len;
 	if (l->max_pdu < header)
-		conf_error(faults, o.file, o.line, "max_pdu %u is less than a PDU's header, %u octets",
-			l->max_pdu, header);
+		conf_error(faults, o.file, o.line,
+			"max_pdu %u is less than a PDU's header, %u octets", l->max_pdu, header);
 	if (l->proto == NULL && l->dial == DIAL_ACCEPT) {
 		o = link_at(l, "dial");
 		conf_error(faults, o.file, o.line, "dial = \"accept\" needs protocol = \"cmpp\" or "
@@ -66,12 +69,14 @@ static void check_limits(const struct settings *s, const struct link_settings *l
 	struct setting_origin o = *conf_origin(CONF_LINK, l, "max_sessions");
 
 	if (o.file != NULL && l->max_sessions > s->max_sessions)
-		conf_warn(faults, o.file, o.line, "max_sessions %u of link %s is more than the daemon's %u",
-			l->max_sessions, l->name != NULL ? l->name : "", s->max_sessions);
+		conf_warn(faults, o.file, o.line,
+			"max_sessions %u of link %s is more than the daemon's %u", l->max_sessions,
+			l->name != NULL ? l->name : "", s->max_sessions);
 	o = *conf_origin(CONF_LINK, l, "max_per_ip");
 	if (o.file != NULL && l->max_per_ip > l->max_sessions)
-		conf_warn(faults, o.file, o.line, "max_per_ip %u is more than the link's max_sessions %u",
-			l->max_per_ip, l->max_sessions);
+		conf_warn(faults, o.file, o.line,
+			"max_per_ip %u is more than the link's max_sessions %u", l->max_per_ip,
+			l->max_sessions);
 }
 
 static void check_servers(const struct link_settings *l, struct conf_faults *faults)
@@ -88,11 +93,13 @@ static void check_servers(const struct link_settings *l, struct conf_faults *fau
 					l->listen[j].text);
 		for (int j = 0; j < i; j++)
 			if (strcmp(u->text, l->upstream[j].text) == 0)
-				conf_warn(faults, o.file, o.line, "upstream %s is listed twice", u->text);
+				conf_warn(faults, o.file, o.line, "upstream %s is listed twice",
+					u->text);
 		if (l->source.addr_len != 0 && u->addr_len != 0 &&
 				l->source.addr.ss_family != u->addr.ss_family)
 			conf_error(faults, link_at(l, "source").file, link_at(l, "source").line,
-				"upstream %s cannot be dialled from source %s: one is IPv4, one IPv6",
+				"upstream %s cannot be dialled from source %s: "
+				"one is IPv4, one IPv6",
 				u->text, l->source.text);
 	}
 }
@@ -111,8 +118,9 @@ static void check_listen(const struct settings *s, int link, struct conf_faults 
 			for (int j = 0; j < end; j++) {
 				if (!endpoint_overlap(&l->listen[i], &x->listen[j]))
 					continue;
-				conf_error(faults, o.file, o.line, "listen %s is taken by %s at %s:%d",
-					l->listen[i].text, x->listen[j].text, link_at(x, "listen").file,
+				conf_error(faults, o.file, o.line,
+					"listen %s is taken by %s at %s:%d", l->listen[i].text,
+					x->listen[j].text, link_at(x, "listen").file,
 					link_at(x, "listen").line);
 			}
 		}
@@ -127,8 +135,8 @@ static void check_names(const struct settings *s, int link, struct conf_faults *
 		const struct link_settings *x = &s->links[i];
 
 		if (x->name != NULL && strcmp(l->name, x->name) == 0) {
-			conf_error(faults, o.file, o.line, "another link is named %s, at %s:%d", l->name,
-				link_at(x, "name").file, link_at(x, "name").line);
+			conf_error(faults, o.file, o.line, "another link is named %s, at %s:%d",
+				l->name, link_at(x, "name").file, link_at(x, "name").line);
 			return;
 		}
 	}
@@ -191,8 +199,8 @@ int conf_check_profiles(const struct settings *s, const struct code_set *set,
 
 		for (int j = 0; j < l->profile_count; j++)
 			if (codes_profile(set, l->profiles[j]) == NULL)
-				conf_error(faults, o.file, o.line, "no profile \"%s\" in the code tables",
-					l->profiles[j]);
+				conf_error(faults, o.file, o.line,
+					"no profile \"%s\" in the code tables", l->profiles[j]);
 	}
 	return faults->errors == before ? 0 : SM_EFORMAT;
 }

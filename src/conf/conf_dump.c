@@ -74,7 +74,8 @@ static void list_range(const struct conf_key *k, FILE *to)
 	case CONF_DURATION:
 		conf_value_amount(k, k->min, least, sizeof(least));
 		conf_value_amount(k, k->max, most, sizeof(most));
-		fprintf(to, "%s to %s %s", least, most, k->type == CONF_DURATION ? "(duration)" : k->unit);
+		fprintf(to, "%s to %s %s", least, most,
+			k->type == CONF_DURATION ? "(duration)" : k->unit);
 		break;
 	case CONF_PROTOCOL:
 		fputs("\"auto\"", to);
@@ -121,13 +122,14 @@ void conf_list_keys(FILE *to)
 		for (int i = 0; i < count; i++) {
 			const struct conf_key *k = &keys[i];
 
-			fprintf(to, "%s%s%s\n    %s\n    ", where, where[0] != '\0' ? "." : "", k->name,
-				k->help);
+			fprintf(to, "%s%s%s\n    %s\n    ", where, where[0] != '\0' ? "." : "",
+				k->name, k->help);
 			list_range(k, to);
 			if (k->required)
 				fputs("; required", to);
 			else if (k->preset != NULL || k->computed != NULL)
-				fprintf(to, "; default %s", k->preset != NULL ? k->preset : k->computed);
+				fprintf(to, "; default %s",
+					k->preset != NULL ? k->preset : k->computed);
 			fputs(k->reloadable ? "; on reload\n" : "; on restart\n", to);
 		}
 	}

@@ -35,8 +35,9 @@ static const struct conf_word format_words[] = {
 static const struct conf_word lang_words[] = {
 	{ "both", LANG_BOTH }, { "zh", LANG_ZH }, { "en", LANG_EN }, { NULL, 0 }
 };
+/* The key says how much of a number is shown, enum mask how much is hidden. */
 static const struct conf_word mask_words[] = {
-	{ "mask", MASK_PART }, { "full", MASK_FULL }, { "none", MASK_NONE }, { NULL, 0 }
+	{ "mask", MASK_PART }, { "full", MASK_NONE }, { "none", MASK_FULL }, { NULL, 0 }
 };
 static const struct conf_word color_words[] = {
 	{ "auto", -1 }, { "never", 0 }, { "always", 1 }, { NULL, 0 }
@@ -44,8 +45,8 @@ static const struct conf_word color_words[] = {
 
 static const struct conf_key top_keys[] = {
 	{ .name = "include_dir", .type = CONF_TEXT, SETTING(include_dir), .min = 1, .max = PATH_MAX,
-	  .help = "Folder whose *.conf are loaded after this file, sorted by name; each may add links "
-		"and logs." },
+	  .help = "Folder whose *.conf are loaded after this file, sorted by name; each may add "
+		"links and logs." },
 	{ .name = "daemon", .type = CONF_GROUP, .help = "What concerns the whole process." },
 	{ .name = "links", .type = CONF_LIST, .required = true, .reloadable = true,
 	  .help = "The links to stand in, one group each." },
@@ -55,7 +56,8 @@ static const struct conf_key top_keys[] = {
 };
 
 static const struct conf_key daemon_keys[] = {
-	{ .name = "workers", .type = CONF_COUNT, SETTING(workers), .max = SHM_RINGS_MAX, .preset = "0",
+	{ .name = "workers", .type = CONF_COUNT, SETTING(workers), .max = SHM_RINGS_MAX,
+	  .preset = "0",
 	  .unit = "threads",
 	  .help = "Threads that relay; 0 is one for each processor this process may use." },
 	{ .name = "hold_max", .type = CONF_OCTETS, SETTING(hold_max), .min = 4 * KIB, .max = MIB,
@@ -63,18 +65,21 @@ static const struct conf_key daemon_keys[] = {
 	  .help = "A PDU longer than this is passed on as it arrives instead of whole." },
 	{ .name = "ring_size", .type = CONF_OCTETS, SETTING(ring_size), .min = 256 * KIB,
 	  .max = 1024 * MIB, .preset = "8M", .unit = "octets",
-	  .help = "Frames of one worker that may wait for decoding, a power of two; beyond it records "
-		"are lost and counted, traffic is not." },
-	{ .name = "max_sessions", .type = CONF_COUNT, SETTING(max_sessions), .min = 1, .max = 1000000,
+	  .help = "Frames of one worker that may wait for decoding, a power of two; beyond it "
+		"records are lost and counted, traffic is not." },
+	{ .name = "max_sessions", .type = CONF_COUNT, SETTING(max_sessions), .min = 1,
+	  .max = 1000000,
 	  .preset = "10000", .unit = "sessions",
 	  .help = "Sessions of all links together: the size of the session table." },
-	{ .name = "drain_timeout", .type = CONF_DURATION, SETTING(drain_timeout_ms), .max = 24 * HOUR,
+	{ .name = "drain_timeout", .type = CONF_DURATION, SETTING(drain_timeout_ms),
+	  .max = 24 * HOUR,
 	  .preset = "30s", .unit = "milliseconds", .reloadable = true,
 	  .help = "After SIGTERM sessions may end on their own for so long." },
 	{ .name = "codes", .type = CONF_TEXT, SETTING(codes_dir), .min = 1, .max = PATH_MAX,
 	  .computed = "the tables that came with the program", .reloadable = true,
 	  .help = "Folder of the code tables." },
-	{ .name = "codes_site", .type = CONF_TEXT, SETTING(codes_site_dir), .min = 1, .max = PATH_MAX,
+	{ .name = "codes_site", .type = CONF_TEXT, SETTING(codes_site_dir), .min = 1,
+	  .max = PATH_MAX,
 	  .preset = "/etc/smscope/codes.d", .reloadable = true,
 	  .help = "Folder of your own code tables; they win over the shipped ones, and it need not "
 		"exist." },
@@ -84,7 +89,8 @@ static const struct conf_key link_keys[] = {
 	{ .name = "name", .type = CONF_NAME, LINK(name), .min = 1, .max = LINK_NAME_MAX,
 	  .required = true, .reloadable = true,
 	  .help = "What logs call the link: letters, digits, dot, dash, underscore." },
-	{ .name = "protocol", .type = CONF_PROTOCOL, LINK(proto), .preset = "auto", .reloadable = true,
+	{ .name = "protocol", .type = CONF_PROTOCOL, LINK(proto), .preset = "auto",
+	  .reloadable = true,
 	  .help = "cmpp or smpp; auto tells it by each session's first PDU." },
 	{ .name = "listen", .type = CONF_LISTEN, LINK_ARRAY(listen, listen_count), .min = 1,
 	  .max = LISTEN_MAX, .required = true, .reloadable = true,
@@ -104,11 +110,12 @@ static const struct conf_key link_keys[] = {
 	  .help = "Links with the same account share their messages and reports." },
 	{ .name = "dial", .type = CONF_CHOICE, LINK(dial), .preset = "login", .reloadable = true,
 	  .words = dial_words,
-	  .help = "When to connect to the gateway: after the SP's login arrived, or on accept (needed "
-		"for outbind)." },
+	  .help = "When to connect to the gateway: after the SP's login arrived, or on accept "
+		"(needed for outbind)." },
 	{ .name = "bad_length", .type = CONF_CHOICE, LINK(bad_length), .preset = "blind",
 	  .reloadable = true, .words = bad_length_words,
-	  .help = "After login, on an impossible length field: relay on without parsing, or close." },
+	  .help = "After login, on an impossible length field: relay on without parsing, or "
+		"close." },
 	{ .name = "connect_timeout", .type = CONF_DURATION, LINK(connect_timeout_ms), .min = 100,
 	  .max = 5 * MINUTE, .preset = "5s", .unit = "milliseconds", .reloadable = true,
 	  .help = "A server that did not accept in this time is given up and the next one tried." },
@@ -118,29 +125,31 @@ static const struct conf_key link_keys[] = {
 	{ .name = "linger_timeout", .type = CONF_DURATION, LINK(linger_timeout_ms), .min = 100,
 	  .max = 5 * MINUTE, .preset = "5s", .unit = "milliseconds", .reloadable = true,
 	  .help = "How long to wait for the peer's FIN after ours." },
-	{ .name = "half_close_timeout", .type = CONF_DURATION, LINK(half_close_timeout_ms), .min = 100,
+	{ .name = "half_close_timeout", .type = CONF_DURATION, LINK(half_close_timeout_ms),
+	  .min = 100,
 	  .max = 24 * HOUR, .preset = "60s", .unit = "milliseconds", .reloadable = true,
 	  .help = "How long one direction may live on after the other has ended." },
 	{ .name = "stall", .type = CONF_DURATION, LINK(stall_ms), .min = 100, .max = HOUR,
 	  .preset = "30s", .unit = "milliseconds", .reloadable = true,
 	  .help = "A PDU half arrived for so long gives a stall record." },
-	{ .name = "retry", .type = CONF_DURATION, LINK(retry_ms), .min = 10, .max = HOUR, .preset = "1s",
+	{ .name = "retry", .type = CONF_DURATION, LINK(retry_ms), .min = 10, .max = HOUR,
+	  .preset = "1s",
 	  .unit = "milliseconds", .reloadable = true,
 	  .help = "A server that failed is left alone for so long." },
 	{ .name = "max_pdu", .type = CONF_OCTETS, LINK(max_pdu), .min = 12, .max = 16 * MIB,
 	  .computed = "the protocol's", .unit = "octets", .reloadable = true,
-	  .help = "A length field above this is impossible: before login the session is closed, after "
-		"it see bad_length." },
+	  .help = "A length field above this is impossible: before login the session is closed, "
+		"after it see bad_length." },
 	{ .name = "max_sessions", .type = CONF_COUNT, LINK(max_sessions), .min = 1, .max = 1000000,
 	  .preset = "1000", .unit = "sessions", .reloadable = true,
-	  .help = "Sessions of this link at one time." },
+	  .help = "Sessions of this link at one time, in any case no more than the daemon's." },
 	{ .name = "max_per_ip", .type = CONF_COUNT, LINK(max_per_ip), .min = 1, .max = 1000000,
 	  .preset = "500", .unit = "sessions", .reloadable = true,
 	  .help = "Sessions of this link from one address at one time." },
 	{ .name = "pending", .type = CONF_COUNT, LINK(pending), .min = 16, .max = 1000000,
 	  .preset = "256", .unit = "requests", .reloadable = true,
-	  .help = "Unanswered requests remembered in each direction of a session, to match responses; "
-		"more than the window." },
+	  .help = "Unanswered requests remembered in each direction of a session, to match "
+		"responses; more than the window." },
 	{ .name = "show_text", .type = CONF_FLAG, LINK(show_text), .preset = "false",
 	  .reloadable = true, .help = "Show the text of messages in the logs." },
 };
@@ -148,7 +157,8 @@ static const struct conf_key link_keys[] = {
 static const struct conf_key sink_keys[] = {
 	{ .name = "type", .type = CONF_CHOICE, SINK(type), .preset = "file", .reloadable = true,
 	  .words = sink_words, .help = "A file, or standard output." },
-	{ .name = "path", .type = CONF_TEXT, SINK(path), .min = 1, .max = PATH_MAX, .reloadable = true,
+	{ .name = "path", .type = CONF_TEXT, SINK(path), .min = 1, .max = PATH_MAX,
+	  .reloadable = true,
 	  .help = "The file, reopened on SIGUSR1; a log of type file must have one." },
 	{ .name = "format", .type = CONF_CHOICE, SINK(format), .preset = "text", .reloadable = true,
 	  .words = format_words, .help = "Lines for people, or one JSON object a line." },
@@ -156,7 +166,7 @@ static const struct conf_key sink_keys[] = {
 	  .words = lang_words, .help = "Language of the meanings in text lines." },
 	{ .name = "numbers", .type = CONF_CHOICE, SINK(mask), .preset = "mask", .reloadable = true,
 	  .words = mask_words,
-	  .help = "Telephone numbers: 138****1234, in full, or left out." },
+	  .help = "Telephone numbers: mask gives 138****1234, full all digits, none no digit." },
 	{ .name = "records", .type = CONF_KINDS, SINK(kinds), .preset = "all", .reloadable = true,
 	  .help = "Which records are written, a list of kinds, or all." },
 	{ .name = "queue", .type = CONF_OCTETS, SINK(queue), .min = 64 * KIB, .max = 1024 * MIB,

@@ -8,8 +8,8 @@
 #include "base/settings.h"
 
 /*
- * The keys of the configuration, one row each. Loading, range checks, the list of keys, the dump, the
- * documentation test and settings_free() all read that row; nothing else knows a key's name.
+ * The keys of the configuration, one row each. Loading, range checks, the list of keys, the dump,
+ * the documentation test and settings_free() all read that row.
  */
 
 enum conf_section {
@@ -48,8 +48,8 @@ struct conf_key {
 	enum conf_type type;
 	size_t at;            /* offset in the section's struct */
 	size_t count_at;      /* arrays: offset of their int count */
-	int64_t min, max;     /* of the value, in `unit`; of arrays and texts, how many items or octets */
-	const char *preset;   /* the default as a file would have it, without quotes; NULL none or computed */
+	int64_t min, max;     /* of the value, in `unit`; of arrays and texts, items or octets */
+	const char *preset;   /* the default as in a file, without quotes; NULL none or computed */
 	const char *computed; /* what the default is, if it depends on other keys */
 	const char *unit;     /* NULL none */
 	bool required;
@@ -68,8 +68,8 @@ const char *conf_section_name(enum conf_section section);
 int conf_key_find(enum conf_section section, const char *name);
 
 /**
- * Where key `name` of a section was set; NULL stands for the group itself. `of` is the struct that the
- * section's rows describe. The daemon's keys and the file's own share one array in struct settings.
+ * Where key `name` of a section was set; NULL stands for the group itself. `of` is the struct that
+ * the section's rows describe. The daemon's keys and the file's own share one array in settings.
  */
 struct setting_origin *conf_origin(enum conf_section section, const void *of, const char *name);
 

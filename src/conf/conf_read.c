@@ -49,7 +49,8 @@ static void short_of_memory(struct conf_faults *faults)
 
 struct link_settings *settings_add_link(struct settings *s, struct conf_faults *faults)
 {
-	struct link_settings *all = realloc(s->links, ((size_t)s->link_count + 1) * sizeof(*all)), *l;
+	size_t count = (size_t)s->link_count + 1;
+	struct link_settings *all = realloc(s->links, count * sizeof(*all)), *l;
 
 	if (all != NULL) {
 		s->links = all;
@@ -67,7 +68,8 @@ struct link_settings *settings_add_link(struct settings *s, struct conf_faults *
 
 struct sink_settings *settings_add_sink(struct settings *s, struct conf_faults *faults)
 {
-	struct sink_settings *all = realloc(s->sinks, ((size_t)s->sink_count + 1) * sizeof(*all)), *k;
+	size_t count = (size_t)s->sink_count + 1;
+	struct sink_settings *all = realloc(s->sinks, count * sizeof(*all)), *k;
 
 	if (all != NULL) {
 		s->sinks = all;
@@ -92,7 +94,8 @@ static void unknown_key(enum conf_section section, const char *name, const struc
 
 	for (int s = 0; s < CONF_SECTIONS; s++)
 		if (conf_key_find((enum conf_section)s, name) >= 0) {
-			conf_error(at->faults, at->file, at->line, "%s is no key of %s; it belongs %s%s", name,
+			conf_error(at->faults, at->file, at->line,
+				"%s is no key of %s; it belongs %s%s", name,
 				where[0] != '\0' ? where : "the file itself",
 				s == CONF_TOP ? "outside of all groups" : "in ",
 				conf_section_name((enum conf_section)s));
@@ -207,8 +210,8 @@ static void read_section(const struct reader_of_file *r, enum conf_section secti
 	}
 	for (int i = 0; i < count; i++)
 		if (keys[i].required && conf_origin(section, into, keys[i].name)->file == NULL)
-			conf_error(here.faults, here.file, here.line, "%s is missing in %s", keys[i].name,
-				conf_section_name(section));
+			conf_error(here.faults, here.file, here.line, "%s is missing in %s",
+				keys[i].name, conf_section_name(section));
 }
 
 static void read_list(const struct reader_of_file *r, const struct conf_key *k,
@@ -277,22 +280,26 @@ static void read_top(const struct reader_of_file *r, config_setting_t *root)
 static void syntax_error(const struct reader_of_file *r, const config_t *config)
 {
 	const struct conf_source *src = r->source;
-	int line = config_error_line(config), last = line < src->line_count ? line : src->line_count;
+	const char *what = config_error_text(config);
+	int line = config_error_line(config);
+	int last = line < src->line_count ? line : src->line_count;
 	struct conf_at at = at_line(r, line);
 	char shown[2][128] = { "", "" };
 
-	for (int i = 0; i < 2 && last - 1 + i >= 1; i++) {
+	for (int i = last > 1 ? 0 : 1; i < 2; i++) {
 		struct conf_line l = conf_source_line(src, last - 1 + i);
 		const char *text = src->text + l.at;
 
 		snprintf(shown[i], sizeof(shown[i]), "\n%6d | %.*s", l.line,
 			(int)strcspn(text, "\r\n") > 100 ? 100 : (int)strcspn(text, "\r\n"), text);
 	}
-	if (config_error_text(config) != NULL && strcmp(config_error_text(config), "syntax error") != 0)
-		conf_error(at.faults, at.file, at.line, "%s%s", config_error_text(config), shown[1]);
+	if (what != NULL && strcmp(what, "syntax error") != 0)
+		conf_error(at.faults, at.file, at.line, "%s%s", what, shown[1]);
 	else
-		conf_error(at.faults, at.file, at.line, "syntax error at this line or at the end of the one "
-			"before; a setting is NAME = VALUE;%s%s", shown[0], shown[1]);
+		conf_error(at.faults, at.file, at.line,
+			"syntax error at this line or at the end of the one before; "
+			"a setting is NAME = VALUE;%s%s",
+			shown[0], shown[1]);
 }
 
 void conf_read(struct settings *s, const struct conf_source *source, bool is_main)

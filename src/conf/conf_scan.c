@@ -86,8 +86,7 @@ static bool scan_integer(struct scan *sc, const char *w)
 			"%s is read as decimal %llu, not as octal: leave the leading 0 off", w, v);
 		bad_number(sc);
 	} else if (errno == ERANGE || v > (unsigned long long)LLONG_MAX + negative) {
-		conf_error(sc->src->faults, sc->file, sc->line, "%s does not fit 64 bits", w);
-		bad_number(sc);
+		REFUSE(sc, "%s does not fit 64 bits", w);
 	} else if (!wide && v > (unsigned long long)INT_MAX + negative) {
 		uint32_t cut = (uint32_t)v;
 
@@ -149,6 +148,9 @@ static const char *scan_string(struct scan *sc, const char *p, const char *end)
 
 	if (in != '{' && sc->before == TOKEN_STRING)
 		REFUSE(sc, "a ',' is missing between two texts");
+	else if (!value_expected(sc) && sc->before != TOKEN_STRING)
+		/* libconfig 1.5 would refuse it, too, and lose the text's memory. */
+		REFUSE(sc, "text without a NAME = before it");
 	for (; p < end && *p != '"'; p++) {
 		if (*p != '\\' || p + 1 == end)
 			continue;
@@ -210,15 +212,19 @@ static void scan_close(struct scan *sc, char c)
 	}
 }
 
-/* Octets outside of texts and comments that are not ASCII: mostly punctuation of a Chinese keyboard. */
+/*
+ * Octets outside of texts and comments that are not ASCII: mostly the punctuation of a Chinese
+ * keyboard.
+ */
 static const char *scan_foreign(struct scan *sc, const char *p, const char *end)
 {
 	static const struct {
 		const char *is, *not;
 	} known[] = {
-		{ "；", ";" }, { "，", "," }, { "＝", "=" }, { "：", ":" }, { "（", "(" }, { "）", ")" },
-		{ "｛", "{" }, { "｝", "}" }, { "［", "[" }, { "］", "]" }, { "“", "\"" }, { "”", "\"" },
-		{ "「", "\"" }, { "」", "\"" }, { "＂", "\"" }, { "　", " " }, { "\u00a0", " " },
+		{ "；", ";" }, { "，", "," }, { "＝", "=" }, { "：", ":" }, { "（", "(" },
+		{ "）", ")" }, { "｛", "{" }, { "｝", "}" }, { "［", "[" }, { "］", "]" },
+		{ "“", "\"" }, { "”", "\"" }, { "「", "\"" }, { "」", "\"" }, { "＂", "\"" },
+		{ "　", " " }, { "\u00a0", " " },
 	};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
@@ -402,8 +408,8 @@ void conf_scan(struct conf_source *s, const char *file, const char *text, size_t
 		for (int i = 0; i < sc->bracket_count; i++) {
 			const struct bracket *b = &sc->brackets[i];
 
-			conf_error(s->faults, b->file, b->line, "'%c' is never closed by '%c'", b->open,
-				closing(b->open));
+			conf_error(s->faults, b->file, b->line, "'%c' is never closed by '%c'",
+				b->open, closing(b->open));
 			s->hopeless = true;
 		}
 	}

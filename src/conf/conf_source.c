@@ -115,7 +115,8 @@ out:
 char *conf_source_slurp(struct conf_source *s, const char *path, const char *from, int from_line,
 	size_t *ret_len)
 {
-	/* O_NONBLOCK: a FIFO without a writer would hold us up for ever; regular files do not care. */
+	/* O_NONBLOCK: a FIFO without a writer would hold us up for ever; regular files do not care.
+	 */
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	struct stat st;
 	char *text = NULL;
@@ -126,7 +127,8 @@ char *conf_source_slurp(struct conf_source *s, const char *path, const char *fro
 			text = read_all(fd, ret_len);
 	}
 	if (text == NULL && from != NULL)
-		conf_error(s->faults, from, from_line, "cannot include %s: %s", path, strerror(errno));
+		conf_error(
+			s->faults, from, from_line, "cannot include %s: %s", path, strerror(errno));
 	else if (text == NULL)
 		conf_error(s->faults, path, 0, "%s", strerror(errno));
 	if (fd >= 0)

@@ -8,12 +8,12 @@
 
 /*
  * The text of a configuration file with its @includes pulled in, and for each line where it came
- * from. libconfig is given this text and opens no file itself: 1.5 ends the process when an @include
- * names a folder, and reads absolute names as relative ones.
+ * from. libconfig is given this text and opens no file itself: 1.5 ends the process when an
+ * @include names a folder.
  *
- * On the way in the text is looked over for what libconfig 1.5 takes without a word or explains badly:
- * integers that wrap, numbers that look octal, comments and strings that do not end, brackets, commas
- * and quotes that are missing, full-width punctuation.
+ * On the way in the text is looked over for what libconfig 1.5 takes without a word or explains
+ * badly: integers that wrap, numbers that look octal, comments and strings that do not end,
+ * brackets, commas and quotes that are missing, full-width punctuation.
  */
 
 struct conf_line {
@@ -42,7 +42,10 @@ struct conf_source {
 	int bad_count;
 };
 
-/** Read `path`. 0, or SM_EFORMAT after every fault was reported. Call conf_source_fini() in any case. */
+/**
+ * Read `path`. 0, or SM_EFORMAT when libconfig need not see it; faults were reported in both
+ * cases. Call conf_source_fini() in any case.
+ */
 int conf_source_file(struct conf_source *s, const char *path);
 
 /** The same with all of `fd`, from its start if it has one; `name` stands for it in messages. */
@@ -61,10 +64,11 @@ int conf_source_put(struct conf_source *s, const char *p, size_t n);
 int conf_source_begin_line(struct conf_source *s, const char *file, int line);
 
 /**
- * Read `path` into memory; `from` and `from_line` name the @include that asked for it (NULL, 0: none). NULL after
- * reporting. The caller frees.
+ * Read `path` into memory; `from` and `from_line` name the @include that asked for it (NULL, 0:
+ * none). NULL after reporting. The caller frees.
  */
-char *conf_source_slurp(struct conf_source *s, const char *path, const char *from, int from_line, size_t *ret_len);
+char *conf_source_slurp(struct conf_source *s, const char *path, const char *from, int from_line,
+	size_t *ret_len);
 
 /** Look over `text` (`len` octets of file `file`) and append it. */
 void conf_scan(struct conf_source *s, const char *file, const char *text, size_t len);

@@ -28,7 +28,9 @@ static const struct unit plain_units[] = { { "", 1 }, { NULL, 0 } };
 
 static const struct unit *units_of(enum conf_type type)
 {
-	return type == CONF_OCTETS ? octet_units : type == CONF_DURATION ? duration_units : plain_units;
+	if (type == CONF_OCTETS)
+		return octet_units;
+	return type == CONF_DURATION ? duration_units : plain_units;
 }
 
 const char *conf_type_words(enum conf_type type)
@@ -58,7 +60,8 @@ const char *conf_type_words(enum conf_type type)
 
 static int refuse_type(const struct conf_key *k, const struct conf_at *at)
 {
-	conf_error(at->faults, at->file, at->line, "%s must be %s", k->name, conf_type_words(k->type));
+	conf_error(at->faults, at->file, at->line, "%s must be %s", k->name,
+		conf_type_words(k->type));
 	return SM_EVALUE;
 }
 
@@ -89,8 +92,9 @@ int conf_value_number(const struct conf_key *k, void *section, int64_t n, const 
 	if (n < k->min || n > k->max) {
 		conf_value_amount(k, k->min, least, sizeof(least));
 		conf_value_amount(k, k->max, most, sizeof(most));
-		conf_error(at->faults, at->file, at->line, "%s must be %s to %s%s%s", k->name, least, most,
-			k->type == CONF_COUNT ? " " : "", k->type == CONF_COUNT ? k->unit : "");
+		conf_error(at->faults, at->file, at->line, "%s must be %s to %s%s%s", k->name,
+			least, most, k->type == CONF_COUNT ? " " : "",
+			k->type == CONF_COUNT ? k->unit : "");
 		return SM_EVALUE;
 	}
 	memcpy((char *)section + k->at, &v, sizeof(v));
@@ -129,11 +133,11 @@ static void did_you_mean(const struct conf_key *k, const char *text, const struc
 	const char *choices, const struct conf_at *at)
 {
 	if (g->nearest != NULL)
-		conf_error(at->faults, at->file, at->line, "%s has no choice \"%s\"; did you mean \"%s\"?",
-			k->name, text, g->nearest);
+		conf_error(at->faults, at->file, at->line,
+			"%s has no choice \"%s\"; did you mean \"%s\"?", k->name, text, g->nearest);
 	else
-		conf_error(at->faults, at->file, at->line, "%s has no choice \"%s\"; there is %s", k->name,
-			text, choices);
+		conf_error(at->faults, at->file, at->line, "%s has no choice \"%s\"; there is %s",
+			k->name, text, choices);
 }
 
 static void add_choice(char *choices, size_t cap, const char *word)
@@ -234,8 +238,8 @@ static char *checked_text(const struct conf_key *k, const char *text, int64_t mo
 		return NULL;
 	}
 	if ((int64_t)strlen(text) > most) {
-		conf_error(at->faults, at->file, at->line, "%s is longer than %" PRId64 " octets", k->name,
-			most);
+		conf_error(at->faults, at->file, at->line, "%s is longer than %" PRId64 " octets",
+			k->name, most);
 		return NULL;
 	}
 	if (control_octets(text)) {
@@ -274,8 +278,8 @@ static void *next_item(const struct conf_key *k, void *section, size_t size,
 
 	memcpy(&count, (char *)section + k->count_at, sizeof(count));
 	if (count >= k->max) {
-		conf_error(at->faults, at->file, at->line, "%s has more than %" PRId64 " items", k->name,
-			k->max);
+		conf_error(at->faults, at->file, at->line, "%s has more than %" PRId64 " items",
+			k->name, k->max);
 		return NULL;
 	}
 	return (char *)section + k->at + (size_t)count * size;
@@ -322,7 +326,7 @@ int conf_value_text(const struct conf_key *k, void *section, const char *text,
 	case CONF_NAMES:
 		return add_item(k, section, text, at);
 	case CONF_SOURCE:
-		return conf_endpoint(k, text, (struct endpoint *)(void *)((char *)section + k->at), at);
+		return conf_endpoint(k, text, (void *)((char *)section + k->at), at);
 	case CONF_KINDS:
 		return set_kind(k, section, text, at);
 	default:

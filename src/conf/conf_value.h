@@ -19,12 +19,13 @@ struct conf_at {
 };
 
 /**
- * Set key `k` of `section` (a struct of the row's section), or append to it if it is an array. Texts are
- * copied. 0, or SM_EVALUE after reporting; the section is then as it was.
+ * Set key `k` of `section` (a struct of the row's section), or append to it if it is an array.
+ * Texts are copied. 0, or SM_EVALUE after reporting; the section is then as it was.
  */
 int conf_value_number(const struct conf_key *k, void *section, int64_t n, const struct conf_at *at);
 int conf_value_flag(const struct conf_key *k, void *section, bool on, const struct conf_at *at);
-int conf_value_text(const struct conf_key *k, void *section, const char *text, const struct conf_at *at);
+int conf_value_text(const struct conf_key *k, void *section, const char *text,
+	const struct conf_at *at);
 
 /** Set the row's default, if it has one that does not depend on other keys. */
 void conf_value_preset(const struct conf_key *k, void *section, const struct conf_at *at);

@@ -1,13 +1,14 @@
 #include "daemon/listen.h"
 
 #include <errno.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/shm.h"
+#include "net/leg.h"
 
 int listen_count(const struct settings *s)
 {
@@ -31,6 +32,9 @@ static int open_one(const struct endpoint *at)
 	fd = socket(at->addr.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, IPPROTO_TCP);
 	if (fd < 0)
 		return -errno;
+	/* "[::]:7890" leaves 0.0.0.0:7890 to whoever is told to listen there. */
+	if (at->addr.ss_family == AF_INET6)
+		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
 		setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on)) == 0 &&
 		bind(fd, (const struct sockaddr *)&at->addr, at->addr_len) == 0 &&
@@ -65,26 +69,16 @@ int listen_open(const struct settings *s, int *ret_fds)
 	return err;
 }
 
-/* Where `fd` is bound: "127.0.0.1:7890". */
-static void bound_text(int fd, char *to, size_t cap)
-{
-	struct sockaddr_storage addr = { 0 };
-	socklen_t len = sizeof(addr);
-	char host[64] = "?", port[8] = "?";
-
-	if (getsockname(fd, (struct sockaddr *)&addr, &len) == 0)
-		getnameinfo((struct sockaddr *)&addr, len, host, sizeof(host), port, sizeof(port),
-			NI_NUMERICHOST | NI_NUMERICSERV);
-	snprintf(to, cap, addr.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
-}
-
 static void announce_one(const struct link_settings *l, int fd, bool to_person)
 {
 	const char *to = l->upstream_count > 0 ? l->upstream[0].text : "-";
 	const char *proto = l->proto != NULL ? l->proto->name : "auto";
-	char on[80];
+	struct sockaddr_storage addr = { 0 };
+	socklen_t len = sizeof(addr);
+	char on[SHM_ADDR_TEXT];
 
-	bound_text(fd, on, sizeof(on));
+	(void)getsockname(fd, (struct sockaddr *)&addr, &len);
+	leg_address_text(&addr, len, on, sizeof(on));
 	if (to_person)
 		fprintf(stderr, "smscoped: %s -> %s, %s, codes of %s; Ctrl-C stops\n", on, to,
 			proto, l->profile_count > 0 ? l->profiles[0] : "standard");
