@@ -11,8 +11,8 @@ static bool in_build_folder(void)
 	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe));
 	size_t len = strlen(SMSCOPE_BUILD_DIR);
 
-	return n > 0 && (size_t)n < sizeof(exe) && (size_t)n > len && memcmp(exe, SMSCOPE_BUILD_DIR, len) == 0
-		&& exe[len] == '/';
+	return n > 0 && (size_t)n < sizeof(exe) && (size_t)n > len
+		&& memcmp(exe, SMSCOPE_BUILD_DIR, len) == 0 && exe[len] == '/';
 }
 
 const char *codes_dir(const char *configured)

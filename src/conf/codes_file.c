@@ -31,8 +31,8 @@ static int utf8_len(const unsigned char *p)
 	for (int i = 1; i < n; i++)
 		if ((p[i] & 0xc0) != 0x80)
 			return 0;
-	if ((*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] > 0x9f) || (*p == 0xf0 && p[1] < 0x90)
-		|| (*p == 0xf4 && p[1] > 0x8f))
+	if ((*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] > 0x9f)
+		|| (*p == 0xf0 && p[1] < 0x90) || (*p == 0xf4 && p[1] > 0x8f))
 		return 0;
 	return n;
 }
@@ -85,8 +85,8 @@ static void scan_comment(struct scan *s)
 
 static bool is_word(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '*'
-		|| c == '-';
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')
+		|| c == '_' || c == '*' || c == '-';
 }
 
 static void scan_number(struct scan *s, bool minus)
@@ -147,7 +147,8 @@ static char *file_text(struct codes_loader *l)
 		goto out;
 	}
 	if (!S_ISREG(st.st_mode) || st.st_size > FILE_MAX) {
-		conf_error(l->faults, l->file, 0, "not a regular file of at most %d MiB", FILE_MAX >> 20);
+		conf_error(l->faults, l->file, 0, "not a regular file of at most %d MiB",
+			FILE_MAX >> 20);
 		goto out;
 	}
 	size = (size_t)st.st_size;
@@ -185,7 +186,8 @@ int codes_file_read(struct codes_loader *l, config_t *cfg)
 	scan_text(&s);
 	if (!s.bad && config_read_string(cfg, text) == CONFIG_FALSE)
 		conf_error(l->faults, l->file, config_error_line(cfg),
-			"%s here or just before: a missing ';' or ',', a ',' too many, or a file cut short",
+			"%s here or just before: a missing ';' or ',', a ',' too many, or a file "
+			"cut short",
 			config_error_text(cfg));
 	else if (!s.bad)
 		ret = 0;

@@ -13,7 +13,8 @@ struct row_defaults {
 	uint8_t cls, origin, retry;
 };
 
-static void match_add(struct codes_loader *l, config_setting_t *s, struct code_row_def *d, struct code_match m)
+static void match_add(
+	struct codes_loader *l, config_setting_t *s, struct code_row_def *d, struct code_match m)
 {
 	if (d->match_count == CODE_MATCHES_MAX)
 		SETTING_FAULT(l, s, "a row matches in at most %d ways", CODE_MATCHES_MAX);
@@ -22,8 +23,8 @@ static void match_add(struct codes_loader *l, config_setting_t *s, struct code_r
 }
 
 /* PREFIXvalue, or PREFIXfrom with PREFIXto, or PREFIXdefault, for one side or both. */
-static void match_numbers(struct codes_loader *l, config_setting_t *s, struct code_row_def *d, const char *value,
-	const char *prefix, uint8_t sides)
+static void match_numbers(struct codes_loader *l, config_setting_t *s, struct code_row_def *d,
+	const char *value, const char *prefix, uint8_t sides)
 {
 	struct code_match m = { .kind = MATCH_NUMBER, .sides = sides };
 	char from[16], to[16], fallback[16];
@@ -64,14 +65,19 @@ static void row_matches(struct codes_loader *l, config_setting_t *s, struct code
 		match_add(l, s, d, text);
 }
 
-static void row_add(struct codes_loader *l, int table, config_setting_t *s, const struct row_defaults *defaults)
+static void row_add(
+	struct codes_loader *l, int table, config_setting_t *s, const struct row_defaults *defaults)
 {
-	static const char *const known[] = { "key", "value", "also", "from", "to", "default", "smpp", "smpp_from",
-		"smpp_to", "smpp_default", "cmpp", "cmpp_from", "cmpp_to", "cmpp_default", "text", "name", "zh", "en",
-		"remark_zh", "remark_en", "cause_zh", "cause_en", "action_zh", "action_en", "class", "origin", "retry",
-		"nested", "foreign", "twice", "line", NULL };
-	struct code_row_def d = { .row = { .cls = defaults->cls, .origin = defaults->origin,
-		.retry = defaults->retry, .file = l->file, .line = (int)config_setting_source_line(s) } };
+	static const char *const known[] = { "key", "value", "also", "from", "to", "default",
+		"smpp", "smpp_from", "smpp_to", "smpp_default", "cmpp", "cmpp_from", "cmpp_to",
+		"cmpp_default", "text", "name", "zh", "en", "remark_zh", "remark_en", "cause_zh",
+		"cause_en", "action_zh", "action_en", "class", "origin", "retry", "nested",
+		"foreign", "twice", "line", NULL };
+	struct code_row_def d = { .row = { .cls = defaults->cls,
+					  .origin = defaults->origin,
+					  .retry = defaults->retry,
+					  .file = l->file,
+					  .line = (int)config_setting_source_line(s) } };
 	int64_t line = 0;
 
 	setting_unknown(l, s, known);
@@ -100,8 +106,8 @@ static void row_add(struct codes_loader *l, int table, config_setting_t *s, cons
 
 static void table_add(struct codes_loader *l, config_setting_t *s)
 {
-	static const char *const known[] = { "table", "title_zh", "title_en", "source", "hex", "divisor", "class",
-		"origin", "retry", "rows", NULL };
+	static const char *const known[] = { "table", "title_zh", "title_en", "source", "hex",
+		"divisor", "class", "origin", "retry", "rows", NULL };
 	struct code_table def = { .file = l->file, .line = (int)config_setting_source_line(s) };
 	struct row_defaults defaults = { CLASS_UNKNOWN, ORIGIN_NONE, RETRY_NA };
 	config_setting_t *rows = setting_groups(l, s, "rows");
@@ -116,7 +122,8 @@ static void table_add(struct codes_loader *l, config_setting_t *s)
 	setting_name(l, s, "class", code_class_of, &defaults.cls);
 	setting_name(l, s, "origin", code_origin_of, &defaults.origin);
 	setting_name(l, s, "retry", code_retry_of, &defaults.retry);
-	if (setting_int(l, s, "divisor", &def.divisor) && (def.divisor < 2 || def.divisor > 1000000000))
+	if (setting_int(l, s, "divisor", &def.divisor)
+		&& (def.divisor < 2 || def.divisor > 1000000000))
 		SETTING_FAULT(l, s, "divisor is 2 to 1000000000");
 	if (def.name == NULL) {
 		SETTING_FAULT(l, s, "a table needs its name: table = \"…\"");
@@ -178,7 +185,8 @@ static void dir_add(struct codes_loader *l, const char *dir, int depth, bool may
 		char path[PATH_MAX];
 		struct stat st;
 
-		if ((size_t)snprintf(path, sizeof(path), "%s/%s", dir, names[i]->d_name) >= sizeof(path))
+		if ((size_t)snprintf(path, sizeof(path), "%s/%s", dir, names[i]->d_name)
+			>= sizeof(path))
 			conf_error(l->faults, dir, 0, "name too long");
 		else if (lstat(path, &st) == 0 && S_ISDIR(st.st_mode) && depth < FOLDERS_DEEP)
 			dir_add(l, path, depth + 1, false);

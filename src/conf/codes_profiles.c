@@ -18,27 +18,35 @@ static int when_of(const char *name)
 
 static int rows_of(const char *name)
 {
-	static const char *const names[] = { [ROWS_ANY] = "any", [ROWS_EXACT] = "exact", [ROWS_NAMED] = "named",
-		[ROWS_RANGE] = "range", NULL };
+	static const char *const names[] = { [ROWS_ANY] = "any",
+		[ROWS_EXACT] = "exact",
+		[ROWS_NAMED] = "named",
+		[ROWS_RANGE] = "range",
+		NULL };
 
 	return name_in(names, name);
 }
 
 static int form_of(const char *name)
 {
-	static const char *const names[] = { [FORM_ANY] = "any", [FORM_NUMBER] = "number", [FORM_TEXT] = "text", NULL };
+	static const char *const names[] = {
+		[FORM_ANY] = "any", [FORM_NUMBER] = "number", [FORM_TEXT] = "text", NULL
+	};
 
 	return name_in(names, name);
 }
 
 static int side_of(const char *name)
 {
-	static const char *const names[] = { "", [CODE_SMPP] = "smpp", [CODE_CMPP] = "cmpp", [CODE_ANY] = "any", NULL };
+	static const char *const names[] = {
+		"", [CODE_SMPP] = "smpp", [CODE_CMPP] = "cmpp", [CODE_ANY] = "any", NULL
+	};
 
 	return *name != '\0' ? name_in(names, name) : SM_ENONE;
 }
 
-static void setting_octet(struct codes_loader *l, config_setting_t *group, const char *key, uint8_t *ret)
+static void setting_octet(
+	struct codes_loader *l, config_setting_t *group, const char *key, uint8_t *ret)
 {
 	int64_t v;
 
@@ -52,8 +60,9 @@ static void setting_octet(struct codes_loader *l, config_setting_t *group, const
 
 static bool step_read(struct codes_loader *l, config_setting_t *s, struct code_step_def *d)
 {
-	static const char *const known[] = { "table", "when", "rows", "form", "side", "beside", "derived", "from", "to",
-		"subtract", "dialect_from", "dialect_to", "platform", NULL };
+	static const char *const known[] = { "table", "when", "rows", "form", "side", "beside",
+		"derived", "from", "to", "subtract", "dialect_from", "dialect_to", "platform",
+		NULL };
 	uint8_t when = WHEN_UNKNOWN, rows = ROWS_ANY, form = FORM_ANY;
 
 	*d = (struct code_step_def){ .from = INT64_MIN, .to = INT64_MAX, .file = l->file,
@@ -99,7 +108,9 @@ static int steps_read(struct codes_loader *l, config_setting_t *group, struct co
 static void rule_add(struct codes_loader *l, int profile, config_setting_t *s)
 {
 	static const char *const known[] = { "contexts", "side", "steps", NULL };
-	struct code_rule_def d = { .sides = CODE_ANY, .file = l->file, .line = (int)config_setting_source_line(s) };
+	struct code_rule_def d = {
+		.sides = CODE_ANY, .file = l->file, .line = (int)config_setting_source_line(s)
+	};
 	const char *contexts[CTX_COUNT];
 	int n = setting_strings(l, s, "contexts", contexts, CTX_COUNT);
 
@@ -127,7 +138,8 @@ static void inner_add(struct codes_loader *l, int profile, config_setting_t *s)
 	setting_unknown(l, s, known);
 	d.under_count = setting_strings(l, s, "under", d.under, CODE_UNDER_MAX);
 	if (d.under_count == 0)
-		SETTING_FAULT(l, s, "an inner rule names the rows it stands under: under = [ \"table/key\" ]");
+		SETTING_FAULT(l, s,
+			"an inner rule names the rows it stands under: under = [ \"table/key\" ]");
 	setting_bool(l, s, "required", &d.required);
 	d.step_count = steps_read(l, s, d.steps);
 	codes_add_inner(l->builder, profile, &d);
@@ -135,8 +147,10 @@ static void inner_add(struct codes_loader *l, int profile, config_setting_t *s)
 
 static void profile_add(struct codes_loader *l, config_setting_t *s)
 {
-	static const char *const known[] = { "profile", "title_zh", "title_en", "rules", "inner", NULL };
-	config_setting_t *rules = setting_groups(l, s, "rules"), *inner = setting_groups(l, s, "inner");
+	static const char *const known[] = { "profile", "title_zh", "title_en", "rules", "inner",
+		NULL };
+	config_setting_t *rules = setting_groups(l, s, "rules"),
+			 *inner = setting_groups(l, s, "inner");
 	const char *name = NULL, *title_zh = NULL, *title_en = NULL;
 	int profile;
 
@@ -148,7 +162,8 @@ static void profile_add(struct codes_loader *l, config_setting_t *s)
 		SETTING_FAULT(l, s, "a profile needs its name: profile = \"…\"");
 		return;
 	}
-	profile = codes_add_profile(l->builder, name, title_zh, title_en, l->file, (int)config_setting_source_line(s));
+	profile = codes_add_profile(
+		l->builder, name, title_zh, title_en, l->file, (int)config_setting_source_line(s));
 	for (int i = 0; rules != NULL && i < config_setting_length(rules); i++)
 		rule_add(l, profile, config_setting_get_elem(rules, (unsigned)i));
 	for (int i = 0; inner != NULL && i < config_setting_length(inner); i++)

@@ -1,6 +1,7 @@
 #include "conf/codes_load.h"
 
-void setting_string(struct codes_loader *l, config_setting_t *group, const char *key, const char **ret)
+void setting_string(
+	struct codes_loader *l, config_setting_t *group, const char *key, const char **ret)
 {
 	config_setting_t *s = config_setting_get_member(group, key);
 
@@ -30,7 +31,8 @@ bool setting_int(struct codes_loader *l, config_setting_t *group, const char *ke
 
 	if (s == NULL)
 		return false;
-	if (config_setting_type(s) != CONFIG_TYPE_INT && config_setting_type(s) != CONFIG_TYPE_INT64) {
+	if (config_setting_type(s) != CONFIG_TYPE_INT
+		&& config_setting_type(s) != CONFIG_TYPE_INT64) {
 		SETTING_FAULT(l, s, "%s is a number", key);
 		return false;
 	}
@@ -38,8 +40,8 @@ bool setting_int(struct codes_loader *l, config_setting_t *group, const char *ke
 	return true;
 }
 
-void setting_name(struct codes_loader *l, config_setting_t *group, const char *key, int (*of)(const char *),
-	uint8_t *ret)
+void setting_name(struct codes_loader *l, config_setting_t *group, const char *key,
+	int (*of)(const char *), uint8_t *ret)
 {
 	const char *name = NULL;
 	int v;
@@ -49,12 +51,14 @@ void setting_name(struct codes_loader *l, config_setting_t *group, const char *k
 		return;
 	v = of(name);
 	if (v < 0)
-		SETTING_FAULT(l, config_setting_get_member(group, key), "unknown %s \"%s\"", key, name);
+		SETTING_FAULT(
+			l, config_setting_get_member(group, key), "unknown %s \"%s\"", key, name);
 	else
 		*ret = (uint8_t)v;
 }
 
-int setting_strings(struct codes_loader *l, config_setting_t *group, const char *key, const char **ret, int cap)
+int setting_strings(
+	struct codes_loader *l, config_setting_t *group, const char *key, const char **ret, int cap)
 {
 	config_setting_t *s = config_setting_get_member(group, key);
 	int n;

@@ -2,10 +2,11 @@
 
 #include "conf/conf.h"
 
-static void report(struct conf_faults *f, const char *kind, const char *file, int line, const char *fmt, va_list ap)
-	__attribute__((format(printf, 5, 0)));
+static void report(struct conf_faults *f, const char *kind, const char *file, int line,
+	const char *fmt, va_list ap) __attribute__((format(printf, 5, 0)));
 
-static void report(struct conf_faults *f, const char *kind, const char *file, int line, const char *fmt, va_list ap)
+static void report(struct conf_faults *f, const char *kind, const char *file, int line,
+	const char *fmt, va_list ap)
 {
 	if (f->to == NULL)
 		return;

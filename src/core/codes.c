@@ -250,7 +250,9 @@ static bool ask_words(struct hits *h, const struct code_step *s, const struct co
 
 	if (at < 0 || s->def.rows == ROWS_RANGE)
 		return false;
-	for (; at < w->count && code_word_cmp(w->at[at].text, w->at[at].len, v->folded, v->text.n) == 0; at++)
+	for (; at < w->count
+		&& code_word_cmp(w->at[at].text, w->at[at].len, v->folded, v->text.n) == 0;
+		at++)
 		hit_add(h, s, w->at[at].row, v->number, true);
 	return true;
 }
@@ -300,10 +302,12 @@ static bool ask_hex(struct hits *h, const struct code_step *s, const struct code
 	return number != v->number && ask_number(h, &exact, n, number, false);
 }
 
-static void ask_table(struct hits *h, const struct code_step *s, int slot, const struct value *v, bool by_name)
+static void ask_table(
+	struct hits *h, const struct code_step *s, int slot, const struct value *v, bool by_name)
 {
 	const struct code_index *t = s->table;
-	const struct code_numbers *n = &t->numbers[s->def.side != 0 ? code_slot(s->def.side) : slot];
+	const struct code_numbers *n =
+		&t->numbers[s->def.side != 0 ? code_slot(s->def.side) : slot];
 	bool numeric = n->exact_count + n->range_count > 0, found = false;
 	int64_t number = v->number;
 
@@ -319,22 +323,27 @@ static void ask_table(struct hits *h, const struct code_step *s, int slot, const
 		found = ask_hex(h, s, n, v) || found;
 	if (!found && v->is_text)
 		found = ask_prefix(h, s, &t->prefix, v);
-	if (!found && v->is_text && !numeric && n->fallback != NULL && row_allowed(s->def.rows, n->fallback, false))
+	if (!found && v->is_text && !numeric && n->fallback != NULL
+		&& row_allowed(s->def.rows, n->fallback, false))
 		hit_add(h, s, n->fallback, v->number, false);
 }
 
-static bool step_applies(const struct code_step *s, const struct code_query *q, const struct value *v,
-	const struct hits *h)
+static bool step_applies(const struct code_step *s, const struct code_query *q,
+	const struct value *v, const struct hits *h)
 {
 	const struct code_step_def *d = &s->def;
 
 	if (d->when == WHEN_UNKNOWN && h->count > 0)
 		return false;
-	if (d->when == WHEN_VAGUE && h->count > 0 && h->at[0].exact && h->at[0].row->cls != CLASS_UNKNOWN)
+	if (s->always)
+		return true;
+	if (d->when == WHEN_VAGUE && h->count > 0 && h->at[0].exact
+		&& h->at[0].row->cls != CLASS_UNKNOWN)
 		return false;
 	if (d->form != FORM_ANY && (d->form == FORM_TEXT) != v->is_text)
 		return false;
-	if (d->dialect_to != 0 && (q->dialect < d->dialect_from || q->dialect > d->dialect_to || q->dialect == 0))
+	if (d->dialect_to != 0
+		&& (q->dialect < d->dialect_from || q->dialect > d->dialect_to || q->dialect == 0))
 		return false;
 	if (d->platform != 0 && q->platform != PLATFORM_ANY && d->platform != q->platform)
 		return false;
@@ -343,8 +352,8 @@ static bool step_applies(const struct code_step *s, const struct code_query *q, 
 	return true;
 }
 
-static void steps_run(struct hits *h, const struct code_steps *steps, int slot, const struct code_query *q,
-	const struct value *v)
+static void steps_run(struct hits *h, const struct code_steps *steps, int slot,
+	const struct code_query *q, const struct value *v)
 {
 	int equal = 0;
 
@@ -376,10 +385,11 @@ static const struct code_inner *inner_of(const struct code_profile *p, const str
 }
 
 /* The row's own nested tables: the first that knows the value. */
-static void nested_run(struct hits *h, const struct code_row *row, int slot, const struct code_query *q,
-	const struct value *v)
+static void nested_run(struct hits *h, const struct code_row *row, int slot,
+	const struct code_query *q, const struct value *v)
 {
-	struct code_step step = { .def = { .from = INT64_MIN, .to = INT64_MAX, .when = WHEN_UNKNOWN } };
+	struct code_step step = { .always = true,
+		.def = { .from = INT64_MIN, .to = INT64_MAX, .when = WHEN_UNKNOWN } };
 	struct code_steps steps = { &step, 1 };
 
 	for (int i = 0; i < CODE_NESTED_MAX && row->nested[i] != NULL && h->count == 0; i++) {
@@ -391,7 +401,8 @@ static void nested_run(struct hits *h, const struct code_row *row, int slot, con
 /* Does the hit hold an inner value? Behind a plain number that is the number itself, if anything explains it. */
 static bool inner_value(struct hit *x, const struct code_inner *rule)
 {
-	if (!x->has_inner && x->number != INT64_MIN && (rule != NULL || x->row->nested[0] != NULL)) {
+	if (!x->has_inner && x->number != INT64_MIN
+		&& (rule != NULL || x->row->nested[0] != NULL)) {
 		value_number(&x->inner, x->number);
 		x->has_inner = true;
 	}
@@ -409,8 +420,8 @@ static void inner_text(struct code_answer *a, const struct value *v)
 }
 
 /* Fills the inner half of an answer. False if the outer row means nothing without it. */
-static bool answer_inner(struct code_answer *a, const struct code_profile *p, struct hit *x, int slot,
-	const struct code_query *q)
+static bool answer_inner(struct code_answer *a, const struct code_profile *p, struct hit *x,
+	int slot, const struct code_query *q)
 {
 	const struct code_inner *rule = inner_of(p, x->row);
 	const struct value *v = &x->inner;
@@ -479,7 +490,10 @@ static int ask_profile(struct asking *a, const struct code_profile *p, int slot,
 		if (a->count == a->cap)
 			return known + 1;
 		to = &a->ret[a->count];
-		memset(to, 0, sizeof(*to));
+		/* Not the nested readings, of which nested_count says that there are none yet. */
+		memset(to, 0, offsetof(struct code_answer, nested));
+		to->nested_count = 0;
+		to->nested_foreign = false;
 		to->profile = p;
 		to->table = &x->table->pub;
 		to->row = x->row;
@@ -519,7 +533,8 @@ static void mark_sides(struct code_answer *ret, int first, int count)
 		ret[i].ambiguous = ret[i].ambiguous || !ret[i].beside;
 }
 
-int codes_lookup(const struct code_set *set, const struct code_query *q, struct code_answer *ret, int cap)
+int codes_lookup(
+	const struct code_set *set, const struct code_query *q, struct code_answer *ret, int cap)
 {
 	struct asking a = { q, NULL, ret, cap, 0 };
 	struct value v;

@@ -149,8 +149,8 @@ int codes_add_table(struct code_builder *b, const struct code_table *def)
 	if (have >= 0 && b->layer == 0) {
 		const struct code_table *first = &b->tables[have].index->pub;
 
-		codes_fault(b, def->file, def->line, "table \"%s\" is already defined at %s:%d", def->name,
-			first->file, first->line);
+		codes_fault(b, def->file, def->line, "table \"%s\" is already defined at %s:%d",
+			def->name, first->file, first->line);
 		return SM_EVALUE;
 	}
 	if (have >= 0) {
@@ -173,23 +173,32 @@ int codes_add_table(struct code_builder *b, const struct code_table *def)
 	if (def->source == NULL)
 		codes_fault(b, def->file, def->line, "table \"%s\" names no source", def->name);
 	if (def->title_zh == NULL || def->title_en == NULL)
-		codes_fault(b, def->file, def->line, "table \"%s\" needs title_zh and title_en", def->name);
+		codes_fault(b, def->file, def->line, "table \"%s\" needs title_zh and title_en",
+			def->name);
 	return b->table_count++;
 }
 
 static bool row_whole(struct code_builder *b, const struct code_row_def *def)
 {
 	const struct code_row *r = &def->row;
-	const char *missing = r->key == NULL ? "key" : r->zh == NULL ? "zh" : r->en == NULL ? "en" : NULL;
+	const char *missing = r->key == NULL ? "key"
+		: r->zh == NULL              ? "zh"
+		: r->en == NULL              ? "en"
+					     : NULL;
 
 	if (missing != NULL)
-		codes_fault(b, r->file, r->line, "row \"%s\" has no %s", r->key != NULL ? r->key : "?", missing);
+		codes_fault(b, r->file, r->line, "row \"%s\" has no %s",
+			r->key != NULL ? r->key : "?", missing);
 	else if (def->match_count == 0)
-		codes_fault(b, r->file, r->line, "row \"%s\" has nothing to match by: value, from and to, text, "
-			"smpp, cmpp or default", r->key);
+		codes_fault(b, r->file, r->line,
+			"row \"%s\" has nothing to match by: value, from and to, text, "
+			"smpp, cmpp or default",
+			r->key);
 	for (int i = 0; i < def->match_count; i++)
-		if (def->matches[i].kind == MATCH_NUMBER && def->matches[i].lo > def->matches[i].hi) {
-			codes_fault(b, r->file, r->line, "row \"%s\": from is greater than to", r->key);
+		if (def->matches[i].kind == MATCH_NUMBER
+			&& def->matches[i].lo > def->matches[i].hi) {
+			codes_fault(
+				b, r->file, r->line, "row \"%s\": from is greater than to", r->key);
 			return false;
 		}
 	return missing == NULL && def->match_count > 0;
@@ -226,8 +235,8 @@ void codes_add_row(struct code_builder *b, int table, const struct code_row_def 
 		to->def.nested[i] = keep(b, def->nested[i]);
 }
 
-int codes_add_profile(struct code_builder *b, const char *name, const char *title_zh, const char *title_en,
-	const char *file, int line)
+int codes_add_profile(struct code_builder *b, const char *name, const char *title_zh,
+	const char *title_en, const char *file, int line)
 {
 	struct build_profile *p;
 
@@ -236,16 +245,20 @@ int codes_add_profile(struct code_builder *b, const char *name, const char *titl
 		if (strcmp(p->profile->name, name) != 0)
 			continue;
 		if (p->layer == b->layer) {
-			codes_fault(b, file, line, "profile \"%s\" is already defined at %s:%d", name, p->file, p->line);
+			codes_fault(b, file, line, "profile \"%s\" is already defined at %s:%d",
+				name, p->file, p->line);
 			return SM_EVALUE;
 		}
 		return i;
 	}
-	if (!grow(b, (void **)&b->profiles, b->profile_count, &b->profile_room, sizeof(*b->profiles)))
+	if (!grow(b, (void **)&b->profiles, b->profile_count, &b->profile_room,
+		    sizeof(*b->profiles)))
 		return SM_EVALUE;
 	p = &b->profiles[b->profile_count];
-	*p = (struct build_profile){ .profile = codes_alloc(b, sizeof(*p->profile)), .file = keep(b, file),
-		.line = line, .layer = b->layer };
+	*p = (struct build_profile){ .profile = codes_alloc(b, sizeof(*p->profile)),
+		.file = keep(b, file),
+		.line = line,
+		.layer = b->layer };
 	if (p->profile == NULL)
 		return SM_EVALUE;
 	p->profile->name = keep(b, name);

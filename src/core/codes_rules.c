@@ -25,15 +25,17 @@ static void nested_resolve(struct code_builder *b, const struct build_table *t)
 			const struct code_index *to = index_named(b, name, strlen(name));
 
 			if (to == NULL)
-				codes_fault(b, r->def.row.file, r->def.row.line, "row \"%s\": no table is named \"%s\"",
-					r->def.row.key, name);
+				codes_fault(b, r->def.row.file, r->def.row.line,
+					"row \"%s\": no table is named \"%s\"", r->def.row.key,
+					name);
 			else if (r->row != NULL)
 				r->row->nested[k] = &to->pub;
 		}
 	}
 }
 
-static struct code_steps steps_seal(struct code_builder *b, const struct code_step_def *defs, int count)
+static struct code_steps steps_seal(
+	struct code_builder *b, const struct code_step_def *defs, int count)
 {
 	struct code_step *to = codes_alloc(b, (size_t)count * sizeof(*to));
 	struct code_steps steps = { to, 0 };
@@ -43,6 +45,8 @@ static struct code_steps steps_seal(struct code_builder *b, const struct code_st
 
 		to[i].table = index_named(b, d->table, strlen(d->table));
 		to[i].def = *d;
+		to[i].always = d->when == WHEN_UNKNOWN && d->form == FORM_ANY && d->dialect_to == 0
+			&& d->platform == 0 && d->from == INT64_MIN && d->to == INT64_MAX;
 		if (to[i].table == NULL)
 			codes_fault(b, d->file, d->line, "no table is named \"%s\"", d->table);
 		else
@@ -63,12 +67,16 @@ static void rules_seal(struct code_builder *b, struct build_profile *p)
 			int context = c / SIDE_SLOTS, slot = c % SIDE_SLOTS;
 			const struct build_rule *first = given[context][slot];
 
-			if ((r->def.contexts >> context & 1u) == 0 || (r->def.sides >> slot & 1u) == 0)
+			if ((r->def.contexts >> context & 1u) == 0
+				|| (r->def.sides >> slot & 1u) == 0)
 				continue;
 			if (first != NULL && first->layer == r->layer)
-				codes_fault(b, r->def.file, r->def.line, "profile \"%s\" has a rule for %s of %s already, at %s:%d",
-					p->profile->name, code_context_name((enum code_context)context),
-					slot == 0 ? "smpp" : "cmpp", first->def.file, first->def.line);
+				codes_fault(b, r->def.file, r->def.line,
+					"profile \"%s\" has a rule for %s of %s already, at %s:%d",
+					p->profile->name,
+					code_context_name((enum code_context)context),
+					slot == 0 ? "smpp" : "cmpp", first->def.file,
+					first->def.line);
 			given[context][slot] = r;
 			p->profile->rules[context][slot] = steps;
 		}
@@ -83,16 +91,17 @@ static int inner_cmp(const void *pa, const void *pb)
 }
 
 /* A later layer's rule takes the place of an earlier one's. */
-static void inner_put(struct code_builder *b, const struct build_profile *p, struct code_inner *all, int *layers,
-	int *count, const struct build_inner *from, struct code_inner inner)
+static void inner_put(struct code_builder *b, const struct build_profile *p, struct code_inner *all,
+	int *layers, int *count, const struct build_inner *from, struct code_inner inner)
 {
 	int at = 0;
 
 	while (at < *count && all[at].row != inner.row)
 		at++;
 	if (at < *count && layers[at] == from->layer)
-		codes_fault(b, from->def.file, from->def.line, "profile \"%s\" says twice how row \"%s\" is read",
-			p->profile->name, inner.row->key);
+		codes_fault(b, from->def.file, from->def.line,
+			"profile \"%s\" says twice how row \"%s\" is read", p->profile->name,
+			inner.row->key);
 	all[at] = inner;
 	layers[at] = from->layer;
 	*count += at == *count;
@@ -103,14 +112,16 @@ static int under_rows(struct code_builder *b, const struct build_inner *from, co
 	const struct code_row **ret, int cap)
 {
 	const char *slash = strchr(under, '/');
-	const struct code_index *t = slash != NULL ? index_named(b, under, (size_t)(slash - under)) : NULL;
+	const struct code_index *t =
+		slash != NULL ? index_named(b, under, (size_t)(slash - under)) : NULL;
 	int n = 0;
 
 	for (int i = 0; t != NULL && i < t->pub.row_count && n < cap; i++)
 		if (strcmp(t->pub.rows[i].key, slash + 1) == 0)
 			ret[n++] = &t->pub.rows[i];
 	if (n == 0)
-		codes_fault(b, from->def.file, from->def.line, "no row is \"%s\" (table/key)", under);
+		codes_fault(
+			b, from->def.file, from->def.line, "no row is \"%s\" (table/key)", under);
 	return n;
 }
 
@@ -124,7 +135,8 @@ static void inner_seal(struct code_builder *b, struct build_profile *p)
 
 	for (int i = 0; all != NULL && layers != NULL && i < p->inner_count; i++) {
 		const struct build_inner *r = &p->inner[i];
-		struct code_inner inner = { NULL, steps_seal(b, r->def.steps, r->def.step_count), r->def.required };
+		struct code_inner inner = { NULL, steps_seal(b, r->def.steps, r->def.step_count),
+			r->def.required };
 
 		for (int k = 0; k < r->def.under_count; k++) {
 			const struct code_row *rows[SAME_KEY_MAX];

@@ -51,7 +51,8 @@ static const char *word_fold(struct code_builder *b, const char *text, size_t le
 	return to;
 }
 
-static bool entry_of(struct code_builder *b, struct build_row *r, int match, int slot, struct entry *ret)
+static bool entry_of(
+	struct code_builder *b, struct build_row *r, int match, int slot, struct entry *ret)
 {
 	const struct code_match *m = &r->def.matches[match];
 
@@ -70,8 +71,9 @@ static bool entry_of(struct code_builder *b, struct build_row *r, int match, int
 		ret->prefix = ret->len > 0 && m->text[ret->len - 1] == '*';
 		ret->len -= ret->prefix;
 		if (ret->len == 0 || ret->len > CODE_WORD_MAX) {
-			codes_fault(b, r->def.row.file, r->def.row.line, "row \"%s\": a text has 1 to %d octets",
-				r->def.row.key, CODE_WORD_MAX);
+			codes_fault(b, r->def.row.file, r->def.row.line,
+				"row \"%s\": a text has 1 to %d octets", r->def.row.key,
+				CODE_WORD_MAX);
 			return false;
 		}
 		ret->word = word_fold(b, m->text, ret->len);
@@ -122,8 +124,9 @@ static void overlap_check(struct code_builder *b, const struct entry *a, const s
 	const struct code_row *first = &a->row->def.row, *second = &c->row->def.row;
 
 	if (a->rank == RANK_RANGE && c->rank == RANK_RANGE && a->word == NULL && c->lo <= a->hi)
-		codes_fault(b, second->file, second->line, "row \"%s\" overlaps row \"%s\" at %s:%d", second->key,
-			first->key, first->file, first->line);
+		codes_fault(b, second->file, second->line,
+			"row \"%s\" overlaps row \"%s\" at %s:%d", second->key, first->key,
+			first->file, first->line);
 }
 
 /* Of rows that match the same, the latest layer's stay. Two of one layer must both say `twice`. */
@@ -145,8 +148,10 @@ static int entries_prune(struct code_builder *b, struct entry *e, int n, int slo
 			}
 			if (first >= 0 && !reported(&e[first], &e[k], slot)
 				&& !(e[k].row->def.twice && e[first].row->def.twice))
-				codes_fault(b, r->file, r->line, "row \"%s\" matches the same as row \"%s\" at %s:%d", r->key,
-					e[first].row->def.row.key, e[first].row->def.row.file, e[first].row->def.row.line);
+				codes_fault(b, r->file, r->line,
+					"row \"%s\" matches the same as row \"%s\" at %s:%d",
+					r->key, e[first].row->def.row.key,
+					e[first].row->def.row.file, e[first].row->def.row.line);
 			first = first < 0 ? kept : first;
 			e[kept++] = e[k];
 		}
@@ -157,7 +162,8 @@ static int entries_prune(struct code_builder *b, struct entry *e, int n, int slo
 	return kept;
 }
 
-static void numbers_fill(struct code_builder *b, struct code_numbers *to, const struct entry *e, int n)
+static void numbers_fill(
+	struct code_builder *b, struct code_numbers *to, const struct entry *e, int n)
 {
 	struct code_exact *exact = codes_alloc(b, (size_t)n * sizeof(*exact));
 	struct code_range *ranges = codes_alloc(b, (size_t)n * sizeof(*ranges));
@@ -178,7 +184,8 @@ static void numbers_fill(struct code_builder *b, struct code_numbers *to, const 
 	}
 }
 
-static void words_fill(struct code_builder *b, struct code_words *to, const struct entry *e, int n, bool prefix)
+static void words_fill(
+	struct code_builder *b, struct code_words *to, const struct entry *e, int n, bool prefix)
 {
 	struct code_word *w = codes_alloc(b, (size_t)n * sizeof(*w));
 
@@ -234,7 +241,9 @@ static void rows_fill(struct code_builder *b, struct build_table *t)
 		uint32_t all = 0;
 
 		for (int k = 0; k < from->def.match_count; k++)
-			all |= (uint32_t)(from->def.matches[k].kind == MATCH_TEXT ? CODE_SMPP : from->def.matches[k].sides)
+			all |= (uint32_t)(from->def.matches[k].kind == MATCH_TEXT
+					       ? CODE_SMPP
+					       : from->def.matches[k].sides)
 				<< 2 * k;
 		if (from->dead == all)
 			continue;
@@ -250,7 +259,8 @@ static void rows_fill(struct code_builder *b, struct build_table *t)
 				r->hi = m->hi;
 			} else if (m->kind == MATCH_TEXT) {
 				r->text = m->text;
-				r->prefix = m->text[0] != '\0' && m->text[strlen(m->text) - 1] == '*';
+				r->prefix =
+					m->text[0] != '\0' && m->text[strlen(m->text) - 1] == '*';
 			} else {
 				r->is_default = true;
 			}
@@ -264,7 +274,8 @@ static void rows_fill(struct code_builder *b, struct build_table *t)
 
 static int key_cmp(const void *pa, const void *pb)
 {
-	const struct build_row *a = *(const struct build_row *const *)pa, *b = *(const struct build_row *const *)pb;
+	const struct build_row *a = *(const struct build_row *const *)pa,
+			       *b = *(const struct build_row *const *)pb;
 	int d = strcmp(a->def.row.key, b->def.row.key);
 
 	return d != 0 ? d : (a > b) - (a < b);
@@ -284,7 +295,8 @@ static void keys_check(struct code_builder *b, const struct build_table *t)
 		const struct code_row *x = &rows[i - 1]->def.row, *y = &rows[i]->def.row;
 
 		if (strcmp(x->key, y->key) == 0 && !(rows[i - 1]->def.twice && rows[i]->def.twice))
-			codes_fault(b, y->file, y->line, "row \"%s\" is already at %s:%d", y->key, x->file, x->line);
+			codes_fault(b, y->file, y->line, "row \"%s\" is already at %s:%d", y->key,
+				x->file, x->line);
 	}
 	free(rows);
 }
@@ -295,7 +307,8 @@ void codes_table_seal(struct code_builder *b, struct build_table *t)
 	int counts[SIDE_SLOTS], text_count;
 
 	if (t->count == 0)
-		codes_fault(b, t->index->pub.file, t->index->pub.line, "table \"%s\" has no rows", t->index->pub.name);
+		codes_fault(b, t->index->pub.file, t->index->pub.line, "table \"%s\" has no rows",
+			t->index->pub.name);
 	for (int s = 0; s < SIDE_SLOTS; s++) {
 		counts[s] = entries_of(b, t, s, false, &numbers[s]);
 		counts[s] = entries_prune(b, numbers[s], counts[s], s);

@@ -53,6 +53,7 @@ struct code_index {
 
 struct code_step {
 	const struct code_index *table;
+	bool always; /* nothing but `when` can keep it from being taken, and that is WHEN_UNKNOWN */
 	struct code_step_def def;
 };
 

@@ -35,20 +35,24 @@ static const struct {
 	{ "message_state", CTX_REPORT, CODE_SMPP },
 };
 
+static const char usage_text[] =
+	"usage: smscope decode [options] VALUE...\n"
+	"What a code means. Without a VALUE they are read from standard input, one per line.\n"
+	"  --profile P[,P...]   whose codes: infox, aliyun, ... (default: all)\n"
+	"  --context C          where it was seen (default: every context is tried):\n"
+	"                       login submit_resp deliver_resp query_resp cancel_resp\n"
+	"                       forward_resp report receipt_err nack composite log errno api\n"
+	"  --side smpp|cmpp     protocol the value was seen on\n"
+	"  --cmpp-version 2|3\n"
+	"  --platform windows|hpux|aix|linux   whose socket numbers a log shows\n"
+	"  --lang zh|en|both\n"
+	"  --json               one object per value\n"
+	"  --codes DIR          code tables to use\n"
+	"example: smscope decode --profile infox MB:0064 0x58 'stat:UNDELIV err:021'\n";
+
 static int usage(FILE *to)
 {
-	fputs("usage: smscope decode [options] VALUE...\n"
-		"What a code means. Values are taken from standard input, one per line, when none is given.\n"
-		"  --profile P[,P...]   whose codes: infox, aliyun, ... (all, when not given)\n"
-		"  --context C          login submit_resp deliver_resp query_resp cancel_resp forward_resp report\n"
-		"                       receipt_err nack composite log errno api (all, when not given)\n"
-		"  --side smpp|cmpp     protocol the value was seen on\n"
-		"  --cmpp-version 2|3\n"
-		"  --platform windows|hpux|aix|linux   whose socket numbers a log shows\n"
-		"  --lang zh|en|both\n"
-		"  --json               one object per value\n"
-		"  --codes DIR          code tables to use\n"
-		"example: smscope decode --profile infox MB:0064 0x58 'stat:UNDELIV err:021'\n", to);
+	fputs(usage_text, to);
 	return to == stderr ? EXIT_USAGE : EXIT_SUCCESS;
 }
 
@@ -62,14 +66,16 @@ static bool same_inner(const struct code_answer *a, const struct code_answer *b)
 	return true;
 }
 
-static void reading_add(struct findings *f, struct span value, const struct code_answer *a, int context, uint8_t side)
+static void reading_add(struct findings *f, struct span value, const struct code_answer *a,
+	int context, uint8_t side)
 {
 	struct reading *r;
 
 	for (int i = 0; i < f->count; i++) {
 		r = &f->at[i];
-		if (r->answer.row != a->row || r->answer.profile != a->profile || r->answer.ambiguous != a->ambiguous
-			|| r->answer.beside != a->beside || r->value.p != value.p || !same_inner(&r->answer, a))
+		if (r->answer.row != a->row || r->answer.profile != a->profile
+			|| r->answer.ambiguous != a->ambiguous || r->answer.beside != a->beside
+			|| r->value.p != value.p || !same_inner(&r->answer, a))
 			continue;
 		r->contexts |= 1u << context;
 		r->sides |= side;
@@ -78,18 +84,27 @@ static void reading_add(struct findings *f, struct span value, const struct code
 	if (f->count == READINGS_MAX)
 		return;
 	r = &f->at[f->count++];
-	*r = (struct reading){ .answer = *a, .value = value, .contexts = 1u << context, .sides = side };
+	*r = (struct reading){
+		.answer = *a, .value = value, .contexts = 1u << context, .sides = side
+	};
 	for (int i = 0; i < a->nested_count; i++)
 		f->ambiguous = f->ambiguous || a->nested[i].ambiguous;
 	f->ambiguous = f->ambiguous || a->ambiguous;
 }
 
 /* Ask `profiles`; when `only` is set, keep what that profile itself says. */
-static void ask(const struct options *o, const struct code_profile *const *profiles, const struct code_profile *only,
-	struct span value, int context, uint8_t side, struct findings *f)
+static void ask(const struct options *o, const struct code_profile *const *profiles,
+	const struct code_profile *only, struct span value, int context, uint8_t side,
+	struct findings *f)
 {
-	struct code_query q = { .profiles = profiles, .context = (enum code_context)context, .side = side,
-		.dialect = o->dialect, .platform = o->platform, .by_name = true, .is_text = true, .text = value };
+	struct code_query q = { .profiles = profiles,
+		.context = (enum code_context)context,
+		.side = side,
+		.dialect = o->dialect,
+		.platform = o->platform,
+		.by_name = true,
+		.is_text = true,
+		.text = value };
 	struct code_answer answers[CODE_ANSWERS_MAX];
 	char text[32] = "";
 	char *end;
@@ -111,7 +126,8 @@ static void ask(const struct options *o, const struct code_profile *const *profi
 	}
 }
 
-static void ask_profiles(const struct options *o, struct span value, int context, uint8_t side, struct findings *f)
+static void ask_profiles(
+	const struct options *o, struct span value, int context, uint8_t side, struct findings *f)
 {
 	const struct code_profile *standard = codes_profile(o->set, "standard");
 
@@ -152,7 +168,8 @@ static int group_rank(const struct findings *f, const struct reading *r)
 		const struct reading *x = &f->at[i];
 		int other = reading_rank(x);
 
-		if (x->contexts == r->contexts && x->sides == r->sides && x->answer.profile == r->answer.profile)
+		if (x->contexts == r->contexts && x->sides == r->sides
+			&& x->answer.profile == r->answer.profile)
 			rank = other < rank ? other : rank;
 	}
 	return rank;
@@ -182,7 +199,8 @@ static int label_of(struct span word, struct span *ret_value)
 		if (word.p[at] != ':' && word.p[at] != '=')
 			continue;
 		for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++) {
-			if (strlen(labels[i].label) != at || strncasecmp(labels[i].label, (const char *)word.p, at) != 0)
+			if (strlen(labels[i].label) != at
+				|| strncasecmp(labels[i].label, (const char *)word.p, at) != 0)
 				continue;
 			*ret_value = span_of(word.p + at + 1, word.n - at - 1);
 			return (int)i;
@@ -232,7 +250,9 @@ static bool value_decode(const struct options *o, const char *input)
 {
 	const char *from = input + strspn(input, " \t");
 	struct span rest = span_of(from, strlen(from)), first = rest, value;
-	struct findings f = { .input = rest, .profile = o->profile_names, .context = o->context_name };
+	struct findings f = {
+		.input = rest, .profile = o->profile_names, .context = o->context_name
+	};
 	bool labelled = label_of(word_next(&first), &value) >= 0;
 
 	if (!labelled)
@@ -260,7 +280,8 @@ static int profiles_read(struct options *o)
 		return 0;
 	if ((size_t)snprintf(names, sizeof(names), "%s", o->profile_names) >= sizeof(names))
 		return SM_EFULL;
-	for (char *save, *name = strtok_r(names, ",", &save); name != NULL; name = strtok_r(NULL, ",", &save)) {
+	for (char *save, *name = strtok_r(names, ",", &save); name != NULL;
+		name = strtok_r(NULL, ",", &save)) {
 		const struct code_profile *p = codes_profile(o->set, name);
 
 		if (p != NULL && o->profile_count < PROFILES_MAX) {
@@ -287,7 +308,9 @@ static int choice(const char *arg, const char *const *names, int count)
 static bool option_set(struct options *o, int c, const char *arg)
 {
 	static const char *const sides[] = { NULL, "smpp", "cmpp", "any" };
-	static const char *const langs[] = { [LANG_BOTH] = "both", [LANG_ZH] = "zh", [LANG_EN] = "en" };
+	static const char *const langs[] = {
+		[LANG_BOTH] = "both", [LANG_ZH] = "zh", [LANG_EN] = "en"
+	};
 	int v = 0;
 
 	switch (c) {
@@ -348,7 +371,8 @@ static int options_read(int argc, char **argv, struct options *o)
 		if (c == '?')
 			return usage(stderr) + 1;
 		if (!option_set(o, c, optarg)) {
-			fprintf(stderr, "smscope decode: --%s: unknown value \"%s\"\n", known[at].name, optarg);
+			fprintf(stderr, "smscope decode: --%s: unknown value \"%s\"\n",
+				known[at].name, optarg);
 			return usage(stderr) + 1;
 		}
 	}

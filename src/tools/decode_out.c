@@ -38,7 +38,8 @@ static void json_key(FILE *to, const char *key, const char *value)
 }
 
 /* A text of both languages as one: "zh / en", or the one that is wanted or there. */
-static void json_either(FILE *to, const char *key, const char *zh, const char *en, enum record_lang lang)
+static void json_either(
+	FILE *to, const char *key, const char *zh, const char *en, enum record_lang lang)
 {
 	char both[TEXT_ROOM];
 
@@ -51,7 +52,8 @@ static void json_either(FILE *to, const char *key, const char *zh, const char *e
 }
 
 /* The keys of a row, without braces. */
-static void json_row(FILE *to, const struct code_table *t, const struct code_row *r, enum record_lang lang)
+static void json_row(
+	FILE *to, const struct code_table *t, const struct code_row *r, enum record_lang lang)
 {
 	fputs("\"table\":", to);
 	json_string(to, t->name);
@@ -75,8 +77,8 @@ static void json_row(FILE *to, const struct code_table *t, const struct code_row
 static void json_inner_row(FILE *to, const struct code_answer *a, int i, enum record_lang lang)
 {
 	json_row(to, a->nested[i].table, a->nested[i].row, lang);
-	fprintf(to, ",\"ambiguous\":%s,\"derived\":%s,\"nested\":null", a->nested[i].ambiguous ? "true" : "false",
-		a->nested[i].derived ? "true" : "false");
+	fprintf(to, ",\"ambiguous\":%s,\"derived\":%s,\"nested\":null",
+		a->nested[i].ambiguous ? "true" : "false", a->nested[i].derived ? "true" : "false");
 }
 
 /* The best inner reading; further ones in "also". */
@@ -109,8 +111,9 @@ static void json_reading(FILE *to, const struct reading *r, enum record_lang lan
 		fprintf(to, ",\"number\":%lld", (long long)a->number);
 	else
 		fputs(",\"number\":null", to);
-	fprintf(to, ",\"ambiguous\":%s,\"derived\":%s,\"beside\":%s", a->ambiguous ? "true" : "false",
-		a->derived ? "true" : "false", a->beside ? "true" : "false");
+	fprintf(to, ",\"ambiguous\":%s,\"derived\":%s,\"beside\":%s",
+		a->ambiguous ? "true" : "false", a->derived ? "true" : "false",
+		a->beside ? "true" : "false");
 	json_nested(to, a, lang);
 	fputs(",\"value\":", to);
 	json_octets(to, r->value);
@@ -118,7 +121,8 @@ static void json_reading(FILE *to, const struct reading *r, enum record_lang lan
 	fputs(",\"contexts\":[", to);
 	for (int c = 0; c < CTX_COUNT; c++)
 		if (r->contexts >> c & 1u)
-			fprintf(to, "%s\"%s\"", first_of(&first) ? "" : ",", code_context_name((enum code_context)c));
+			fprintf(to, "%s\"%s\"", first_of(&first) ? "" : ",",
+				code_context_name((enum code_context)c));
 	fprintf(to, "],\"sides\":[%s]}", r->sides == CODE_ANY ? "\"smpp\",\"cmpp\""
 		: r->sides == CODE_SMPP ? "\"smpp\"" : "\"cmpp\"");
 }
@@ -129,8 +133,8 @@ void findings_json(FILE *to, const struct findings *f, enum record_lang lang)
 	json_octets(to, f->input);
 	json_key(to, "profile", f->profile);
 	json_key(to, "context", f->context);
-	fprintf(to, ",\"known\":%s,\"ambiguous\":%s,\"answers\":[", f->unknown_count == 0 ? "true" : "false",
-		f->ambiguous ? "true" : "false");
+	fprintf(to, ",\"known\":%s,\"ambiguous\":%s,\"answers\":[",
+		f->unknown_count == 0 ? "true" : "false", f->ambiguous ? "true" : "false");
 	for (int i = 0; i < f->count; i++) {
 		fputs(i > 0 ? "," : "", to);
 		json_reading(to, &f->at[i], lang);
@@ -197,7 +201,8 @@ static const char *cell(const struct line *l, int column)
 
 static void meaning(FILE *to, const char *zh, const char *en, enum record_lang lang)
 {
-	fprintf(to, "%s%s%s", lang != LANG_EN ? zh : "", lang == LANG_BOTH ? " / " : "", lang != LANG_ZH ? en : "");
+	fprintf(to, "%s%s%s", lang != LANG_EN ? zh : "", lang == LANG_BOTH ? " / " : "",
+		lang != LANG_ZH ? en : "");
 }
 
 static void more(FILE *to, const char *what, const char *zh, const char *en, enum record_lang lang)
@@ -205,7 +210,8 @@ static void more(FILE *to, const char *what, const char *zh, const char *en, enu
 	if (zh == NULL && en == NULL)
 		return;
 	fprintf(to, "        %s: ", what);
-	meaning(to, zh != NULL ? zh : en, en != NULL ? en : zh, zh == NULL || en == NULL ? LANG_ZH : lang);
+	meaning(to, zh != NULL ? zh : en, en != NULL ? en : zh,
+		zh == NULL || en == NULL ? LANG_ZH : lang);
 	fputc('\n', to);
 }
 
@@ -252,7 +258,8 @@ static void reading_lines(struct lines *l, const struct reading *r)
 		snprintf(x->note, sizeof(x->note), " (by rule)");
 	for (int i = 0; i < a->nested_count; i++) {
 		x = &l->at[l->count++];
-		*x = (struct line){ 2, a->nested[i].ambiguous ? '?' : ' ', a->nested[i].table, a->nested[i].row, "" };
+		*x = (struct line){ 2, a->nested[i].ambiguous ? '?' : ' ', a->nested[i].table,
+			a->nested[i].row, "" };
 		if (a->nested[i].number != a->nested_value && a->nested_value != INT64_MIN)
 			snprintf(x->note, sizeof(x->note), " (digits read as hexadecimal)");
 	}
@@ -276,8 +283,12 @@ static void group_title(FILE *to, const struct findings *f, const struct reading
 	fprintf(to, "[%s] ", codes_profile_name(r->answer.profile));
 	for (int c = 0; c < CTX_COUNT; c++)
 		if (r->contexts >> c & 1u)
-			fprintf(to, "%s%s", first_of(&first) ? "" : ", ", code_context_name((enum code_context)c));
-	fprintf(to, "%s\n", r->sides == CODE_SMPP ? " (smpp)" : r->sides == CODE_CMPP ? " (cmpp)" : "");
+			fprintf(to, "%s%s", first_of(&first) ? "" : ", ",
+				code_context_name((enum code_context)c));
+	fprintf(to, "%s\n",
+		r->sides == CODE_SMPP           ? " (smpp)"
+			: r->sides == CODE_CMPP ? " (cmpp)"
+						: "");
 }
 
 void findings_text(FILE *to, const struct findings *f, enum record_lang lang)
