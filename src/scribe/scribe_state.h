@@ -51,15 +51,10 @@ static inline void tally_add(_Atomic uint64_t *count, uint64_t n)
 /** Number the record, count it, hand it to every sink. */
 void scribe_emit(struct scribe *s, struct record *r);
 
-/**
- * The session of an entry; begun from the session table if its opening was not seen. NULL: no such
- * slot.
- */
+/** The session of an entry, followed from here on if it was not yet. NULL: the entry names none. */
 struct track *scribe_track(struct scribe *s, const struct ring_entry *e);
 
-/** Begin to follow a session of link `link` (out of range: it cannot be told). */
-void track_begin(struct scribe *s, struct track *t, const struct ring_entry *e, uint32_t link,
-		 const char *peer);
+/** Follow a session no longer. */
 void track_end(struct track *t);
 
 /** A RING_FRAME entry; `suspect`: it was in hand when an engine died, so it is not parsed again. */

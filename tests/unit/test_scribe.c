@@ -30,6 +30,13 @@ static struct sink *sinks[1];
 static struct scribe *scribe;
 static uint64_t now_ns = 1000000000;
 
+/* What a worker would know of the session in a slot when it writes an entry. */
+static struct {
+	uint16_t link;
+	char proto;
+	uint8_t dialect, flags;
+} sessions[SLOTS];
+
 static const uint64_t wall_ns = 1795259820123456789ull;
 
 /* gocmpp e611134; the report: CMPP 2.0, 7.4.5.1 */
@@ -76,9 +83,11 @@ static void put(int ring, uint32_t slot, uint8_t kind, uint8_t flags, const void
 	now_ns += 1000000;
 	*e = (struct ring_entry){.size = size,
 				 .kind = kind,
-				 .flags = flags,
+				 .flags = flags | sessions[slot % SLOTS].flags,
+				 .link = sessions[slot % SLOTS].link,
+				 .proto = (uint8_t)sessions[slot % SLOTS].proto,
+				 .dialect = sessions[slot % SLOTS].dialect,
 				 .slot = slot,
-				 .slot_gen = 1,
 				 .len = len,
 				 .wire_len = len,
 				 .session = slot + 100,
@@ -113,11 +122,10 @@ static void put_event(uint32_t slot, enum event_kind kind, uint8_t side, enum en
 
 static void open_session(uint32_t slot, uint16_t link)
 {
-	struct shm_session *row = shm_session(shm, slot);
+	struct session_event e = { .kind = EVENT_OPEN, .side = SIDE_SP, .text = "10.0.0.7:51312" };
 
-	*row = (struct shm_session){ .id = slot + 100, .gen = 1, .link = link,
-		.opened_mono_ns = now_ns + 1000000, .sp_addr = "10.0.0.7:51312" };
-	put_event(slot, EVENT_OPEN, SIDE_SP, END_NONE, 0);
+	sessions[slot].link = link;
+	put(0, slot, RING_EVENT, 0, &e, sizeof(e));
 }
 
 static void start(void)
@@ -299,7 +307,7 @@ static void events_are_records(void **state)
 	size = e->size;
 	*e = (struct ring_entry){.size = size,
 				 .kind = RING_EVENT,
-				 .slot = 1,
+				 .link = 1,
 				 .len = sizeof(refused),
 				 .wall_ns = wall_ns};
 	memcpy(ring_octets(e), &refused, sizeof(refused));
@@ -333,10 +341,11 @@ static void session_without_an_opening(void **state)
 	json_t *all;
 
 	(void)state;
-	*shm_session(shm, 1) = (struct shm_session){ .id = 101, .gen = 1, .link = 1, .proto = 's',
-		.dialect = 0x34, .logged_in = 1, .sp_addr = "[::1]:4000" };
-	*shm_session(shm, 2) = (struct shm_session){
-		.id = 999, .gen = 2, .link = 1}; /* the slot is another's now */
+	sessions[1].link = 1;
+	sessions[1].proto = 's';
+	sessions[1].dialect = 0x34;
+	sessions[1].flags = RING_LOGGED_IN;
+	sessions[2].link = 9; /* no such link */
 	start();
 	put_pdu(1, 0, submit_sm);
 	put_event(1, EVENT_CLOSE, SIDE_SP, END_FIN, 0);
@@ -363,7 +372,7 @@ static void entry_in_hand_at_a_death(void **state)
 	ring_consume(shm_ring(shm, 0), ring_next(shm_ring(shm, 0)));
 	put_pdu(0, RING_GW, submit_resp_20);
 	put_pdu(0, RING_GW, submit_resp_20);
-	assert_non_null(ring_next(shm_ring(shm, 0))); /* in hand, never consumed */
+	ring_hold(shm_ring(shm, 0)); /* in hand, never consumed */
 	start();
 	all = finish(&c);
 	assert_int_equal(json_array_size(all), 2);
@@ -384,8 +393,8 @@ static void losses_are_told(void **state)
 
 	(void)state;
 	sinks[0] = NULL;
-	*shm_session(shm, 0) =
-		(struct shm_session){.id = 100, .gen = 1, .proto = 'c', .dialect = 0x20};
+	sessions[0].proto = 'c';
+	sessions[0].dialect = 0x20;
 	start();
 	while (atomic_load(&shm_ring(shm, 0)->lost) < 5) {
 		put_pdu(0, RING_GW, submit_resp_20);
@@ -417,9 +426,10 @@ static void two_rings_are_both_read(void **state)
 	size_t n = unhex(submit_resp_20, octets);
 
 	(void)state;
-	for (uint32_t slot = 0; slot < 2; slot++)
-		*shm_session(shm, slot) = (struct shm_session){
-			.id = slot + 100, .gen = 1, .proto = 'c', .dialect = 0x20};
+	for (uint32_t slot = 0; slot < 2; slot++) {
+		sessions[slot].proto = 'c';
+		sessions[slot].dialect = 0x20;
+	}
 	start();
 	for (int i = 0; i < 5000; i++) {
 		put(0, 0, RING_FRAME, RING_GW, octets, (uint32_t)n);
@@ -463,6 +473,7 @@ static int set_up(void **state)
 	int fd = shm_create(2, RING_SIZE, SLOTS);
 
 	(void)state;
+	memset(sessions, 0, sizeof(sessions));
 	strcpy(dir, "/tmp/smscope-scribe-XXXXXX");
 	if (fd < 0 || mkdtemp(dir) == NULL)
 		return -1;
