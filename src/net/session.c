@@ -293,6 +293,9 @@ void session_connected(struct session *s)
 	if (getpeername(s->leg[SIDE_GW].fd, (struct sockaddr *)&gw, &len) == 0)
 		leg_address_text(&gw, len, s->shared->gw_addr, sizeof(s->shared->gw_addr));
 	session_enter(s, SESSION_RELAYING);
+	/* An end that came while nobody relayed brings no further edge: the flow must know of it. */
+	(void)leg_broken(&s->leg[SIDE_SP]);
+	(void)leg_ended(&s->leg[SIDE_SP]);
 	for (int i = 0; i < 2; i++)
 		s->flow[i].hold = hold_of(s->flow[i].in, s->worker->settings->hold_max);
 	session_step(s);
