@@ -33,7 +33,7 @@ struct figures {
 static int setup(void **state)
 {
 	(void)state;
-	snprintf(dir, sizeof dir, "/tmp/smscope-sink-XXXXXX");
+	snprintf(dir, sizeof dir, P_tmpdir "/smscope-sink-XXXXXX");
 	return mkdtemp(dir) ? 0 : -1;
 }
 

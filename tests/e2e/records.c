@@ -35,7 +35,7 @@ static void begin(void)
 		links[i].upstream = &gateway_port[i];
 		links[i].upstream_count = 1;
 	}
-	snprintf(text_log, sizeof text_log, "/tmp/smscope-text-XXXXXX");
+	snprintf(text_log, sizeof text_log, P_tmpdir "/smscope-text-XXXXXX");
 	close(mkstemp(text_log));
 	snprintf(more, sizeof more, ",\n  { type = \"file\"; path = \"%s\"; format = \"text\"; }",
 		text_log);
