@@ -73,6 +73,22 @@ static inline uint64_t reader_uint(struct reader *r, size_t n)
 	return span_uint(reader_take(r, n));
 }
 
+/** Offset of the first NUL of the `n` octets at `p`, or `n`. */
+static inline size_t bytes_nul(const uint8_t *p, size_t n)
+{
+	size_t i = 0;
+	uint64_t w;
+
+	for (; n - i >= sizeof(w); i += sizeof(w)) {
+		memcpy(&w, p + i, sizeof(w));
+		if (((w - 0x0101010101010101u) & ~w & 0x8080808080808080u) != 0)
+			break; /* one of these eight octets is zero */
+	}
+	while (i < n && p[i] != 0)
+		i++;
+	return i;
+}
+
 /**
  * C-Octet String: octets up to and without the NUL. `max` counts the NUL, as SMPP does; no NUL
  * within `max` octets is SM_ENUL, no NUL in what is left SM_ESHORT.
@@ -81,17 +97,15 @@ static inline struct span reader_cstr(struct reader *r, size_t max)
 {
 	struct span s = { r->pos, 0 };
 	size_t left = reader_left(r), scan = left < max ? left : max;
-	const uint8_t *nul;
 
 	if (r->err != SM_OK)
 		return s;
-	nul = scan > 0 ? memchr(r->pos, 0, scan) : NULL;
-	if (nul == NULL) {
+	if ((s.n = bytes_nul(r->pos, scan)) == scan) {
+		s.n = 0;
 		r->err = left < max ? SM_ESHORT : SM_ENUL;
 		return s;
 	}
-	s.n = (size_t)(nul - r->pos);
-	r->pos = nul + 1;
+	r->pos += s.n + 1;
 	return s;
 }
 

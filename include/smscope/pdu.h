@@ -6,9 +6,9 @@
 enum { PDU_FIELDS_MAX = 48 };
 
 /*
- * One field: where it lies in the frame. A list is one field (all its octets); pdu_items() walks it.
- * `at` and `len` describe the octets on the wire; `text_len` leaves off a C-Octet String's NUL and
- * the padding of a fixed field.
+ * One field: where it lies in the frame. A list is one field (all its octets); pdu_items() walks
+ * it. `at` and `len` describe the octets on the wire; `text_len` leaves off a C-Octet String's NUL
+ * and the padding of a fixed field.
  */
 struct pdu_field {
 	uint8_t field;
@@ -18,7 +18,8 @@ struct pdu_field {
 };
 
 /*
- * View of one PDU. Lives where the caller put it; every span points into the frame and dies with it.
+ * View of one PDU. Lives where the caller put it; every span points into the frame and dies with
+ * it.
  */
 struct pdu {
 	const struct proto *proto;
@@ -29,7 +30,8 @@ struct pdu {
 	int err;       /* SM_OK: parsed to its last octet */
 	uint32_t err_at; /* offset of the octet where it broke */
 	uint8_t field_count;
-	uint8_t slot_of[F_COUNT]; /* index + 1 into fields, 0 absent; of a repeated field the first */
+	/* index + 1 into fields, 0 absent; of a repeated field the first */
+	uint8_t slot_of[F_COUNT];
 	struct pdu_field fields[PDU_FIELDS_MAX];
 	struct span tlvs;
 };
@@ -39,8 +41,9 @@ struct pdu {
  * (also in pdu->err, with the offset): the fields before the fault are there all the same, and the
  * header always is if the frame holds one. An unknown command is SM_ECMD.
  *
- * A body that does not fit `dialect` to its last octet but fits another one is read as that; pdu->dialect
- * says which was used. A length field that disagrees with the frame is SM_ELEN; what is there is read.
+ * A body that does not fit `dialect` to its last octet but fits another one is read as that;
+ * pdu->dialect says which was used. A length field that disagrees with the frame is SM_ELEN; what
+ * is there is read.
  */
 int pdu_parse(struct pdu *pdu, const struct proto *p, uint8_t dialect, struct span frame);
 
@@ -97,7 +100,10 @@ struct tlv {
 	uint32_t at; /* offset of the tag in the frame */
 };
 
-/** Step through a TLV area; `*at` starts at 0. 1 a TLV, 0 the end, negative: SM_ESHORT, the rest overruns. */
+/**
+ * Step through a TLV area; `*at` starts at 0. 1 a TLV, 0 the end, negative: SM_ESHORT, the rest
+ * overruns.
+ */
 int tlv_next(const struct pdu *pdu, size_t *at, struct tlv *ret);
 
 /** First TLV with that tag; false if there is none. */
@@ -107,12 +113,16 @@ bool pdu_tlv(const struct pdu *pdu, uint16_t tag, struct span *ret_value);
 const char *tlv_name(uint16_t tag);
 
 /**
- * Step through a list field's items; `*at` starts at 0. Fills up to `cap` fields whose offsets are in
- * the frame. Returns the number of fields of this item, 0 at the end, negative on a fault.
+ * Step through a list field's items; `*at` starts at 0. Fills up to `cap` fields whose offsets are
+ * in the frame. Returns the number of fields of this item, 0 at the end, negative on a fault.
  */
-int pdu_items(const struct pdu *pdu, enum field list, size_t *at, struct pdu_field *ret, size_t cap);
+int pdu_items(const struct pdu *pdu, enum field list, size_t *at, struct pdu_field *ret,
+	size_t cap);
 
-/** Name of the PDU as its specification writes it: "submit_sm_resp", "CMPP_SUBMIT_RESP"; "unknown" if it has none. */
+/**
+ * Name of the PDU as its specification writes it: "submit_sm_resp", "CMPP_SUBMIT_RESP"; "unknown"
+ * if it has none.
+ */
 const char *pdu_name(const struct pdu *pdu);
 
 #endif

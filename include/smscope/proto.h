@@ -74,8 +74,12 @@ enum shape {
 	SHAPE_OCTETS, /* `size` octets, right-padded with NUL (or spaces, from real peers) */
 	SHAPE_CSTR,   /* C-Octet String, at most `size` octets with its NUL */
 	SHAPE_VAR,    /* as many octets as field `by` says */
-	SHAPE_LIST,   /* field `by` items: `size` octets each, or, if `item` is set, one walk of it each */
-	SHAPE_WHEN,   /* inside an item: the next slots count only while field `by` is `size`; size 0xffff ends it */
+	/* field `by` items: `size` octets each, or, if `item` is set, one walk of it each */
+	SHAPE_LIST,
+	/*
+	 * inside an item: the next slots count only while field `by` is `size`; size 0xffff ends it
+	 */
+	SHAPE_WHEN,
 	SHAPE_TLVS,   /* tag u16, length u16, value, until the frame ends */
 	SHAPE_REST,   /* whatever is left, nothing included */
 	SHAPE_STOP,   /* the body may legally end here */
@@ -93,7 +97,7 @@ struct slot {
 #define OCTETS(f, n)	{ SHAPE_OCTETS, (f), 0, (n), NULL }
 #define RAW(f, n)	{ SHAPE_OCTETS, (f), 1, (n), NULL } /* not text: has no padding */
 #define CSTR(f, n)	{ SHAPE_CSTR, (f), 0, (n), NULL }
-#define CSTR_OPEN(f, n)	{ SHAPE_CSTR, (f), 1, (n), NULL } /* the frame may end where its NUL should be */
+#define CSTR_OPEN(f, n)	{ SHAPE_CSTR, (f), 1, (n), NULL } /* the frame may end before its NUL */
 #define VAR(f, len)	{ SHAPE_VAR, (f), (len), 0, NULL }
 #define LIST(f, count, n) { SHAPE_LIST, (f), (count), (n), NULL }
 #define LIST_OF(f, count, slots) { SHAPE_LIST, (f), (count), 0, (slots) }
@@ -114,7 +118,10 @@ struct layout {
 	const char *spec_name; /* as its specification writes it; NULL: the same as name */
 };
 
-/* What people call a dialect. The list ends with value 0, whose name stands for every other dialect. */
+/*
+ * What people call a dialect. The list ends with value 0, whose name stands for every other
+ * dialect.
+ */
 struct dialect {
 	uint8_t value;
 	const char *name;
@@ -137,17 +144,25 @@ struct proto {
 	uint32_t secret_mask;      /* bit c: command c, or its response, carries a secret; c < 32 */
 	uint32_t nack_command;     /* 0: the protocol has none */
 	const struct layout *layouts; /* ends with name NULL */
-	const enum field *status_fields; /* body fields that hold a result, F_NONE ends; NULL if in the header */
+	/* body fields that hold a result, F_NONE ends; NULL if in the header */
+	const enum field *status_fields;
 
-	/** Dialect that `frame` (a login request or response) proves, or `now` when it proves nothing. */
+	/**
+	 * Dialect that `frame` (a login request or response) proves, or `now` when it proves
+	 * nothing.
+	 */
 	uint8_t (*dialect_of)(struct span frame, uint8_t now);
 
-	/** Is `frame` a login request that this protocol could have sent? 0 no, more is a better fit. */
+	/**
+	 * Is `frame` a login request that this protocol could have sent? 0 no, more is a better
+	 * fit.
+	 */
 	int (*login_fit)(struct span frame);
 
 	/**
-	 * Write the response that refuses login `frame` with `reason`; at most `cap` octets at `to`.
-	 * Returns its length, SM_ELEN if `cap` is too small, SM_ECMD if `frame` is no login request.
+	 * Write the response that refuses login `frame` with `reason`; at most `cap` octets at
+	 * `to`. Returns its length, SM_ELEN if `cap` is too small, SM_ECMD if `frame` is no login
+	 * request.
 	 */
 	int (*refuse)(struct span frame, int reason, uint8_t *to, size_t cap);
 };
@@ -175,7 +190,8 @@ const struct proto *proto_detect(struct span frame);
  *
  * Reads only the leading length field (4 octets, big-endian), so a partial read is fine. Returns
  * the length once that many octets are present, 0 while more are needed, SM_ELEN if the field lies
- * outside [header_len, max_len]. After SM_ELEN the stream cannot be resynchronised: go blind or close.
+ * outside [header_len, max_len]. After SM_ELEN the stream cannot be resynchronised: go blind or
+ * close.
  */
 static inline int64_t proto_frame(struct span in, uint32_t header_len, uint32_t max_len)
 {
@@ -189,7 +205,10 @@ static inline int64_t proto_frame(struct span in, uint32_t header_len, uint32_t 
 	return in.n >= len ? (int64_t)len : 0;
 }
 
-/** What speaks like this, when it is not one of ours: "HTTP", "TLS", "SSH", "AMQP", "PROXY protocol", or NULL. */
+/**
+ * What speaks like this, when it is not one of ours: "HTTP", "TLS", "SSH", "AMQP", "PROXY
+ * protocol", or NULL.
+ */
 const char *proto_foreign(struct span in);
 
 /** May `command` carry a password or an authenticator? True for its response, too. */
@@ -201,13 +220,16 @@ static inline bool proto_secret(const struct proto *p, uint32_t command)
 }
 
 /**
- * Overwrite every secret in `frame`, a PDU for which proto_secret() holds, in place: fixed fields with
- * zeros, the characters of a C-Octet String with '*', so that what follows it stays where it was and the
- * copy still parses. If its body does not parse, all of the body is zeroed.
+ * Overwrite every secret in `frame`, a PDU for which proto_secret() holds, in place: fixed fields
+ * with zeros, the characters of a C-Octet String with '*', so that what follows it stays where it
+ * was and the copy still parses. If its body does not parse, all of the body is zeroed.
  */
 void proto_scrub(const struct proto *p, uint8_t *frame, size_t len);
 
-/** The specification's name of a field: "Registered_Delivery" under CMPP, "registered_delivery" under SMPP. */
+/**
+ * The specification's name of a field: "Registered_Delivery" under CMPP, "registered_delivery"
+ * under SMPP.
+ */
 const char *field_name(const struct proto *p, enum field f);
 
 /** Is the field a password or an authenticator? Its octets are shown to nobody. */

@@ -37,8 +37,8 @@ struct receipt {
 };
 
 /**
- * Read the report that a DELIVER, deliver_sm or data_sm carries. Returns its kind; RECEIPT_NONE means
- * an inbound message. Never fails: what cannot be read is left empty and flagged.
+ * Read the report that a DELIVER, deliver_sm or data_sm carries. Returns its kind; RECEIPT_NONE
+ * means an inbound message. Never fails: what cannot be read is left empty and flagged.
  */
 enum receipt_kind receipt_read(const struct pdu *pdu, struct receipt *ret);
 
@@ -48,7 +48,10 @@ int receipt_state_of(struct span stat);
 /** Stat word of a message_state: "DELIVRD"; NULL out of range. */
 const char *receipt_state_word(int state);
 
-/** CMPP Msg_Id for people: "1121191700-104-7" (MMDDHHMMSS-gateway-sequence), or 16 hex digits if its time fields are out of range. */
+/**
+ * CMPP Msg_Id for people: "1121191700-104-7" (MMDDHHMMSS-gateway-sequence), or 16 hex digits if its
+ * time fields are out of range.
+ */
 size_t msgid_text(uint64_t id, char *to, size_t cap);
 
 #endif

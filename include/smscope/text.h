@@ -60,25 +60,30 @@ void out_octets(struct out *o, struct span s);
 void out_fmt(struct out *o, const char *fmt, ...) PRINTF_LIKE(2, 3);
 
 /**
- * Foreign octets for a line of the text log: valid UTF-8 stays, everything else is escaped: C0, DEL,
- * C1, bidi controls, zero-width characters, BOM, U+2028/9 as \uXXXX, invalid UTF-8 as \xNN, backslash doubled.
- * With `bare`, blanks, '"', '=' and the marks of the line's own syntax are escaped too, so that a value stays one word.
+ * Foreign octets for a line of the text log: valid UTF-8 stays, everything else is escaped: C0,
+ * DEL, C1, bidi controls, zero-width characters, BOM, U+2028/9 as \uXXXX, invalid UTF-8 as \xNN,
+ * backslash doubled. With `bare`, blanks, '"', '=' and the marks of the line's own syntax are
+ * escaped too, so that a value stays one word.
  */
 void text_escape(struct out *o, struct span s, bool bare);
 
 /**
- * The same octets inside a JSON string: always valid JSON and valid UTF-8. Invalid octets become \\xNN
- * text; so does NUL, as many readers refuse \u0000.
+ * The same octets inside a JSON string: always valid JSON and valid UTF-8. Invalid octets become
+ * \\xNN text; so does NUL, as many readers refuse \u0000.
  */
 void text_json(struct out *o, struct span s);
 
 enum mask { MASK_FULL, MASK_PART, MASK_NONE };
 
-/** A telephone number: "138****1234" (first three and last four) under MASK_PART; escaped in any case. */
+/**
+ * A telephone number: "138****1234" (first three and last four) under MASK_PART; escaped in any
+ * case.
+ */
 void text_number(struct out *o, struct span s, enum mask mask);
 
 /* How the octets of a message are to be read. */
-enum charset { CHARSET_GSM, CHARSET_ASCII, CHARSET_LATIN1, CHARSET_UCS2, CHARSET_GB18030, CHARSET_BINARY, CHARSET_OTHER };
+enum charset { CHARSET_GSM, CHARSET_ASCII, CHARSET_LATIN1, CHARSET_UCS2, CHARSET_GB18030,
+	CHARSET_BINARY, CHARSET_OTHER };
 
 /** Charset of an SMPP data_coding or a CMPP Msg_Fmt. */
 enum charset text_charset(const char *proto_name, uint8_t coding);

@@ -3,7 +3,8 @@
 /*
  * CMPP 2.0, 2.1 and 3.0. The header has 12 octets:
  *     4 Total_Length | 4 Command_Id | 4 Sequence_Id
- * 2.1 differs from 2.0 in the meaning of values only. 3.0 widens results to 4 octets and numbers to 32.
+ * 2.1 differs from 2.0 in the meaning of values only. 3.0 widens results to 4 octets and numbers to
+ * 32.
  * Sources: CMPP 2.0 (2002.4), sections 7 and 8; CMPP 3.0.0, QB-GF-028-2003, sections 8 and 9.
  */
 
@@ -14,10 +15,14 @@ static const struct slot nothing[] = { END };
 
 /* 39 octets in every version. Source: CMPP 3.0, section 8.4.1.1. */
 static const struct slot connect[] = {
-	OCTETS(F_SYSTEM_ID, 6), RAW(F_AUTH_SOURCE, 16), UINT(F_VERSION, 1), UINT(F_TIMESTAMP, 4), END,
+	OCTETS(F_SYSTEM_ID, 6), RAW(F_AUTH_SOURCE, 16), UINT(F_VERSION, 1), UINT(F_TIMESTAMP, 4),
+	END,
 };
 
-/* Version is the highest that the server speaks, not what this connection uses. Source: section 8.4.1.2. */
+/*
+ * Version is the highest that the server speaks, not what this connection uses. Source: section
+ * 8.4.1.2.
+ */
 static const struct slot connect_ack2[] = {
 	UINT(F_STATUS, 1), RAW(F_AUTH_ISMG, 16), UINT(F_VERSION, 1), END,
 };
@@ -27,8 +32,8 @@ static const struct slot connect_ack3[] = {
 
 /*
  *     8 Msg_Id | 1 Pk_total | 1 Pk_number | 1 Registered_Delivery | 1 Msg_level | 10 Service_Id
- *     1 Fee_UserType | 21 or 32 Fee_terminal_Id | [3.0: 1 Fee_terminal_type] | 1 TP_pId | 1 TP_udhi | 1 Msg_Fmt
- *     6 Msg_src | 2 FeeType | 6 FeeCode | 17 ValId_Time | 17 At_Time | 21 Src_Id
+ *     1 Fee_UserType | 21 or 32 Fee_terminal_Id | [3.0: 1 Fee_terminal_type]
+ *     1 TP_pId | 1 TP_udhi | 1 Msg_Fmt | 6 Msg_src | 2 FeeType | 6 FeeCode | 17 ValId_Time | 17 At_Time | 21 Src_Id
  *     1 DestUsr_tl | n × 21 or 32 Dest_terminal_Id | [3.0: 1 Dest_terminal_type]
  *     1 Msg_Length | Msg_Content | 8 Reserve or 20 LinkID
  * Source: CMPP 2.0, section 7.4.3.1; CMPP 3.0, section 8.4.3.1.
@@ -78,18 +83,23 @@ static const struct slot deliver3[] = {
 
 /* Source: CMPP 3.0, sections 8.4.4 (QUERY) and 8.4.6 (CANCEL). */
 static const struct slot query[] = {
-	OCTETS(F_TIME, 8), UINT(F_QUERY_TYPE, 1), OCTETS(F_QUERY_CODE, 10), OCTETS(F_RESERVE, 8), END,
+	OCTETS(F_TIME, 8), UINT(F_QUERY_TYPE, 1), OCTETS(F_QUERY_CODE, 10), OCTETS(F_RESERVE, 8),
+	END,
 };
 static const struct slot query_ack[] = {
 	OCTETS(F_TIME, 8), UINT(F_QUERY_TYPE, 1), OCTETS(F_QUERY_CODE, 10), UINT(F_MT_TLMSG, 4),
-	UINT(F_MT_TLUSR, 4), UINT(F_MT_SCS, 4), UINT(F_MT_WT, 4), UINT(F_MT_FL, 4), UINT(F_MO_SCS, 4),
+	UINT(F_MT_TLUSR, 4), UINT(F_MT_SCS, 4), UINT(F_MT_WT, 4), UINT(F_MT_FL, 4),
+	UINT(F_MO_SCS, 4),
 	UINT(F_MO_WT, 4), UINT(F_MO_FL, 4), END,
 };
 static const struct slot cancel[] = { RAW(F_MSG_ID, 8), END };
 static const struct slot cancel_ack2[] = { UINT(F_SUCCESS_ID, 1), END };
 static const struct slot cancel_ack3[] = { UINT(F_SUCCESS_ID, 4), END };
 
-/* One reserved octet; some peers leave it off (seen in captures). Source: CMPP 3.0, section 8.4.7.2. */
+/*
+ * One reserved octet; some peers leave it off (seen in captures). Source: CMPP 3.0, section
+ * 8.4.7.2.
+ */
 static const struct slot active_ack[] = { STOP, UINT(F_RESERVED, 1), END };
 
 /* A message from ISMG to ISMG; SUBMIT with a route in front. Source: CMPP 3.0, section 8.4.8.1. */
@@ -111,7 +121,8 @@ static const struct slot fwd3[] = {
 	UINT(F_FEE_TERMINAL_USER_TYPE, 1), UINT(F_PROTOCOL_ID, 1), UINT(F_TP_UDHI, 1),
 	UINT(F_DATA_CODING, 1), OCTETS(F_MSG_SRC, 6), OCTETS(F_FEE_TYPE, 2), OCTETS(F_FEE_CODE, 6),
 	OCTETS(F_VALIDITY_PERIOD, 17), OCTETS(F_SCHEDULE_DELIVERY_TIME, 17), OCTETS(F_SRC_ID, 21),
-	OCTETS(F_SRC_PSEUDO, 32), UINT(F_SRC_USER_TYPE, 1), UINT(F_SRC_TYPE, 1), UINT(F_DEST_COUNT, 1),
+	OCTETS(F_SRC_PSEUDO, 32), UINT(F_SRC_USER_TYPE, 1), UINT(F_SRC_TYPE, 1),
+	UINT(F_DEST_COUNT, 1),
 	LIST(F_DEST_ID, F_DEST_COUNT, 21), OCTETS(F_DEST_PSEUDO, 32), UINT(F_DEST_USER_TYPE, 1),
 	UINT(F_SM_LENGTH, 1), VAR(F_SHORT_MESSAGE, F_SM_LENGTH), OCTETS(F_LINK_ID, 20), END,
 };
@@ -163,7 +174,8 @@ static const struct slot mt_update2[] = {
 	UINT(F_UPDATE_TYPE, 1), UINT(F_ROUTE_ID, 4), ROUTE_HEAD, MT_RANGE(6), END,
 };
 static const struct slot mt_update3[] = {
-	UINT(F_UPDATE_TYPE, 1), UINT(F_ROUTE_ID, 4), ROUTE_HEAD, MT_RANGE(9), UINT(F_USER_TYPE, 1), END,
+	UINT(F_UPDATE_TYPE, 1), UINT(F_ROUTE_ID, 4), ROUTE_HEAD, MT_RANGE(9), UINT(F_USER_TYPE, 1),
+	END,
 };
 static const struct slot mo_update2[] = {
 	UINT(F_UPDATE_TYPE, 1), UINT(F_ROUTE_ID, 4), ROUTE_HEAD, OCTETS(F_SP_ID, 21),
@@ -186,7 +198,8 @@ static const struct slot update_ack3[] = { RAW(F_ROUTE, 19), END };
 
 enum { ACK = (int)0x80000000 };
 
-#define ROW(c, min, max, role, name, body, spec) { (uint32_t)(c), min, max, role, name, body, "CMPP_" spec }
+#define ROW(c, min, max, role, name, body, spec) \
+	{ (uint32_t)(c), min, max, role, name, body, "CMPP_" spec }
 #define BOTH(c, role, name, body, spec) ROW(c, 0, 0xff, role, name, body, spec)
 #define V2(c, role, name, body, spec) ROW(c, 0, 0x2f, role, name, body, spec)
 #define V3(c, role, name, body, spec) ROW(c, 0x30, 0xff, role, name, body, spec)
@@ -249,7 +262,8 @@ static const struct layout layouts[] = {
 };
 
 static const struct dialect dialects[] = {
-	{ 0x20, "CMPP 2.0" }, { 0x21, "CMPP 2.1" }, { 0x30, "CMPP 3.0" }, { 0x12, "CMPP 1.2" }, { 0, "CMPP" },
+	{ 0x20, "CMPP 2.0" }, { 0x21, "CMPP 2.1" }, { 0x30, "CMPP 3.0" }, { 0x12, "CMPP 1.2" },
+	{ 0, "CMPP" },
 };
 
 static const enum field status_fields[] = { F_RESULT, F_STATUS, F_SUCCESS_ID, F_NONE };
@@ -266,8 +280,8 @@ static bool version_known(uint8_t v)
 }
 
 /*
- * CONNECT says what the client wants. CONNECT_RESP decides, by its length: its Version octet may name
- * 3.0 in a PDU framed as 2.x. A private version (0x7f is seen) proves nothing.
+ * CONNECT says what the client wants. CONNECT_RESP decides, by its length: its Version octet may
+ * name 3.0 in a PDU framed as 2.x. A private version (0x7f is seen) proves nothing.
  */
 static uint8_t dialect_of(struct span frame, uint8_t now)
 {
@@ -282,12 +296,16 @@ static uint8_t dialect_of(struct span frame, uint8_t now)
 	return now;
 }
 
-/* A bind_receiver may be 39 octets long, too: there Source_Addr begins with a sequence number's NUL. */
+/*
+ * A bind_receiver may be 39 octets long, too: there Source_Addr begins with a sequence number's
+ * NUL.
+ */
 static int login_fit(struct span frame)
 {
 	if (!is_connect(frame))
 		return 0;
-	return 1 + version_known(frame.p[VERSION_AT]) + (frame.p[HEADER] > ' ' && frame.p[HEADER] < 0x7f);
+	return 1 + version_known(frame.p[VERSION_AT]) +
+	       (frame.p[HEADER] > ' ' && frame.p[HEADER] < 0x7f);
 }
 
 /*

@@ -14,46 +14,48 @@
 enum { ITEM_FIELDS_MAX = 8 };
 
 /* How much of `s`, read for `slot`, is text: without the padding of a fixed field. */
-static size_t text_len(const struct slot *slot, struct span s)
+static inline size_t text_len(const struct slot *slot, struct span s)
 {
-	const uint8_t *nul;
-
 	if (slot->shape != SHAPE_OCTETS || slot->by != 0)
 		return s.n;
-	nul = memchr(s.p, 0, s.n);
-	if (nul != NULL)
-		s.n = (size_t)(nul - s.p);
+	s.n = bytes_nul(s.p, s.n);
 	while (s.n > 0 && s.p[s.n - 1] == ' ')
 		s.n--;
 	return s.n;
 }
 
-/* Read one field that is not a list; `var_len` is the length of a VAR. */
-static struct pdu_field read_field(struct reader *r, const struct slot *slot, uint64_t var_len)
+/* Read one field that is not a list into `ret`; `var_len` is the length of a VAR. */
+static inline void read_field(struct reader *r, const struct slot *slot, uint64_t var_len,
+	struct pdu_field *ret)
 {
-	struct pdu_field f = { .field = slot->field, .shape = slot->shape, .at = (uint32_t)reader_at(r) };
-	size_t text;
+	const uint8_t *start = r->pos;
+	size_t n = slot->size, text;
 
 	if (slot->shape == SHAPE_CSTR) {
+		size_t left = reader_left(r);
+
 		/* The frame may end where the NUL should be, if the slot says so. */
-		if (slot->by != 0 && reader_left(r) < slot->size &&
-		    memchr(r->pos, 0, reader_left(r)) == NULL)
-			text = reader_take(r, reader_left(r)).n;
+		if (slot->by != 0 && left < n && bytes_nul(start, left) == left)
+			text = reader_take(r, left).n;
 		else
-			text = reader_cstr(r, slot->size).n;
+			text = reader_cstr(r, n).n;
 	} else {
-		text = text_len(slot, reader_take(r, slot->shape == SHAPE_REST  ? reader_left(r)
-						     : slot->shape == SHAPE_VAR ? (size_t)var_len
-									        : slot->size));
+		if (slot->shape == SHAPE_VAR)
+			n = (size_t)var_len;
+		else if (slot->shape == SHAPE_REST)
+			n = reader_left(r);
+		text = text_len(slot, reader_take(r, n));
 	}
-	f.len = (uint32_t)(reader_at(r) - f.at);
-	f.text_len = (uint16_t)(text < UINT16_MAX ? text : UINT16_MAX);
-	return f;
+	ret->field = slot->field;
+	ret->shape = slot->shape;
+	ret->text_len = (uint16_t)(text < UINT16_MAX ? text : UINT16_MAX);
+	ret->at = (uint32_t)(start - r->base);
+	ret->len = (uint32_t)(r->pos - start);
 }
 
 /*
- * Read one item of a list into `ret` (at most ITEM_FIELDS_MAX); returns how many fields it has. A choice
- * of WHENs that none of them meets leaves SM_EVALUE in the reader.
+ * Read one item of a list into `ret` (at most ITEM_FIELDS_MAX); returns how many fields it has. A
+ * choice of WHENs that none of them meets leaves SM_EVALUE in the reader.
  */
 static size_t read_item(struct reader *r, const struct slot *s, struct pdu_field *ret)
 {
@@ -78,73 +80,66 @@ static size_t read_item(struct reader *r, const struct slot *s, struct pdu_field
 			on = v == s->size;
 			met = met || on;
 		} else if (on) {
-			ret[n++] = read_field(r, s, 0);
+			read_field(r, s, 0, &ret[n++]);
 		}
 	}
 	return n;
 }
 
-/* Read a list of `count` items; what it covers ends with the last whole item. */
-static struct pdu_field read_list(struct reader *r, const struct slot *slot, uint64_t count)
+/* Read a list of `count` items into `ret`; what it covers ends with the last whole item. */
+static struct reader read_list(struct reader r, const struct slot *slot, uint64_t count,
+	struct pdu_field *ret)
 {
-	struct pdu_field f = { .field = slot->field, .shape = slot->shape, .at = (uint32_t)reader_at(r) };
 	struct pdu_field items[ITEM_FIELDS_MAX];
+	const uint8_t *start = r.pos, *last = r.pos;
 
-	while (count-- > 0 && r->err == SM_OK) {
-		const uint8_t *start = r->pos;
-
+	while (count-- > 0 && r.err == SM_OK) {
 		if (slot->item != NULL)
-			read_item(r, slot->item, items);
+			read_item(&r, slot->item, items);
 		else
-			reader_take(r, slot->size);
-		if (r->err == SM_OK && r->pos == start)
-			r->err = SM_EVALUE;
-		if (r->err == SM_OK)
-			f.len = (uint32_t)(reader_at(r) - f.at);
+			reader_take(&r, slot->size);
+		if (r.err == SM_OK && r.pos == last)
+			r.err = SM_EVALUE; /* an item of no octets: its table is wrong */
+		if (r.err == SM_OK)
+			last = r.pos;
 	}
-	f.text_len = (uint16_t)(f.len < UINT16_MAX ? f.len : UINT16_MAX);
-	return f;
+	ret->field = slot->field;
+	ret->shape = slot->shape;
+	ret->at = (uint32_t)(start - r.base);
+	ret->len = (uint32_t)(last - start);
+	ret->text_len = (uint16_t)(ret->len < UINT16_MAX ? ret->len : UINT16_MAX);
+	return r;
 }
 
-/* Step over the TLVs to the frame's end; a fault leaves the reader at the tag of the TLV that has it. */
-static void read_tlvs(struct reader *r)
+/*
+ * Step over the TLVs to the frame's end; a fault leaves the reader at the tag of the TLV that has
+ * it.
+ */
+static struct reader read_tlvs(struct reader r)
 {
-	while (r->pos != r->end && r->err == SM_OK) {
-		struct reader one = *r;
+	while (r.pos != r.end && r.err == SM_OK) {
+		struct reader one = r;
 
 		reader_take(&one, 2);
 		reader_take(&one, (size_t)reader_uint(&one, 2));
 		if (one.err != SM_OK)
-			r->err = one.err;
+			r.err = one.err;
 		else
-			*r = one;
+			r = one;
 	}
-}
-
-static void keep(struct pdu *pdu, struct reader *r, struct pdu_field f)
-{
-	if (pdu->field_count == PDU_FIELDS_MAX) {
-		r->err = SM_EFULL;
-		return;
-	}
-	pdu->fields[pdu->field_count++] = f;
-	if (pdu->slot_of[f.field] == 0)
-		pdu->slot_of[f.field] = pdu->field_count;
+	return r;
 }
 
 static void walk(struct pdu *pdu, const struct layout *layout, size_t end)
 {
 	struct reader r = reader_of(span_of(pdu->frame.p, end));
+	struct pdu_field *f = pdu->fields;
 	const struct slot *s = layout->body;
 
-	pdu->layout = layout;
-	pdu->field_count = 0;
 	memset(pdu->slot_of, 0, sizeof(pdu->slot_of));
 	pdu->tlvs = span_of(pdu->frame.p + end, 0);
 	reader_take(&r, pdu->proto->header_len);
 	for (; s->shape != SHAPE_END && r.err == SM_OK; s++) {
-		struct pdu_field f;
-
 		if (s->shape == SHAPE_STOP) {
 			if (r.pos == r.end)
 				break;
@@ -152,23 +147,36 @@ static void walk(struct pdu *pdu, const struct layout *layout, size_t end)
 		}
 		if (s->shape == SHAPE_TLVS) {
 			pdu->tlvs = span_of(r.pos, reader_left(&r));
-			read_tlvs(&r);
+			r = read_tlvs(r);
 			continue;
 		}
-		f = s->shape == SHAPE_LIST ? read_list(&r, s, pdu_uint(pdu, s->by))
-					   : read_field(&r, s, s->shape == SHAPE_VAR ? pdu_uint(pdu, s->by) : 0);
-		if (r.err == SM_OK || (s->shape == SHAPE_LIST && f.len > 0))
-			keep(pdu, &r, f);
+		if (f == pdu->fields + PDU_FIELDS_MAX) {
+			r.err = SM_EFULL;
+			break;
+		}
+		if (s->shape == SHAPE_LIST)
+			r = read_list(r, s, pdu_uint(pdu, s->by), f);
+		else
+			read_field(&r, s, s->shape == SHAPE_VAR ? pdu_uint(pdu, s->by) : 0, f);
+		if (r.err != SM_OK && (s->shape != SHAPE_LIST || f->len == 0))
+			break;
+		f++;
+		if (pdu->slot_of[s->field] == 0)
+			pdu->slot_of[s->field] = (uint8_t)(f - pdu->fields);
 	}
+	pdu->layout = layout;
+	pdu->field_count = (uint8_t)(f - pdu->fields);
 	pdu->err = reader_finish(&r);
 	pdu->err_at = (uint32_t)reader_at(&r);
 }
 
 /*
  * Try the layouts that other dialects have for the command. With fixed widths, "parses to its last
- * octet" is the consistency equation of a CMPP SUBMIT or DELIVER, and the length rule of a response.
+ * octet" is the consistency equation of a CMPP SUBMIT or DELIVER, and the length rule of a
+ * response.
  */
-static bool walk_others(struct pdu *pdu, const struct layout *rows, const struct layout *tried, size_t end)
+static bool walk_others(struct pdu *pdu, const struct layout *rows, const struct layout *tried,
+	size_t end)
 {
 	const struct proto *p = pdu->proto;
 
@@ -178,7 +186,8 @@ static bool walk_others(struct pdu *pdu, const struct layout *rows, const struct
 		walk(pdu, l, end);
 		if (pdu->err != SM_OK)
 			continue;
-		pdu->dialect = l->dialect_min <= p->dialect_default && p->dialect_default <= l->dialect_max
+		pdu->dialect = l->dialect_min <= p->dialect_default &&
+			p->dialect_default <= l->dialect_max
 				       ? p->dialect_default : l->dialect_min;
 		return true;
 	}
@@ -225,7 +234,8 @@ int pdu_parse(struct pdu *pdu, const struct proto *p, uint8_t dialect, struct sp
 		rows++;
 	if (rows->name == NULL) {
 		memset(pdu->slot_of, 0, sizeof(pdu->slot_of));
-		return fail_at(pdu, pdu->length == frame.n ? SM_ECMD : SM_ELEN, pdu->length == frame.n ? 4 : 0);
+		return fail_at(pdu, pdu->length == frame.n ? SM_ECMD : SM_ELEN,
+			pdu->length == frame.n ? 4 : 0);
 	}
 	mine = rows;
 	for (const struct layout *l = rows; l->name != NULL && l->command == pdu->command; l++) {
@@ -295,7 +305,7 @@ int pdu_items(const struct pdu *pdu, enum field list, size_t *at, struct pdu_fie
 	} else {
 		const struct slot one = OCTETS(s->field, s->size);
 
-		items[0] = read_field(&r, &one, 0);
+		read_field(&r, &one, 0, &items[0]);
 	}
 	if (r.err != SM_OK)
 		return r.err;

@@ -38,8 +38,10 @@ const char *proto_foreign(struct span in)
 		const char *octets, *name;
 		size_t n;
 	} signs[] = {
-		{ "GET ", "HTTP", 4 }, { "POST", "HTTP", 4 }, { "HEAD", "HTTP", 4 }, { "PUT ", "HTTP", 4 },
-		{ "OPTI", "HTTP", 4 }, { "DELE", "HTTP", 4 }, { "CONN", "HTTP", 4 }, { "TRAC", "HTTP", 4 },
+		{ "GET ", "HTTP", 4 }, { "POST", "HTTP", 4 }, { "HEAD", "HTTP", 4 },
+		{ "PUT ", "HTTP", 4 },
+		{ "OPTI", "HTTP", 4 }, { "DELE", "HTTP", 4 }, { "CONN", "HTTP", 4 },
+		{ "TRAC", "HTTP", 4 },
 		{ "PATC", "HTTP", 4 }, { "PRI ", "HTTP", 4 }, { "HTTP", "HTTP", 4 },
 		{ "\x16\x03", "TLS", 2 }, { "\x15\x03", "TLS", 2 }, /* handshake, alert */
 		{ "SSH-", "SSH", 4 }, { "AMQP", "AMQP", 4 },

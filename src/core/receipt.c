@@ -4,18 +4,21 @@
 /*
  * Reports. CMPP has a fixed layout; SMPP a text that everyone writes differently, TLVs, or both:
  *
- *     id:IIII sub:SSS dlvrd:DDD submit date:YYMMDDhhmm done date:YYMMDDhhmm stat:DDDDDDD err:EEE text:…
+ *     id:IIII sub:SSS dlvrd:DDD submit date:YYMMDDhhmm done date:YYMMDDhhmm
+ *     stat:DDDDDDD err:EEE text:…
  *
  * Labels are found anywhere, case-blind; a value ends at the next known label. TLVs beat text.
  * Source of the text: SMPP 3.4, appendix B; of its variations: captures and public issue trackers.
  */
 
-enum { TAG_RECEIPTED_ID = 0x001e, TAG_NETWORK_ERROR = 0x0423, TAG_PAYLOAD = 0x0424, TAG_STATE = 0x0427 };
+enum { TAG_RECEIPTED_ID = 0x001e, TAG_NETWORK_ERROR = 0x0423, TAG_PAYLOAD = 0x0424,
+	TAG_STATE = 0x0427 };
 enum { ESM_TYPE = 0x3c, ESM_RECEIPT = 0x04, ESM_INTERMEDIATE = 0x20, ESM_UDHI = 0x40 };
 enum { STATE_SCHEDULED = 0, STATE_ENROUTE = 1, STATE_ACCEPTED = 6, STATE_SKIPPED = 9 };
 
-static const char *const state_words[] = {
-	"SCHEDULED", "ENROUTE", "DELIVRD", "EXPIRED", "DELETED", "UNDELIV", "ACCEPTD", "UNKNOWN", "REJECTD",
+static const char state_words[][12] = {
+	"SCHEDULED", "ENROUTE", "DELIVRD", "EXPIRED", "DELETED", "UNDELIV", "ACCEPTD", "UNKNOWN",
+	"REJECTD",
 	"SKIPPED",
 };
 
@@ -27,13 +30,11 @@ static uint8_t lower(uint8_t c)
 /* Is `s` the word `w`, written in whatever case? */
 static bool same_word(struct span s, const char *w)
 {
-	if (s.n != strlen(w))
-		return false;
-	for (size_t i = 0; i < s.n; i++) {
-		if (lower(s.p[i]) != lower((uint8_t)w[i]))
-			return false;
-	}
-	return true;
+	size_t i = 0;
+
+	while (i < s.n && w[i] != '\0' && lower(s.p[i]) == lower((uint8_t)w[i]))
+		i++;
+	return i == s.n && w[i] == '\0';
 }
 
 int receipt_state_of(struct span stat)
@@ -51,15 +52,16 @@ const char *receipt_state_word(int state)
 }
 
 /*
- * ACCEPTD is final in the specification and "taken over, more to come" from most gateways; so are the words
- * that only some use.
+ * ACCEPTD is final in the specification and "taken over, more to come" from most gateways; so are
+ * the words that only some use.
  */
 static bool is_interim(int state, struct span stat)
 {
 	static const char *const words[] = { "ACKED", "BUFFRED", "BUFFERD", "BUFFERED" };
 
-	if (state == STATE_SCHEDULED || state == STATE_ENROUTE || state == STATE_ACCEPTED)
-		return true;
+	if (state >= 0)
+		return state == STATE_SCHEDULED || state == STATE_ENROUTE ||
+			state == STATE_ACCEPTED;
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
 		if (same_word(stat, words[i]))
 			return true;
@@ -83,19 +85,20 @@ static struct span trim(struct span s)
 
 /* CMPP */
 
-/* A fixed field of the report, without its padding; false if it holds anything but printable ASCII. */
+/*
+ * A fixed field of the report, without its padding; false if it holds anything but printable ASCII.
+ */
 static bool read_fixed(struct reader *r, size_t n, struct span *ret)
 {
 	struct span s = reader_take(r, n);
-	const uint8_t *nul = s.n > 0 ? memchr(s.p, 0, s.n) : NULL;
+	bool odd = false;
 
-	if (nul != NULL)
-		s.n = (size_t)(nul - s.p);
+	s.n = bytes_nul(s.p, s.n);
 	s = trim(s);
-	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] < ' ' || s.p[i] > 0x7e)
-			return false;
-	}
+	for (size_t i = 0; i < s.n; i++)
+		odd |= (uint8_t)(s.p[i] - ' ') > '~' - ' ';
+	if (odd)
+		return false;
 	*ret = s;
 	return true;
 }
@@ -104,8 +107,9 @@ static bool read_fixed(struct reader *r, size_t n, struct span *ret)
  * Msg_Content of a DELIVER with Registered_Delivery = 1, and of a FWD that carries a report.
  * Fixed widths, text right-padded with NUL (or spaces):
  *     8 Msg_Id | 7 Stat | 10 Submit_time | 10 Done_time | 21 or 32 Dest_terminal_Id | 4 SMSC_sequence
- * 60 octets in 2.0, 71 in 3.0, and either on a connection of the other version, so the length tells.
- * Of any other length the first 35 octets are read. Times are YYMMDDHHMM in the gateway's local time.
+ * 60 octets in 2.0, 71 in 3.0, and either on a connection of the other version, so the length
+ * tells. Of any other length the first 35 octets are read. Times are YYMMDDHHMM in the gateway's
+ * local time.
  * Source: CMPP 2.0, section 7.4.5.1; CMPP 3.0, section 8.4.5.1; the mixture is seen in captures.
  */
 static void read_cmpp(struct receipt *ret)
@@ -149,7 +153,9 @@ static enum receipt_kind cmpp_report(const struct pdu *pdu, struct receipt *ret)
 
 enum label { L_NONE, L_ID, L_SUB, L_DLVRD, L_SUBMIT, L_DONE, L_STAT, L_ERR, L_TEXT, L_COUNT };
 
-/* Does `word` end at `end`, at the start of the text or behind something that is no part of a word? */
+/*
+ * Does `word` end at `end`, at the start of the text or behind something that is no part of a word?
+ */
 static const uint8_t *word_before(struct span s, const uint8_t *end, const char *word, size_t n)
 {
 	const uint8_t *p;
@@ -171,8 +177,8 @@ static const uint8_t *word_before(struct span s, const uint8_t *end, const char 
 }
 
 /*
- * The label that ends at the colon `colon`, its first octet in *ret_start. "status:" and "submit_date:" are
- * taken, too.
+ * The label that ends at the colon `colon`, its first octet in *ret_start. "status:" and
+ * "submit_date:" are taken, too.
  */
 static enum label label_at(struct span s, const uint8_t *colon, const uint8_t **ret_start)
 {
@@ -180,9 +186,11 @@ static enum label label_at(struct span s, const uint8_t *colon, const uint8_t **
 		const char *word;
 		uint8_t n, label;
 	} labels[] = {
-		{ "id", 2, L_ID }, { "sub", 3, L_SUB }, { "dlvrd", 5, L_DLVRD }, { "stat", 4, L_STAT },
+		{ "id", 2, L_ID }, { "sub", 3, L_SUB }, { "dlvrd", 5, L_DLVRD },
+		  { "stat", 4, L_STAT },
 		{ "err", 3, L_ERR }, { "text", 4, L_TEXT }, { "submit date", 11, L_SUBMIT },
-		{ "done date", 9, L_DONE }, { "submit_date", 11, L_SUBMIT }, { "done_date", 9, L_DONE },
+		{ "done date", 9, L_DONE }, { "submit_date", 11, L_SUBMIT },
+		  { "done_date", 9, L_DONE },
 		{ "status", 6, L_STAT },
 	};
 	uint8_t last;
@@ -218,9 +226,9 @@ static void read_labels(struct span s, struct labels *ret)
 
 	memset(ret->seen, 0, sizeof(ret->seen));
 	ret->count = 0;
-	for (; colon < end && (colon = memchr(colon, ':', (size_t)(end - colon))) != NULL; colon++) {
+	while (colon < end && (colon = memchr(colon, ':', (size_t)(end - colon))) != NULL) {
 		const uint8_t *start = NULL;
-		enum label l = label_at(s, colon, &start);
+		enum label l = label_at(s, colon++, &start);
 
 		if (l == L_NONE || (ret->seen[L_TEXT] && l != L_ID && l != L_STAT) ||
 		    (ret->seen[L_TEXT] && ret->seen[l]))
@@ -230,7 +238,7 @@ static void read_labels(struct span s, struct labels *ret)
 		open = ret->seen[l] ? L_NONE : l;
 		ret->count += !ret->seen[l];
 		ret->seen[l] = true;
-		value = colon + 1;
+		value = colon;
 	}
 	if (open != L_NONE)
 		ret->value[open] = span_of(value, (size_t)(end - value));
@@ -256,7 +264,7 @@ static bool looks_wide(struct span s)
 {
 	size_t zero = 0, pairs = s.n / 2 < 16 ? s.n / 2 : 16;
 
-	if (s.n < 8)
+	if (s.n < 8 || bytes_nul(s.p, 8) == 8)
 		return false;
 	for (size_t i = 0; i < pairs; i++)
 		zero += s.p[2 * i] == 0 && s.p[2 * i + 1] != 0;
@@ -344,6 +352,8 @@ static bool same_id(struct span a, struct span b)
 	struct span p = strip_zeros(a), q = strip_zeros(b);
 	size_t i = 0;
 
+	if (a.n == b.n && memcmp(a.p, b.p, a.n) == 0)
+		return true;
 	while (i < p.n && p.n == q.n && lower(p.p[i]) == lower(q.p[i]))
 		i++;
 	if (p.n == q.n && i == p.n)
@@ -370,8 +380,8 @@ static void read_network_error(struct span s, struct receipt *ret)
 }
 
 /*
- * Several signs vote, as many SMSCs leave esm_class at 0: its type alone decides, and a receipted id; else
- * an id and a stat need one label or a message_state more.
+ * Several signs vote, as many SMSCs leave esm_class at 0: its type alone decides, and a receipted
+ * id; else an id and a stat need one label or a message_state more.
  */
 static bool is_receipt(unsigned type, const struct receipt_tlvs *t, const struct labels *l)
 {
@@ -449,7 +459,8 @@ enum receipt_kind receipt_read(const struct pdu *pdu, struct receipt *ret)
 	ret->submit_date = ret->done_date = ret->dst = ret->text = none;
 	ret->state = -1;
 	if (role == R_DELIVER || role == R_FORWARD)
-		ret->kind = pdu->proto == &proto_cmpp ? cmpp_report(pdu, ret) : smpp_report(pdu, ret);
+		ret->kind = pdu->proto == &proto_cmpp ? cmpp_report(pdu, ret)
+						      : smpp_report(pdu, ret);
 	return ret->kind;
 }
 

@@ -18,7 +18,8 @@ static const struct slot nothing[] = { END };
  * Source: SMPP 3.4, section 4.1.1.
  */
 static const struct slot bind[] = {
-	CSTR(F_SYSTEM_ID, 16), CSTR(F_PASSWORD, 0xffff), CSTR(F_SYSTEM_TYPE, 13), UINT(F_VERSION, 1),
+	CSTR(F_SYSTEM_ID, 16), CSTR(F_PASSWORD, 0xffff), CSTR(F_SYSTEM_TYPE, 13),
+	UINT(F_VERSION, 1),
 	UINT(F_ADDR_TON, 1), UINT(F_ADDR_NPI, 1), CSTR(F_ADDRESS_RANGE, 41), END,
 };
 static const struct slot bind_ack[] = { STOP, CSTR_OPEN(F_SYSTEM_ID, 16), TLVS, END };
@@ -34,9 +35,9 @@ static const struct slot outbind[] = { CSTR(F_SYSTEM_ID, 16), CSTR(F_PASSWORD, 0
 /*
  * submit_sm and deliver_sm:
  *     c6 service_type | 1 ton | 1 npi | c21 source_addr | 1 ton | 1 npi | c21 destination_addr
- *     1 esm_class | 1 protocol_id | 1 priority_flag | c17 schedule_delivery_time | c17 validity_period
- *     1 registered_delivery | 1 replace_if_present_flag | 1 data_coding | 1 sm_default_msg_id
- *     1 sm_length | short_message | TLVs
+ *     1 esm_class | 1 protocol_id | 1 priority_flag | c17 schedule_delivery_time
+ *     c17 validity_period | 1 registered_delivery | 1 replace_if_present_flag | 1 data_coding
+ *     1 sm_default_msg_id | 1 sm_length | short_message | TLVs
  * cN: C-Octet String of at most N octets with its NUL. Source: SMPP 3.4, sections 4.4.1 and 4.6.1.
  */
 static const struct slot message[] = {
@@ -49,7 +50,8 @@ static const struct slot message_ack[] = { STOP, CSTR_OPEN(F_MESSAGE_ID, 65), TL
 
 /* dest_flag 1: an SME address; 2: a distribution list. Source: SMPP 3.4, section 4.5.1.1. */
 static const struct slot dest_address[] = {
-	UINT(F_DEST_FLAG, 1), WHEN(F_DEST_FLAG, 1), DEST(21), WHEN(F_DEST_FLAG, 2), CSTR(F_DL_NAME, 21),
+	UINT(F_DEST_FLAG, 1), WHEN(F_DEST_FLAG, 1), DEST(21), WHEN(F_DEST_FLAG, 2),
+	CSTR(F_DL_NAME, 21),
 	END_WHEN, END,
 };
 static const struct slot multi[] = {
@@ -91,12 +93,14 @@ static const struct slot replace[] = {
 
 /* Source: SMPP 3.4, section 4.12.1. */
 static const struct slot alert[] = {
-	SOURCE(65), UINT(F_ESME_ADDR_TON, 1), UINT(F_ESME_ADDR_NPI, 1), CSTR(F_ESME_ADDR, 65), TLVS, END,
+	SOURCE(65), UINT(F_ESME_ADDR_TON, 1), UINT(F_ESME_ADDR_NPI, 1), CSTR(F_ESME_ADDR, 65),
+	TLVS, END,
 };
 
 /* Source: SMPP 5.0, sections 4.4 and 4.6. */
 static const struct slot broadcast[] = {
-	CSTR(F_SERVICE_TYPE, 6), SOURCE(21), CSTR(F_MESSAGE_ID, 65), UINT(F_PRIORITY_FLAG, 1), TIMES,
+	CSTR(F_SERVICE_TYPE, 6), SOURCE(21), CSTR(F_MESSAGE_ID, 65), UINT(F_PRIORITY_FLAG, 1),
+	TIMES,
 	UINT(F_REPLACE_IF_PRESENT_FLAG, 1), UINT(F_DATA_CODING, 1), UINT(F_SM_DEFAULT_MSG_ID, 1),
 	TLVS, END,
 };
@@ -193,7 +197,8 @@ static uint8_t version_of(uint64_t v, uint8_t now)
 }
 
 /*
- * The lower of interface_version and sc_interface_version. A response without the TLV proves nothing:
+ * The lower of interface_version and sc_interface_version. A response without the TLV proves
+ * nothing:
  * such SMSCs send TLVs all the same. Source: SMPP 3.4, section 5.3.2.25.
  */
 static uint8_t dialect_of(struct span frame, uint8_t now)
@@ -228,7 +233,8 @@ static int login_fit(struct span frame)
  */
 static int refuse(struct span frame, int reason, uint8_t *to, size_t cap)
 {
-	enum { ESME_RSYSERR = 0x08, ESME_RBINDFAIL = 0x0d, ESME_RINVSYSID = 0x0f, LEN = HEADER + 1 };
+	enum { ESME_RSYSERR = 0x08, ESME_RBINDFAIL = 0x0d, ESME_RINVSYSID = 0x0f,
+		LEN = HEADER + 1 };
 
 	if (frame.n < HEADER || !is_bind(bytes_u32(frame.p + 4)))
 		return SM_ECMD;

@@ -1,8 +1,8 @@
 #include "smscope/text.h"
 
 /*
- * Escaping. What must not reach a terminal, a log or a page as it is, is found once, in rune_hidden(),
- * for the text log and for JSON alike.
+ * Escaping. What must not reach a terminal, a log or a page as it is, is found once, in
+ * rune_hidden(), for the text log and for JSON alike.
  */
 
 void out_dec(struct out *o, uint64_t v)
@@ -185,7 +185,8 @@ void text_escape(struct out *o, struct span s, bool bare)
 			put_whole(o, "\\\\", 2);
 		} else if (bare && (c == ' ' || c == '"' || c == '=')) {
 			put_escape(o, "\\x2", c);
-		} else if (rune_hidden(c) || (bare && (c == 0xab || c == 0xbb))) { /* the marks of a meaning */
+		} else if (rune_hidden(c) || (bare && (c == 0xab || c == 0xbb))) {
+			/* in a bare word also the marks of a meaning */
 			put_escape(o, c > 0xffff ? "\\U8" : "\\u4", c);
 		} else {
 			put_whole(o, (const char *)s.p, n);
@@ -232,8 +233,8 @@ void text_json(struct out *o, struct span s)
 }
 
 /*
- * Fewer than seven digits are no subscriber's number: short codes and alphanumeric senders are shown.
- * Numbers of seven to nine digits keep two octets at either end.
+ * Fewer than seven digits are no subscriber's number: short codes and alphanumeric senders are
+ * shown. Numbers of seven to nine digits keep two octets at either end.
  */
 void text_number(struct out *o, struct span s, enum mask mask)
 {

@@ -3,7 +3,8 @@
 #include "smscope/text.h"
 
 /*
- * Short messages to UTF-8. Whatever is cut, odd or invalid becomes U+FFFD and decoding goes on behind it.
+ * Short messages to UTF-8. Whatever is cut, odd or invalid becomes U+FFFD and decoding goes on
+ * behind it.
  */
 
 enum { REPLACEMENT = 0xfffd, ESCAPE = 0x1b };
@@ -43,8 +44,10 @@ static void put_rune(struct out *o, uint32_t c)
 static uint32_t gsm_rune(uint8_t c)
 {
 	static const uint16_t low[0x20] = {
-		'@', 0xa3, '$', 0xa5, 0xe8, 0xe9, 0xf9, 0xec, 0xf2, 0xc7, '\n', 0xd8, 0xf8, '\r', 0xc5, 0xe5,
-		0x394, '_', 0x3a6, 0x393, 0x39b, 0x3a9, 0x3a0, 0x3a8, 0x3a3, 0x398, 0x39e, ESCAPE, 0xc6, 0xe6,
+		'@', 0xa3, '$', 0xa5, 0xe8, 0xe9, 0xf9, 0xec, 0xf2, 0xc7, '\n', 0xd8, 0xf8, '\r',
+			0xc5, 0xe5,
+		0x394, '_', 0x3a6, 0x393, 0x39b, 0x3a9, 0x3a0, 0x3a8, 0x3a3, 0x398, 0x39e, ESCAPE,
+			0xc6, 0xe6,
 		0xdf, 0xc9,
 	};
 
@@ -129,8 +132,9 @@ static void decode_utf16(struct out *o, struct span s)
 }
 
 /*
- * GB18030 by libc, whose tables are a megabyte; opening the converter is the one thing in the core that
- * allocates outside *_new, and only when a text is shown. Without it, what is not ASCII becomes U+FFFD.
+ * GB18030 by libc, whose tables are a megabyte; opening the converter is the one thing in the core
+ * that allocates outside *_new, and only when a text is shown. Without it, what is not ASCII
+ * becomes U+FFFD.
  */
 static void decode_gb18030(struct out *o, struct span s)
 {
@@ -197,15 +201,18 @@ void text_decode(struct out *o, enum charset c, struct span s)
 static enum charset smpp_charset(uint8_t coding)
 {
 	static const uint8_t low[] = {
-		CHARSET_GSM, CHARSET_ASCII, CHARSET_BINARY, CHARSET_LATIN1, CHARSET_BINARY, CHARSET_OTHER,
-		CHARSET_OTHER, CHARSET_OTHER, CHARSET_UCS2, CHARSET_OTHER, CHARSET_OTHER, CHARSET_OTHER,
+		CHARSET_GSM, CHARSET_ASCII, CHARSET_BINARY, CHARSET_LATIN1, CHARSET_BINARY,
+			CHARSET_OTHER,
+		CHARSET_OTHER, CHARSET_OTHER, CHARSET_UCS2, CHARSET_OTHER, CHARSET_OTHER,
+			CHARSET_OTHER,
 		CHARSET_OTHER, CHARSET_OTHER, CHARSET_OTHER, CHARSET_GB18030,
 	};
 
 	if (coding < sizeof(low))
 		return (enum charset)low[coding];
 	if (coding < 0x20) {
-		static const uint8_t general[] = { CHARSET_GSM, CHARSET_BINARY, CHARSET_UCS2, CHARSET_OTHER };
+		static const uint8_t general[] = { CHARSET_GSM, CHARSET_BINARY, CHARSET_UCS2,
+			CHARSET_OTHER };
 
 		return (enum charset)general[coding >> 2 & 3];
 	}
@@ -245,8 +252,10 @@ enum charset text_charset(const char *proto_name, uint8_t coding)
 const char *text_charset_name(enum charset c)
 {
 	static const char *const names[] = {
-		[CHARSET_GSM] = "GSM 03.38", [CHARSET_ASCII] = "ASCII", [CHARSET_LATIN1] = "ISO-8859-1",
-		[CHARSET_UCS2] = "UCS-2", [CHARSET_GB18030] = "GB18030", [CHARSET_BINARY] = "binary",
+		[CHARSET_GSM] = "GSM 03.38", [CHARSET_ASCII] = "ASCII",
+			[CHARSET_LATIN1] = "ISO-8859-1",
+		[CHARSET_UCS2] = "UCS-2", [CHARSET_GB18030] = "GB18030",
+			[CHARSET_BINARY] = "binary",
 		[CHARSET_OTHER] = "other",
 	};
 

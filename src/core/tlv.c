@@ -85,7 +85,8 @@ static int compare_tags(const void *key, const void *row)
 
 const char *tlv_name(uint16_t tag)
 {
-	const struct tag *t = bsearch(&tag, tags, sizeof(tags) / sizeof(*tags), sizeof(*tags), compare_tags);
+	const struct tag *t = bsearch(&tag, tags, sizeof(tags) / sizeof(*tags), sizeof(*tags),
+		compare_tags);
 
 	return t != NULL ? t->name : NULL;
 }

@@ -28,7 +28,8 @@ static void take_to_the_last_octet(void **state)
 
 static void take_past_the_end(void **state)
 {
-	static const size_t sizes[] = { sizeof(octets) + 1, SIZE_MAX, SIZE_MAX - 3, (size_t)1 << 63 };
+	static const size_t sizes[] = { sizeof(octets) + 1, SIZE_MAX, SIZE_MAX - 3,
+		(size_t)1 << 63 };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {

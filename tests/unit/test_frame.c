@@ -35,7 +35,8 @@ static int64_t frame_of(uint32_t length, size_t have, const struct proto *p)
 /* No length below the header, none above the ceiling, and no octet more than four is looked at. */
 static void lengths(void **state)
 {
-	static const uint32_t absurd[] = { 0x7fffffff, 0x80000000, 0xffffffff, 0xf0000011, 0x47455420, 0x16030100 };
+	static const uint32_t absurd[] = { 0x7fffffff, 0x80000000, 0xffffffff, 0xf0000011,
+		0x47455420, 0x16030100 };
 
 	(void)state;
 	for (const struct proto *const *p = proto_all(); *p != NULL; p++) {
@@ -65,11 +66,14 @@ static void foreign_protocols(void **state)
 		size_t n;
 		const char *name;
 	} rows[] = {
-		{ "GET / HTTP/1.1\r\n", 16, "HTTP" }, { "POST /", 6, "HTTP" }, { "HTTP/1.1 400", 12, "HTTP" },
-		{ "\x16\x03\x01\x02\x00\x01", 6, "TLS" }, { "SSH-2.0-x", 9, "SSH" }, { "AMQP\0\0\x09\x01", 8, "AMQP" },
+		{ "GET / HTTP/1.1\r\n", 16, "HTTP" }, { "POST /", 6, "HTTP" },
+		  { "HTTP/1.1 400", 12, "HTTP" },
+		{ "\x16\x03\x01\x02\x00\x01", 6, "TLS" }, { "SSH-2.0-x", 9, "SSH" },
+		  { "AMQP\0\0\x09\x01", 8, "AMQP" },
 		{ "PROXY TCP4 ", 11, "PROXY protocol" },
 		{ "\r\n\r\n\0\r\nQUIT\n", 12, "PROXY protocol" },
-		{ "\0\0\0\x27\0\0\0\1", 8, NULL }, { "GE", 2, NULL }, { "", 0, NULL }, { "\x16", 1, NULL },
+		{ "\0\0\0\x27\0\0\0\1", 8, NULL }, { "GE", 2, NULL }, { "", 0, NULL },
+		  { "\x16", 1, NULL },
 	};
 
 	(void)state;
@@ -95,22 +99,30 @@ static void detection(void **state)
 		uint8_t *octets = octets_of(vector_str(v, "hex"), &n);
 		uint32_t command = bytes_u32(octets + 4);
 		const struct proto *p = vector_proto(v), *found = proto_detect(span_of(octets, n));
-		bool login = p == &proto_cmpp ? command == 1 : command == 1 || command == 2 || command == 9;
+		bool login = p == &proto_cmpp ? command == 1 : command == 1 || command == 2 ||
+			command == 9;
 
 		if (found != (login ? p : NULL))
-			fail_msg("%s: %s", vector_str(v, "id"), found != NULL ? found->name : "none");
+			fail_msg("%s: %s", vector_str(v, "id"),
+				found != NULL ? found->name : "none");
 		if (login)
 			assert_null(proto_detect(span_of(octets, n - 1)));
 		free(octets);
 	}
 }
 
-/* A bind_receiver as long as a CONNECT, and a CONNECT whose Sequence_Id could be a command_status of 0. */
+/*
+ * A bind_receiver as long as a CONNECT, and a CONNECT whose Sequence_Id could be a command_status
+ * of 0.
+ */
 static void detection_of_twins(void **state)
 {
 	size_t n;
-	/* system_id "abcdefg", password "pwd", no system_type, 0x34, 0, 0, address_range "106912" */
-	uint8_t *bind = octets_of("000000270000000100000000000000016162636465666700" "70776400" "00" "340000"
+	/*
+	 * system_id "abcdefg", password "pwd", no system_type, 0x34, 0, 0, address_range "106912"
+	 */
+	uint8_t *bind = octets_of("000000270000000100000000000000016162636465666700" "70776400"
+		"00" "340000"
 		"31303639313200", &n);
 	struct span connect = vector_octets("cmpp-connect-20");
 
@@ -158,7 +170,8 @@ static void scrub(void **state)
 		json_t *fields = json_object_get(v, "fields");
 		const struct proto *p = vector_proto(v);
 		size_t n, changed = 0, secret = 0;
-		uint8_t *before = octets_of(vector_str(v, "hex"), &n), *octets = octets_of(vector_str(v, "hex"), &n);
+		uint8_t *before = octets_of(vector_str(v, "hex"), &n),
+			*octets = octets_of(vector_str(v, "hex"), &n);
 		const char *password = vector_str(fields, "password");
 		struct pdu pdu;
 
@@ -174,10 +187,12 @@ static void scrub(void **state)
 			changed += octets[k] != before[k];
 		if (json_object_get(fields, "AuthenticatorSource") != NULL) {
 			secret = 16;
-			assert_true(contains(octets + 18, 16, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 16));
+			assert_true(contains(octets + 18, 16, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
+				16));
 		} else if (*password != '\0') {
 			secret = strlen(password);
-			assert_memory_equal(octets + 17 + strlen(vector_str(fields, "system_id")), "********", secret);
+			assert_memory_equal(octets + 17 + strlen(vector_str(fields, "system_id")),
+				"********", secret);
 		}
 		assert_true(changed <= (secret > 0 ? secret : 16));
 		assert_int_equal(pdu_parse(&pdu, p, vector_dialect(v), span_of(octets, n)), SM_OK);
@@ -220,7 +235,8 @@ static void refusals(void **state)
 		int reason;
 		const char *hex;
 	} rows[] = {
-		{ "smpp-bind_transceiver-1", REFUSE_UPSTREAM, "0000001180000009000000080003995100" },
+		{ "smpp-bind_transceiver-1", REFUSE_UPSTREAM,
+		  "0000001180000009000000080003995100" },
 		{ "smpp-bind_transmitter-1", REFUSE_LIMIT, "00000011800000020000000d0003995f00" },
 		{ "smpp-bind_receiver-33", REFUSE_DENIED, "00000011800000010000000f0000000100" },
 		{ "cmpp-connect-21", REFUSE_UPSTREAM,
@@ -268,8 +284,10 @@ static int unload(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(lengths), cmocka_unit_test(foreign_protocols), cmocka_unit_test(detection),
-		cmocka_unit_test(detection_of_twins), cmocka_unit_test(names), cmocka_unit_test(scrub),
+		cmocka_unit_test(lengths), cmocka_unit_test(foreign_protocols),
+			cmocka_unit_test(detection),
+		cmocka_unit_test(detection_of_twins), cmocka_unit_test(names),
+			cmocka_unit_test(scrub),
 		cmocka_unit_test(scrub_what_does_not_parse), cmocka_unit_test(refusals),
 	};
 

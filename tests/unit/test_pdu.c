@@ -76,13 +76,15 @@ static struct span field_text(const struct pdu *pdu, const struct pdu_field *f)
 	return span_of(pdu->frame.p + f->at, f->text_len);
 }
 
-static void compare_item(json_t *v, const struct pdu *pdu, json_t *item, const struct pdu_field *f, int n)
+static void compare_item(json_t *v, const struct pdu *pdu, json_t *item, const struct pdu_field *f,
+	int n)
 {
 	const char *key;
 	json_t *want;
 
 	if (!json_is_object(item)) {
-		expect(n == 1 && same_value(field_octets(pdu, f), field_text(pdu, f), "", item), v, "item");
+		expect(n == 1 && same_value(field_octets(pdu, f), field_text(pdu, f), "", item), v,
+			"item");
 		return;
 	}
 	expect((int)json_object_size(item) == n, v, "fields of an item");
@@ -93,7 +95,8 @@ static void compare_item(json_t *v, const struct pdu *pdu, json_t *item, const s
 		while (i < n && f[i].field != id)
 			i++;
 		expect(i < n, v, key);
-		expect(same_value(field_octets(pdu, &f[i]), field_text(pdu, &f[i]), key, want), v, key);
+		expect(same_value(field_octets(pdu, &f[i]), field_text(pdu, &f[i]), key, want), v,
+			key);
 	}
 }
 
@@ -127,7 +130,8 @@ static void compare_tlvs(json_t *v, const struct pdu *pdu, json_t *want, bool cu
 		if (strcmp(name, "unknown") == 0)
 			expect(tlv_name(t.tag) == NULL, v, "TLV known after all");
 		else
-			expect(tlv_name(t.tag) != NULL && strcmp(tlv_name(t.tag), name) == 0, v, name);
+			expect(tlv_name(t.tag) != NULL && strcmp(tlv_name(t.tag), name) == 0, v,
+				name);
 	}
 	expect(tlv_next(pdu, &at, &t) == (cut ? SM_ESHORT : 0), v, "end of TLVs");
 }
@@ -135,22 +139,26 @@ static void compare_tlvs(json_t *v, const struct pdu *pdu, json_t *want, bool cu
 static void compare_header(json_t *v, const struct pdu *pdu, json_t *f)
 {
 	bool smpp = pdu->proto == &proto_smpp;
-	const char *names[] = { smpp ? "command_length" : "Total_Length", smpp ? "command_id" : "Command_Id",
+	const char *names[] = { smpp ? "command_length" : "Total_Length",
+		smpp ? "command_id" : "Command_Id",
 		smpp ? "sequence_number" : "Sequence_Id" };
 
 	expect(pdu->length == json_integer_value(json_object_get(f, names[0])), v, names[0]);
 	expect(pdu->command == strtoul(vector_str(f, names[1]), NULL, 16), v, names[1]);
 	expect(pdu->sequence == json_integer_value(json_object_get(f, names[2])), v, names[2]);
 	if (smpp)
-		expect(pdu->status == strtoul(vector_str(f, "command_status"), NULL, 16), v, "status");
+		expect(pdu->status == strtoul(vector_str(f, "command_status"), NULL, 16), v,
+			"status");
 }
 
 /* Keys of a vector that describe no field. */
 static bool is_note(const char *key)
 {
 	static const char *const notes[] = {
-		"command_length", "command_id", "command_status", "sequence_number", "Total_Length", "Command_Id",
-		"Sequence_Id", "tlvs", "tlv_error", "decode_error", "note_decode", "trailing_hex", "receipt_text",
+		"command_length", "command_id", "command_status", "sequence_number",
+		"Total_Length", "Command_Id",
+		"Sequence_Id", "tlvs", "tlv_error", "decode_error", "note_decode", "trailing_hex",
+		"receipt_text",
 		"report",
 	};
 
@@ -179,7 +187,8 @@ static void compare_fields(json_t *v, const struct pdu *pdu, json_t *fields)
 		if (json_is_array(want))
 			compare_list(v, pdu, id, want);
 		else
-			expect(same_value(pdu_octets(pdu, id), pdu_text(pdu, id), key, want), v, key);
+			expect(same_value(pdu_octets(pdu, id), pdu_text(pdu, id), key, want), v,
+				key);
 	}
 	/* A message cut off before its last field is in the vector as far as it goes. */
 	expect(count == pdu->field_count, v, "fields that the vector does not have");
@@ -195,7 +204,8 @@ static int expected_error(json_t *v, json_t *fields, size_t n)
 		return SM_ELEN;
 	if (strstr(vector_str(v, "id"), "-unknown-") != NULL)
 		return SM_ECMD;
-	if (json_object_get(fields, "decode_error") != NULL || json_object_get(fields, "tlv_error") != NULL)
+	if (json_object_get(fields, "decode_error") != NULL ||
+		json_object_get(fields, "tlv_error") != NULL)
 		return SM_ESHORT;
 	return SM_OK;
 }
@@ -229,7 +239,8 @@ static void vectors_field_by_field(void **state)
 		int want = expected_error(v, fields, n);
 		struct pdu pdu;
 
-		expect(pdu_parse(&pdu, vector_proto(v), vector_dialect(v), span_of(octets, n)) == want, v,
+		expect(pdu_parse(&pdu, vector_proto(v), vector_dialect(v),
+			span_of(octets, n)) == want, v,
 			"parse result");
 		expect(pdu.err == want && tidy(&pdu), v, "spans");
 		compare_header(v, &pdu, fields);
@@ -237,8 +248,10 @@ static void vectors_field_by_field(void **state)
 			/* A list that is empty in the vector is there, with no octets. */
 			if (json_object_get(fields, "decode_error") == NULL)
 				compare_fields(v, &pdu, fields);
-			compare_tlvs(v, &pdu, json_object_get(fields, "tlvs"), want == SM_ESHORT && pdu.tlvs.n > 0);
-			expect(strcasecmp(pdu_name(&pdu), vector_str(v, "pdu")) == 0, v, pdu_name(&pdu));
+			compare_tlvs(v, &pdu, json_object_get(fields, "tlvs"), want == SM_ESHORT &&
+				pdu.tlvs.n > 0);
+			expect(strcasecmp(pdu_name(&pdu), vector_str(v, "pdu")) == 0, v,
+				pdu_name(&pdu));
 		}
 		free(octets);
 	}
@@ -279,19 +292,23 @@ static void faults_show_their_place(void **state)
 		size_t n;
 		uint8_t *octets = octets_of(vector_str(v, "hex"), &n);
 
-		expect(pdu_parse(&pdu, vector_proto(v), vector_dialect(v), span_of(octets, n)) != SM_OK, v, "good");
+		expect(pdu_parse(&pdu, vector_proto(v), vector_dialect(v),
+			span_of(octets, n)) != SM_OK, v, "good");
 		expect(pdu.err_at == rows[i].at, v, "offset");
 		if (rows[i].last != F_NONE)
-			expect(pdu.fields[pdu.field_count - 1].field == rows[i].last, v, "last field");
+			expect(pdu.fields[pdu.field_count - 1].field == rows[i].last, v,
+				"last field");
 		free(octets);
 	}
 }
 
 /*
  * The consistency equations of SUBMIT, DELIVER and FWD, 2.0 or 3.0. Source: the layouts of both.
- * Does n = fixed + width * count + length hold, with the count at `count_at`, the length behind what it counts?
+ * Does n = fixed + width * count + length hold, with the count at `count_at`, the length behind
+ * what it counts?
  */
-static bool sum_holds(const uint8_t *b, size_t n, size_t fixed, size_t width, size_t count_at, size_t gap)
+static bool sum_holds(const uint8_t *b, size_t n, size_t fixed, size_t width, size_t count_at,
+	size_t gap)
 {
 	size_t count = 0, length_at = count_at;
 
@@ -329,7 +346,8 @@ static bool may_end(json_t *v, const uint8_t *octets, size_t n, size_t whole)
 			uint32_t command;
 			size_t n;
 		} rows[] = {
-			{ 0x80000001, 30 }, { 0x80000004, 21 }, { 0x80000005, 21 }, { 0x80000007, 13 },
+			{ 0x80000001, 30 }, { 0x80000004, 21 }, { 0x80000005, 21 },
+			  { 0x80000007, 13 },
 			{ 0x80000008, 12 }, { 0x80000009, 23 },
 		};
 
@@ -342,13 +360,15 @@ static bool may_end(json_t *v, const uint8_t *octets, size_t n, size_t whole)
 		return false;
 	}
 	for (size_t i = json_array_size(tlvs); i-- > 0;) {
-		end -= 4 + (size_t)json_integer_value(json_object_get(json_array_get(tlvs, i), "length"));
+		end -= 4 + (size_t)json_integer_value(json_object_get(json_array_get(tlvs, i),
+			"length"));
 		if (n == end)
 			return true;
 	}
 	if (command >> 31 == 0)
 		return false;
-	return n <= 16 + strlen(vector_str(fields, "message_id")) + strlen(vector_str(fields, "system_id")) + 1;
+	return n <= 16 + strlen(vector_str(fields, "message_id")) + strlen(vector_str(fields,
+		"system_id")) + 1;
 }
 
 static void no_truncation_parses(void **state)
@@ -370,10 +390,12 @@ static void no_truncation_parses(void **state)
 
 			memcpy(cut, octets, n);
 			cut = realloc(cut, n > 0 ? n : 1);
-			expect(pdu_parse(&pdu, vector_proto(v), vector_dialect(v), span_of(cut, n)) != SM_OK, v, "cut");
+			expect(pdu_parse(&pdu, vector_proto(v), vector_dialect(v),
+				span_of(cut, n)) != SM_OK, v, "cut");
 			if (n >= vector_proto(v)->header_len) {
 				bytes_put_u32(cut, (uint32_t)n);
-				expect((pdu_parse(&pdu, vector_proto(v), vector_dialect(v), span_of(cut, n)) == SM_OK) ==
+				expect((pdu_parse(&pdu, vector_proto(v), vector_dialect(v),
+					span_of(cut, n)) == SM_OK) ==
 					may_end(v, octets, n, whole), v, "cut, length corrected");
 				expect(tidy(&pdu), v, "spans of a cut PDU");
 			}
@@ -385,7 +407,8 @@ static void no_truncation_parses(void **state)
 
 static void trailing_octets_are_told(void **state)
 {
-	static const char *const ids[] = { "smpp-enquire_link-1", "smpp-cancel_sm-1", "cmpp-submit-30",
+	static const char *const ids[] = { "smpp-enquire_link-1", "smpp-cancel_sm-1",
+		"cmpp-submit-30",
 		"cmpp-deliver-20-mo", "cmpp-active_test_resp" };
 
 	(void)state;
@@ -398,7 +421,8 @@ static void trailing_octets_are_told(void **state)
 		octets = realloc(octets, n + 1);
 		octets[n] = 0x7f;
 		bytes_put_u32(octets, (uint32_t)n + 1);
-		expect(pdu_parse(&pdu, vector_proto(v), vector_dialect(v), span_of(octets, n + 1)) == SM_ETRAIL, v, "");
+		expect(pdu_parse(&pdu, vector_proto(v), vector_dialect(v),
+			span_of(octets, n + 1)) == SM_ETRAIL, v, "");
 		expect(pdu.err_at == n, v, "offset of the trailing octet");
 		free(octets);
 	}
@@ -419,10 +443,12 @@ static void dialect_by_consistency(void **state)
 		if (vector_proto(v) == &proto_cmpp &&
 		    pdu_parse(&right, &proto_cmpp, is, span_of(octets, n)) == SM_OK) {
 			expect(right.dialect == is, v, "dialect kept");
-			expect(pdu_parse(&wrong, &proto_cmpp, other, span_of(octets, n)) == SM_OK, v, "other dialect");
+			expect(pdu_parse(&wrong, &proto_cmpp, other, span_of(octets, n)) == SM_OK,
+				v, "other dialect");
 			expect(wrong.layout == right.layout, v, "layout by evidence");
 			if (right.layout->dialect_max != 0xff || right.layout->dialect_min != 0)
-				expect(wrong.dialect == (is >= 0x30 ? 0x30 : 0x20), v, "dialect told");
+				expect(wrong.dialect == (is >= 0x30 ? 0x30 : 0x20), v,
+					"dialect told");
 		}
 		free(octets);
 	}
@@ -432,7 +458,8 @@ static uint8_t after(const char *hex, uint8_t now)
 {
 	size_t n;
 	uint8_t *octets = octets_of(hex, &n);
-	const struct proto *p = n >= 12 && (n == 39 || n == 30 || n == 33) ? &proto_cmpp : &proto_smpp;
+	const struct proto *p = n >= 12 && (n == 39 || n == 30 ||
+		n == 33) ? &proto_cmpp : &proto_smpp;
 	uint8_t d = p->dialect_of(span_of(octets, n), now);
 
 	free(octets);
@@ -452,7 +479,8 @@ static void dialect_by_login(void **state)
 	assert_int_equal(after(HEX("cmpp-connect_resp-30"), 0x20), 0x30);
 	assert_int_equal(after(HEX("cmpp-connect_resp-20-fail"), 0x30), 0x20);
 	/* 30 octets that name 3.0: still framed as 2.x */
-	assert_int_equal(after("0000001e8000000100000017006c0b846e25bab6daa4ed1c466e0f4bd830", 0x30), 0x20);
+	assert_int_equal(after("0000001e8000000100000017006c0b846e25bab6daa4ed1c466e0f4bd830",
+		0x30), 0x20);
 	assert_int_equal(proto_smpp.dialect_default, 0x34);
 }
 
@@ -486,11 +514,13 @@ static void results(void **state)
 		bool has;
 		uint32_t code;
 	} rows[] = {
-		{ "smpp-submit_sm_resp-vendor", true, 0x412 }, { "smpp-bind_transceiver_resp-err-nul", true, 0x53 },
+		{ "smpp-submit_sm_resp-vendor", true, 0x412 },
+		  { "smpp-bind_transceiver_resp-err-nul", true, 0x53 },
 		{ "smpp-generic_nack-1", true, 1 }, { "smpp-alert_notification-1", false, 0 },
 		{ "smpp-submit_sm-1", false, 0 }, { "cmpp-submit_resp-30-vendor", true, 107 },
 		{ "cmpp-submit_resp-20", true, 0 }, { "cmpp-connect_resp-20-fail", true, 3 },
-		{ "cmpp-cancel_resp-30", true, 1 }, { "cmpp-fwd_resp-30", true, 1 }, { "cmpp-submit-20", false, 0 },
+		{ "cmpp-cancel_resp-30", true, 1 }, { "cmpp-fwd_resp-30", true, 1 },
+		  { "cmpp-submit-20", false, 0 },
 	};
 
 	(void)state;
@@ -501,7 +531,8 @@ static void results(void **state)
 		size_t n;
 		uint8_t *octets = octets_of(vector_str(v, "hex"), &n);
 
-		expect(pdu_parse(&pdu, vector_proto(v), vector_dialect(v), span_of(octets, n)) == SM_OK, v, "parse");
+		expect(pdu_parse(&pdu, vector_proto(v), vector_dialect(v),
+			span_of(octets, n)) == SM_OK, v, "parse");
 		expect(pdu_result(&pdu, &code) == rows[i].has && code == rows[i].code, v, "result");
 		free(octets);
 	}
@@ -526,7 +557,8 @@ static void roles_by_direction(void **state)
 }
 
 /*
- * submit_multi with an SME, a distribution list and an SME; then with a dest_flag of 3, which makes the
+ * submit_multi with an SME, a distribution list and an SME; then with a dest_flag of 3, which makes
+ * the
  * rest unreadable. Source of the layout: SMPP 3.4, sections 4.5.1 and 4.5.1.1.
  */
 static void lists_of_choices(void **state)

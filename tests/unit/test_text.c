@@ -36,10 +36,12 @@ static void escape_what_cannot_be_seen(void **state)
 {
 	(void)state;
 	ESCAPES("plain text", false, "plain text");
-	ESCAPES("\xe4\xb8\xad\xe6\x96\x87 \xf0\x9f\x98\x80", false, "\xe4\xb8\xad\xe6\x96\x87 \xf0\x9f\x98\x80");
+	ESCAPES("\xe4\xb8\xad\xe6\x96\x87 \xf0\x9f\x98\x80", false,
+		"\xe4\xb8\xad\xe6\x96\x87 \xf0\x9f\x98\x80");
 	ESCAPES("a\nb\r\n\0c\x1b[2J", false, "a\\u000ab\\u000d\\u000a\\u0000c\\u001b[2J");
 	ESCAPES("\x7f", false, "\\u007f");
-	ESCAPES("\xc2\x80\xc2\x9b\xc2\x9f\xc2\xa0", false, "\\u0080\\u009b\\u009f\xc2\xa0"); /* C1, then NBSP */
+	/* C1, then NBSP */
+	ESCAPES("\xc2\x80\xc2\x9b\xc2\x9f\xc2\xa0", false, "\\u0080\\u009b\\u009f\xc2\xa0");
 	ESCAPES("\x9b", false, "\\x9b");
 	ESCAPES("\xe2\x80\xae" "abc\xe2\x80\xac", false, "\\u202eabc\\u202c");
 	ESCAPES("\xe2\x81\xa6\xe2\x81\xa9\xe2\x80\x8e", false, "\\u2066\\u2069\\u200e");
@@ -155,10 +157,13 @@ static void numbers(void **state)
 		enum mask mask;
 		const char *want;
 	} rows[] = {
-		{ "13800138000", MASK_PART, "138****8000" }, { "8613800138000", MASK_PART, "861****8000" },
+		{ "13800138000", MASK_PART, "138****8000" },
+		  { "8613800138000", MASK_PART, "861****8000" },
 		{ "13800138000", MASK_FULL, "****" }, { "13800138000", MASK_NONE, "13800138000" },
-		{ "12345678", MASK_PART, "12****78" }, { "1069", MASK_PART, "1069" }, { "GTBank", MASK_PART, "GTBank" },
-		{ "", MASK_PART, "" }, { "", MASK_FULL, "" }, { "a b=\n", MASK_NONE, "a\\x20b\\x3d\\u000a" },
+		{ "12345678", MASK_PART, "12****78" }, { "1069", MASK_PART, "1069" },
+		  { "GTBank", MASK_PART, "GTBank" },
+		{ "", MASK_PART, "" }, { "", MASK_FULL, "" },
+		  { "a b=\n", MASK_NONE, "a\\x20b\\x3d\\u000a" },
 		{ "13\n00138000", MASK_PART, "13\\u000a****8000" },
 	};
 
@@ -217,11 +222,14 @@ static void decode_gsm(void **state)
 	(void)state;
 	DECODES(CHARSET_GSM, "Hello\x00\x02\x11", "Hello@$_");
 	DECODES(CHARSET_GSM, "\x1b\x65\x1b\x3c\x1b\x3e", "\xe2\x82\xac[]");
-	DECODES(CHARSET_GSM, "a\x1b", "a" FFFD);                                /* escape at the end */
-	DECODES(CHARSET_GSM, "\x1b" "a", FFFD "a");                             /* escape of nothing */
+	/* escape at the end */
+	DECODES(CHARSET_GSM, "a\x1b", "a" FFFD);
+	/* escape of nothing */
+	DECODES(CHARSET_GSM, "\x1b" "a", FFFD "a");
 	DECODES(CHARSET_GSM, "\x1b\x1b\x65", FFFD "\xe2\x82\xac");
 	DECODES(CHARSET_GSM, "\x80\xff", FFFD FFFD);
-	DECODES(CHARSET_GSM, "\x10\x24\x40\x5b\x60\x7f", "\xce\x94\xc2\xa4\xc2\xa1\xc3\x84\xc2\xbf\xc3\xa0");
+	DECODES(CHARSET_GSM, "\x10\x24\x40\x5b\x60\x7f",
+		"\xce\x94\xc2\xa4\xc2\xa1\xc3\x84\xc2\xbf\xc3\xa0");
 }
 
 static void decode_others(void **state)
@@ -299,12 +307,15 @@ static void digits(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(escape_what_cannot_be_seen), cmocka_unit_test(escape_what_is_no_utf8),
+		cmocka_unit_test(escape_what_cannot_be_seen),
+			cmocka_unit_test(escape_what_is_no_utf8),
 		cmocka_unit_test(escape_bare), cmocka_unit_test(escape_into_little_room),
 		cmocka_unit_test(json_of_anything), cmocka_unit_test(json_keeps_what_it_says),
-		cmocka_unit_test(numbers), cmocka_unit_test(decode_ucs2), cmocka_unit_test(decode_gb18030),
+		cmocka_unit_test(numbers), cmocka_unit_test(decode_ucs2),
+			cmocka_unit_test(decode_gb18030),
 		cmocka_unit_test(decode_gsm), cmocka_unit_test(decode_others),
-		cmocka_unit_test(decode_into_little_room), cmocka_unit_test(charsets), cmocka_unit_test(digits),
+		cmocka_unit_test(decode_into_little_room), cmocka_unit_test(charsets),
+			cmocka_unit_test(digits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

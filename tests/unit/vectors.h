@@ -9,8 +9,9 @@
 #include "smscope/pdu.h"
 
 /*
- * tests/data/vectors.json: PDUs from the specifications and from other programs' tests, with the fields
- * that those decode. A frame is copied to memory of just its size, so that a read outside it is caught.
+ * tests/data/vectors.json: PDUs from the specifications and from other programs' tests, with the
+ * fields that those decode. A frame is copied to memory of just its size, so that a read outside it
+ * is caught.
  */
 
 static inline json_t *vectors_load(void)

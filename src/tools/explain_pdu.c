@@ -1,0 +1,393 @@
+#include "tools/explain.h"
+
+enum { OCTETS_SHOWN = 24, VALUE_MAX = 150000 };
+enum { TAG_PAYLOAD = 0x0424, TAG_STATE = 0x0427 };
+
+void row_init(struct row *r, const struct pdu *pdu, const char *part, const char *name,
+	enum form form,
+	struct span octets)
+{
+	r->part = part;
+	r->name = name;
+	r->placed = octets.p >= pdu->frame.p && octets.p <= pdu->frame.p + pdu->frame.n;
+	r->at = r->placed ? (uint32_t)(octets.p - pdu->frame.p) : 0;
+	r->len = (uint32_t)octets.n;
+	r->form = form;
+	r->octets = octets;
+	r->note = out_of(r->note_text, sizeof(r->note_text));
+}
+
+static void print_value(const struct row *r, struct out *o, bool json)
+{
+	size_t n = r->octets.n;
+
+	switch (r->form) {
+	case FORM_NUMBER:
+		out_dec(o, span_uint(r->octets));
+		break;
+	case FORM_HEX:
+		out_str(o, json ? "\"0x" : "0x");
+		out_hex(o, span_uint(r->octets), (int)(2 * n));
+		out_str(o, json ? "\"" : "");
+		break;
+	case FORM_TEXT:
+		out_char(o, '"');
+		if (json)
+			text_json(o, r->octets);
+		else
+			text_escape(o, r->octets, false);
+		out_char(o, '"');
+		break;
+	case FORM_OCTETS:
+		out_str(o, json ? "\"" : "");
+		out_octets(o, json || n <= OCTETS_SHOWN ? r->octets
+							: span_of(r->octets.p, OCTETS_SHOWN));
+		out_str(o, json ? "\"" : n > OCTETS_SHOWN ? "…" : "");
+		break;
+	case FORM_SECRET:
+		out_str(o, json ? "\"******\"" : "******");
+		break;
+	}
+}
+
+static void print_json(struct explain *e, const struct row *r, const struct out *value)
+{
+	char text[2 * NOTE_MAX];
+	struct out o = out_of(text, sizeof(text));
+
+	fprintf(e->to, "%s{\"part\":\"%s\",\"name\":\"%s\"", e->rows++ > 0 ? "," : "", r->part,
+		r->name);
+	if (r->placed)
+		fprintf(e->to, ",\"at\":%u,\"len\":%u", r->at, r->len);
+	fprintf(e->to, ",\"value\":%.*s", (int)out_len(value), value->base);
+	if (out_len(&r->note) > 0) {
+		text_json(&o, span_of(r->note.base, out_len(&r->note)));
+		fprintf(e->to, ",\"meaning\":\"%.*s\"", (int)out_len(&o), o.base);
+	}
+	fputc('}', e->to);
+}
+
+void row_print(struct explain *e, const struct row *r)
+{
+	static char text[VALUE_MAX]; /* the longest message_payload in hexadecimal */
+	struct out o = out_of(text, sizeof(text));
+	bool inner = strcmp(r->part, "item") == 0 || strcmp(r->part, "report") == 0;
+
+	print_value(r, &o, e->json);
+	if (e->json) {
+		print_json(e, r, &o);
+		return;
+	}
+	if (r->placed)
+		fprintf(e->to, "  %6u %6u  ", r->at, r->len);
+	else
+		fprintf(e->to, "  %6s %6s  ", "", "");
+	fprintf(e->to, "%s%-*s  %.*s", inner ? "  " : "", inner ? 32 : 34, r->name,
+		(int)out_len(&o), o.base);
+	if (out_len(&r->note) > 0)
+		fprintf(e->to, "%*s  %.*s", out_len(&o) < 16 ? (int)(16 - out_len(&o)) : 0, "",
+			(int)out_len(&r->note),
+			r->note.base);
+	fputc('\n', e->to);
+}
+
+/* Which question a response's result is the answer to. */
+static enum code_context context_of(const struct pdu *pdu)
+{
+	switch (pdu_role(pdu)) {
+	case R_LOGIN_ACK:
+		return CTX_LOGIN;
+	case R_DELIVER_ACK:
+		return CTX_DELIVER_RESP;
+	case R_QUERY_ACK:
+		return CTX_QUERY_RESP;
+	case R_CANCEL_ACK:
+	case R_REPLACE_ACK:
+		return CTX_CANCEL_RESP;
+	case R_FORWARD_ACK:
+		return CTX_FORWARD_RESP;
+	case R_NACK:
+		return CTX_NACK;
+	default:
+		return CTX_SUBMIT_RESP;
+	}
+}
+
+static enum code_side side_of(const struct pdu *pdu)
+{
+	return pdu->proto == &proto_cmpp ? CODE_CMPP : CODE_SMPP;
+}
+
+static void note_code(const struct explain *e, struct row *r, const struct pdu *pdu,
+	enum code_context context,
+	bool text)
+{
+	meaning_put(&e->meaning, &r->note, (struct code_query){ .context = context,
+		.side = side_of(pdu),
+		.dialect = pdu->dialect, .is_text = text, .number = (int64_t)span_uint(r->octets),
+		.text = r->octets }, false);
+}
+
+static void explain_header(struct explain *e, const struct pdu *pdu)
+{
+	bool smpp = pdu->proto->status_in_header;
+	struct row r;
+	uint32_t code;
+
+	row_init(&r, pdu, "header", smpp ? "command_length" : "Total_Length", FORM_NUMBER,
+		span_of(pdu->frame.p, 4));
+	if (pdu->length != pdu->frame.n)
+		out_fmt(&r.note, "%zu octets are here", pdu->frame.n);
+	row_print(e, &r);
+	row_init(&r, pdu, "header", smpp ? "command_id" : "Command_Id", FORM_HEX,
+		span_of(pdu->frame.p + 4, 4));
+	out_str(&r.note, pdu_name(pdu));
+	row_print(e, &r);
+	if (smpp) {
+		row_init(&r, pdu, "header", "command_status", FORM_HEX,
+			span_of(pdu->frame.p + 8, 4));
+		if (pdu_result(pdu, &code))
+			note_code(e, &r, pdu, context_of(pdu), false);
+		row_print(e, &r);
+	}
+	row_init(&r, pdu, "header", smpp ? "sequence_number" : "Sequence_Id", FORM_NUMBER,
+		span_of(pdu->frame.p + pdu->proto->header_len - 4, 4));
+	row_print(e, &r);
+}
+
+static enum form form_of(const struct explain *e, const struct pdu_field *f)
+{
+	if (field_secret((enum field)f->field) && !e->secrets)
+		return FORM_SECRET;
+	switch (f->field) {
+	case F_MSG_ID:
+	case F_ESM_CLASS:
+	case F_REGISTERED_DELIVERY:
+	case F_DATA_CODING:
+	case F_VERSION:
+	case F_ERROR_STATUS_CODE:
+		return FORM_HEX;
+	case F_AUTH_SOURCE:
+	case F_AUTH_ISMG:
+	case F_SHORT_MESSAGE:
+	case F_ROUTE:
+		return FORM_OCTETS;
+	default:
+		if (f->shape == SHAPE_LIST)
+			return FORM_OCTETS;
+		return f->shape == SHAPE_UINT ? FORM_NUMBER : FORM_TEXT;
+	}
+}
+
+static void explain_field(struct explain *e, const struct pdu *pdu, const struct pdu_field *f,
+	const char *part)
+{
+	enum form form = form_of(e, f);
+	struct row r;
+
+	row_init(&r, pdu, part, field_name(pdu->proto, (enum field)f->field), form,
+		span_of(pdu->frame.p + f->at, form == FORM_TEXT ? f->text_len : f->len));
+	r.len = f->len;
+	if (f->field == F_RESULT || f->field == F_STATUS || f->field == F_SUCCESS_ID ||
+		f->field == F_ERROR_STATUS_CODE)
+		note_code(e, &r, pdu, context_of(pdu), false);
+	else if (form != FORM_SECRET)
+		note_field(&r.note, pdu, f);
+	row_print(e, &r);
+}
+
+static void explain_list(struct explain *e, const struct pdu *pdu, const struct pdu_field *list)
+{
+	struct pdu_field f[8];
+	struct row r;
+	size_t at = 0;
+	int n, items = 0;
+
+	while (pdu_items(pdu, (enum field)list->field, &at, f, 8) > 0)
+		items++;
+	row_init(&r, pdu, "body", field_name(pdu->proto, (enum field)list->field), FORM_OCTETS,
+		span_of(pdu->frame.p + list->at, list->len));
+	out_fmt(&r.note, "%d item%s", items, items == 1 ? "" : "s");
+	row_print(e, &r);
+	at = 0;
+	while ((n = pdu_items(pdu, (enum field)list->field, &at, f, 8)) > 0) {
+		for (int i = 0; i < n; i++)
+			explain_field(e, pdu, &f[i], "item");
+	}
+}
+
+static void explain_tlvs(struct explain *e, const struct pdu *pdu)
+{
+	struct tlv t;
+	struct row r;
+	size_t at = 0;
+	int got;
+
+	while ((got = tlv_next(pdu, &at, &t)) > 0) {
+		const char *name = tlv_name(t.tag);
+		char label[64];
+		bool text = t.tag == 0x001d || t.tag == 0x001e || t.tag == 0x0609 ||
+			t.tag == 0x060d || t.tag == 0x060e;
+		bool number = t.value.n == 1 || t.value.n == 2;
+
+		snprintf(label, sizeof(label), "0x%04x %s", t.tag, name != NULL ? name : "unknown");
+		row_init(&r, pdu, "tlv", label,
+			text ? FORM_TEXT : number ? FORM_NUMBER : FORM_OCTETS, t.value);
+		r.at = t.at;
+		r.len = (uint32_t)t.value.n + 4;
+		while (text && r.octets.n > 0 && r.octets.p[r.octets.n - 1] == 0)
+			r.octets.n--;
+		note_tlv(&r.note, &t);
+		if (t.tag == TAG_STATE && t.value.n == 1)
+			r.form = FORM_NUMBER;
+		row_print(e, &r);
+	}
+	if (got < 0) {
+		row_init(&r, pdu, "tlv", "(broken)", FORM_OCTETS,
+			span_of(pdu->tlvs.p + at, pdu->tlvs.n - at));
+		out_str(&r.note, "longer than what is left of the PDU");
+		row_print(e, &r);
+	}
+}
+
+/*
+ * The user data header at the head of `s`: told, and skipped. Source: 3GPP TS 23.040, section
+ * 9.2.3.24.
+ */
+static struct span explain_udh(struct explain *e, const struct pdu *pdu, struct span s)
+{
+	struct reader udh, ie;
+	struct row r;
+
+	if (s.n == 0 || s.p[0] >= s.n)
+		return s;
+	row_init(&r, pdu, "message", "user data header", FORM_OCTETS, span_of(s.p, 1u + s.p[0]));
+	udh = reader_of(span_of(s.p + 1, s.p[0]));
+	while (udh.err == SM_OK && reader_left(&udh) > 0) {
+		unsigned id = (unsigned)reader_uint(&udh, 1), ref, total, part;
+
+		ie = reader_of(reader_take(&udh, (size_t)reader_uint(&udh, 1)));
+		if ((id != 0x00 || reader_left(&ie) != 3) && (id != 0x08 || reader_left(&ie) != 4))
+			continue;
+		ref = (unsigned)reader_uint(&ie, id == 0 ? 1 : 2);
+		total = (unsigned)reader_uint(&ie, 1);
+		part = (unsigned)reader_uint(&ie, 1);
+		out_fmt(&r.note, "part %u of %u, reference %u", part, total, ref);
+	}
+	row_print(e, &r);
+	return span_of(s.p + 1 + s.p[0], s.n - 1 - s.p[0]);
+}
+
+/* The short message as text. */
+static void explain_message(struct explain *e, const struct pdu *pdu)
+{
+	static char text[4 * 65536];
+	struct out o = out_of(text, sizeof(text));
+	struct span s = pdu_octets(pdu, F_SHORT_MESSAGE), payload;
+	enum charset c = text_charset(pdu->proto->name, (uint8_t)pdu_uint(pdu, F_DATA_CODING));
+	struct row r;
+
+	if (s.n == 0 && pdu_tlv(pdu, TAG_PAYLOAD, &payload))
+		s = payload;
+	if (s.n == 0)
+		return;
+	if ((pdu_uint(pdu, F_ESM_CLASS) & 0x40) != 0 || pdu_uint(pdu, F_TP_UDHI) == 1)
+		s = explain_udh(e, pdu, s);
+	text_decode(&o, c, s);
+	row_init(&r, pdu, "message", "text", FORM_TEXT, s);
+	r.octets = span_of(text, out_len(&o));
+	out_str(&r.note, text_charset_name(c));
+	row_print(e, &r);
+}
+
+static void explain_value(struct explain *e, const struct pdu *pdu, const char *name, struct span s)
+{
+	struct row r;
+
+	if (s.n == 0)
+		return;
+	row_init(&r, pdu, "report", name, FORM_TEXT, s);
+	if (strcmp(name, "stat") == 0 || strcmp(name, "Stat") == 0)
+		note_code(e, &r, pdu, CTX_REPORT, true);
+	if (strcmp(name, "err") == 0)
+		note_code(e, &r, pdu, CTX_RECEIPT_ERR, true);
+	row_print(e, &r);
+}
+
+static void explain_report(struct explain *e, const struct pdu *pdu, const struct receipt *t)
+{
+	bool cmpp = pdu->proto == &proto_cmpp;
+	char id[40];
+	struct row r;
+
+	row_init(&r, pdu, "message", "report", FORM_OCTETS, t->raw);
+	out_str(&r.note, t->undecodable ? "fits no known shape"
+			 : t->kind == RECEIPT_INTERIM ? "interim" : "final");
+	out_str(&r.note, t->conflict ? "; text and TLVs disagree" : "");
+	row_print(e, &r);
+	if (t->id_binary) {
+		row_init(&r, pdu, "report", "Msg_Id", FORM_HEX, t->id);
+		out_put(&r.note, id, msgid_text(span_uint(t->id), id, sizeof(id)));
+		row_print(e, &r);
+	} else {
+		explain_value(e, pdu, "id", t->id);
+	}
+	explain_value(e, pdu, cmpp ? "Stat" : "stat", t->stat);
+	explain_value(e, pdu, "err", t->err);
+	explain_value(e, pdu, cmpp ? "Submit_time" : "submit date", t->submit_date);
+	explain_value(e, pdu, cmpp ? "Done_time" : "done date", t->done_date);
+	explain_value(e, pdu, cmpp ? "Dest_terminal_Id" : "handset", t->dst);
+	explain_value(e, pdu, "text", t->text);
+	if (cmpp && (t->raw.n == 60 || t->raw.n == 71) && !t->undecodable) {
+		row_init(&r, pdu, "report", "SMSC_sequence", FORM_NUMBER,
+			span_of(t->raw.p + t->raw.n - 4, 4));
+		row_print(e, &r);
+	}
+}
+
+static void explain_title(struct explain *e, const struct pdu *pdu, size_t at, const char *why)
+{
+	const char *dialect = dialect_name(pdu->proto, pdu->dialect);
+
+	if (e->json) {
+		fprintf(e->to,
+			"{\"offset\":%zu,\"length\":%zu,\"proto\":\"%s\",\"dialect\":\"%s\","
+			"\"why\":\"%s\",\"pdu\":\"%s\"",
+			at, pdu->frame.n, pdu->proto->name, dialect, why, pdu_name(pdu));
+		if (pdu->err != SM_OK)
+			fprintf(e->to, ",\"error\":\"%s\",\"error_at\":%u", err_text(pdu->err),
+				pdu->err_at);
+		fputs(",\"fields\":[", e->to);
+		return;
+	}
+	fprintf(e->to, "%s  %s  %zu octets at %zu  (dialect: %s)\n", dialect, pdu_name(pdu),
+		pdu->frame.n, at, why);
+	fprintf(e->to, "  %6s %6s  %-34s  %s\n", "offset", "length", "field", "value");
+}
+
+void explain_pdu(struct explain *e, const struct pdu *pdu, size_t at, const char *why)
+{
+	struct receipt receipt;
+
+	e->rows = 0;
+	explain_title(e, pdu, at, why);
+	if (pdu->frame.n >= pdu->proto->header_len)
+		explain_header(e, pdu);
+	for (int i = 0; i < pdu->field_count; i++) {
+		if (pdu->fields[i].shape == SHAPE_LIST)
+			explain_list(e, pdu, &pdu->fields[i]);
+		else
+			explain_field(e, pdu, &pdu->fields[i], "body");
+	}
+	explain_tlvs(e, pdu);
+	if (receipt_read(pdu, &receipt) != RECEIPT_NONE)
+		explain_report(e, pdu, &receipt);
+	else
+		explain_message(e, pdu);
+	if (e->json)
+		fputs("]}\n", e->to);
+	else if (pdu->err != SM_OK)
+		fprintf(e->to, "  error at offset %u: %s\n\n", pdu->err_at, err_text(pdu->err));
+	else
+		fputc('\n', e->to);
+}

@@ -1,0 +1,28 @@
+#ifndef SMSCOPE_TOOLS_HEX_H
+#define SMSCOPE_TOOLS_HEX_H
+
+#include <stdbool.h>
+
+#include "smscope/bytes.h"
+
+/*
+ * Octets written as hexadecimal digits, gathered piece by piece. The octets are the caller's to
+ * free.
+ */
+struct hex {
+	uint8_t *octets;
+	size_t n, cap;
+	int line;     /* of the input, from 1 */
+	bool half;    /* one digit of an octet is there */
+	bool comment; /* inside "# …", until the line ends */
+	uint8_t high;
+};
+
+/**
+ * Add `text`: digits in pairs; blanks, line ends, ':', ',', '-', "0x", "\x" and "# comments" are
+ * skipped. Returns SM_OK, SM_EFORMAT at the first other character (hex->line says where) or
+ * -ENOMEM.
+ */
+int hex_add(struct hex *h, const char *text, size_t n);
+
+#endif
