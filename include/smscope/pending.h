@@ -17,7 +17,8 @@ struct pending {
 	uint32_t sequence;
 	uint32_t command;
 	uint64_t sent_us;  /* monotonic */
-	char dst[PENDING_ID_LEN], src[PENDING_ID_LEN]; /* numbers as sent, cut to fit, NUL-terminated */
+	char dst[PENDING_ID_LEN],
+		src[PENDING_ID_LEN]; /* numbers as sent, cut to fit, NUL-terminated */
 	uint8_t dst_count; /* destinations of the request */
 };
 
@@ -28,17 +29,19 @@ struct pending_table *pending_new(uint32_t limit);
 void pending_free(struct pending_table *t);
 
 /**
- * Remember a request; returns its entry for the caller to fill in. The entry that made room, if any,
- * is copied to `ret_forgotten` and *ret_forgot set. Sequence numbers in use twice stay in order.
+ * Remember a request; returns its entry for the caller to fill in. The entry that made room, if
+ * any, is copied to `ret_forgotten` and *ret_forgot set. Sequence numbers in use twice stay in
+ * order.
  */
 struct pending *pending_put(struct pending_table *t, uint32_t sequence, uint64_t now_us,
 	struct pending *ret_forgotten, bool *ret_forgot);
 
 /**
- * Remove the oldest request with `sequence` whose command matches `command` (0: any) and copy it out.
- * False means unknown, forgotten or answered twice. Report the response anyway.
+ * Remove the oldest request with `sequence` whose command matches `command` (0: any) and copy it
+ * out. False means unknown, forgotten or answered twice. Report the response anyway.
  */
-bool pending_take(struct pending_table *t, uint32_t sequence, uint32_t command, struct pending *ret);
+bool pending_take(struct pending_table *t, uint32_t sequence, uint32_t command,
+		  struct pending *ret);
 
 /** Unanswered requests now, and when the oldest of them was sent (0 if none). */
 uint32_t pending_count(const struct pending_table *t);

@@ -6,9 +6,9 @@
 #include "smscope/text.h"
 
 /*
- * A record is one fact for people: what one PDU, or one event of a session, told us. It lives on the
- * scribe's stack; its spans point into the frame and die when sink_put() returns, so a sink formats or
- * copies what it needs.
+ * A record is one fact for people: what one PDU, or one event of a session, told us. It lives on
+ * the scribe's stack; its spans point into the frame and die when sink_put() returns, so a sink
+ * formats or copies what it needs.
  */
 
 enum record_kind {
@@ -62,7 +62,7 @@ enum { RECORD_EXTRAS_MAX = 24, RECORD_ANSWERS_MAX = 4, RECORD_ERR_ANSWERS_MAX = 
 struct record {
 	enum record_kind kind;
 	uint64_t wall_ns;         /* since 1970 */
-	uint64_t id;              /* unique while the shared memory lives: lets a reader remove duplicates */
+	uint64_t id; /* unique while the shared memory lives: lets a reader remove duplicates */
 	const char *link;
 	uint64_t session;
 	enum side from;           /* direction: who sent the PDU */
@@ -75,7 +75,7 @@ struct record {
 	bool has_code;            /* a result, Stat, stat or message_state */
 	const char *code_label;   /* "result", "status", "stat" as the protocol calls it */
 	bool code_is_text;
-	uint32_t code;            /* shown in hexadecimal under SMPP (0x0000000E), decimal under CMPP */
+	uint32_t code; /* shown in hexadecimal under SMPP (0x0000000E), decimal under CMPP */
 	struct span code_text;
 	int answer_count;         /* 0 with has_code: unknown to every table */
 
@@ -95,7 +95,9 @@ struct record {
 	uint32_t body_len;
 
 	int extra_count;
-	/* Arrays last: record_init() leaves them alone, the counts say how much of them is meant. */
+	/*
+	 * Arrays last: record_init() leaves them alone, the counts say how much of them is meant.
+	 */
 	struct code_answer answers[RECORD_ANSWERS_MAX];
 	struct code_answer err_answers[RECORD_ERR_ANSWERS_MAX];
 	struct record_extra extras[RECORD_EXTRAS_MAX];
@@ -104,7 +106,10 @@ struct record {
 /** An empty record of that kind. */
 void record_init(struct record *r, enum record_kind kind);
 
-/** Append a key of the record's own kind; silently left off when there are already RECORD_EXTRAS_MAX. */
+/**
+ * Append a key of the record's own kind; silently left off when there are already
+ * RECORD_EXTRAS_MAX.
+ */
 void record_text_extra(struct record *r, const char *key, struct span s);
 void record_words_extra(struct record *r, const char *key, const char *words);
 void record_number_extra(struct record *r, const char *key, struct span s);
@@ -123,39 +128,53 @@ struct record_style {
 	bool show_text;  /* message text; off by default */
 	bool color;
 	int utc_offset_s; /* of the times shown */
-	int link_width;   /* the link's column, so that lines of several links stand in line; the sink learns it */
+	int link_width; /* the link's column, so that lines of several links stand in line; the sink
+			   learns it */
 };
 
 enum { RECORD_LINE_MAX = 8192 };
 
 /**
- * One line, with its '\n', of the text log or of the JSON log. What does not fit is cut at the end of
- * a value and marked; the line always ends with '\n', and a JSON line is always one valid object.
- * Returns its length.
+ * One line, with its '\n', of the text log or of the JSON log. What does not fit is cut at the end
+ * of a value and marked; the line always ends with '\n', and a JSON line is always one valid
+ * object. Returns its length.
  */
-size_t record_line_text(const struct record *r, const struct record_style *style, char *to, size_t cap);
-size_t record_line_json(const struct record *r, const struct record_style *style, char *to, size_t cap);
+size_t record_line_text(const struct record *r, const struct record_style *style, char *to,
+			size_t cap);
+size_t record_line_json(const struct record *r, const struct record_style *style, char *to,
+			size_t cap);
 
 /** "2026-11-21T19:17:00.123+08:00" with `digits` (3 or 6) of the second's fraction. */
 void record_time(struct out *o, uint64_t wall_ns, int utc_offset_s, int digits);
 
-/** A duration for people, about three digits of it: "0.4ms", "41ms", "4.2s", "1m15s", "2h03m", "3d04h". */
+/**
+ * A duration for people, about three digits of it: "0.4ms", "41ms", "4.2s", "1m15s", "2h03m",
+ * "3d04h".
+ */
 void record_duration(struct out *o, uint64_t us);
 
+/**
+ * A code table's own words, escaped like foreign octets: for a line of text, or inside a JSON
+ * string.
+ */
+void record_words(struct out *o, const char *words, bool json);
+
 /** An answer list as people read it: «流量控制错 / flow control», nested meanings joined by " → ". */
-void answer_text(struct out *o, const struct code_answer *answers, int count, enum record_lang lang);
+void answer_text(struct out *o, const struct code_answer *answers, int count,
+		 enum record_lang lang);
 
 /**
- * What happened, who said so, what to do: of an answer with a nested meaning, the inner row tells what
- * happened and what to do (unless its class is unknown), the outer one who said so.
+ * What happened, who said so, what to do: of an answer with a nested meaning, the inner row tells
+ * what happened and what to do (unless its class is unknown), the outer one who said so.
  */
 enum code_class answer_class(const struct code_answer *a);
 enum code_origin answer_origin(const struct code_answer *a);
 enum code_retry answer_retry(const struct code_answer *a);
 
 /**
- * The best answer as JSON members, without braces or a leading comma: table, name, zh, en, class, origin, retry,
- * ambiguous, nested, and the other readings in `also`. Without an answer: "class":"unknown".
+ * The best answer as JSON members, without braces or a leading comma: table, name, zh, en, class,
+ * origin, retry, ambiguous, nested, and the other readings in `also`. Without an answer:
+ * "class":"unknown".
  */
 void answer_json(struct out *o, const struct code_answer *answers, int count);
 

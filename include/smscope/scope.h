@@ -6,8 +6,8 @@
 #include "smscope/record.h"
 
 /*
- * What an onlooker knows of one session: its protocol and dialect by evidence, whether it is logged in, which
- * requests wait for a response. PDUs go in, records come out. Times are arguments.
+ * What an onlooker knows of one session: its protocol and dialect by evidence, whether it is logged
+ * in, which requests wait for a response. PDUs go in, records come out. Times are arguments.
  */
 struct scope;
 
@@ -23,11 +23,16 @@ struct scope_link {
 
 enum scope_login { LOGIN_NONE, LOGIN_ASKED, LOGIN_REFUSED, LOGIN_DONE };
 
-/** `peer` is the SP's address as text: shown with logins, borrowed, may be NULL. NULL when memory is short. */
+/**
+ * `peer` is the SP's address as text: shown with logins, borrowed, may be NULL. NULL when memory is
+ * short.
+ */
 struct scope *scope_new(const struct scope_link *link, uint64_t session, const char *peer);
 void scope_free(struct scope *s);
 
-/** Start from what somebody else saw: the session's login went by unobserved. `proto` may be NULL. */
+/**
+ * Start from what somebody else saw: the session's login went by unobserved. `proto` may be NULL.
+ */
 void scope_resume(struct scope *s, const struct proto *proto, uint8_t dialect, bool logged_in);
 
 /* One PDU as it went by. */
@@ -41,7 +46,10 @@ struct scope_frame {
 
 enum { SCOPE_RECORDS_MAX = 3 };
 
-/* Memory for the records of one PDU, which point into it and into the frame. One serves all scopes of a thread. */
+/*
+ * Memory for the records of one PDU, which point into it and into the frame. One serves all scopes
+ * of a thread.
+ */
 struct scope_work {
 	struct pdu pdu;
 	struct receipt receipt;
@@ -51,11 +59,15 @@ struct scope_work {
 	struct record records[SCOPE_RECORDS_MAX];
 };
 
-/** Take in one PDU; the records it gives are in `w`. Returns how many: 0 for keepalives and their like. */
+/**
+ * Take in one PDU; the records it gives are in `w`. Returns how many: 0 for keepalives and their
+ * like.
+ */
 int scope_pdu(struct scope *s, const struct scope_frame *f, struct scope_work *w);
 
 /** What frames well but is not taken in, as a record: `why` is static text. */
-void scope_malformed(const struct scope *s, const struct scope_frame *f, const char *why, struct scope_work *w);
+void scope_malformed(const struct scope *s, const struct scope_frame *f, const char *why,
+		     struct scope_work *w);
 
 /** Set link, session, protocol and time of a record that tells of the session itself. */
 void scope_record(const struct scope *s, struct record *r, enum record_kind kind, uint64_t wall_ns);

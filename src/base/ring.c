@@ -103,14 +103,23 @@ const struct ring_entry *ring_next(struct ring *r)
 	while (tail != atomic_load_explicit(&r->head, memory_order_acquire)) {
 		const struct ring_entry *e = (void *)(r->data + tail % r->size);
 
-		if (e->kind != RING_PAD) {
-			atomic_store_explicit(&r->hand, tail + 1, memory_order_relaxed);
+		if (e->kind != RING_PAD)
 			return e;
-		}
 		tail += e->size;
 		atomic_store_explicit(&r->tail, tail, memory_order_release);
 	}
 	return NULL;
+}
+
+void ring_hold(struct ring *r)
+{
+	atomic_store_explicit(&r->hand,
+		atomic_load_explicit(&r->tail, memory_order_relaxed) + 1, memory_order_relaxed);
+}
+
+bool ring_suspect(const struct ring *r)
+{
+	return atomic_load(&r->hand) == atomic_load(&r->tail) + 1;
 }
 
 void ring_consume(struct ring *r, const struct ring_entry *e)

@@ -28,17 +28,20 @@ enum {
 	RING_TAIL = 2, /* not a whole PDU: what was left at the end of the stream */
 	RING_GW = 4,   /* sent by the gateway's side; else by the SP's */
 	RING_OURS = 8, /* smscope's own answer in the gateway's place (RING_GW is set, too) */
+	RING_LOGGED_IN = 16, /* the session's login had succeeded */
 };
 
 struct ring_entry {
 	uint32_t size;      /* of the whole entry, header and padding included */
 	uint8_t kind, flags;
-	uint16_t slot_gen;  /* generation of the session slot, to tell a reused one */
+	uint16_t link;      /* index into the links of the configuration */
 	uint32_t slot;      /* index in the session table */
 	uint32_t len;       /* octets that follow */
 	uint32_t wire_len;  /* octets on the wire */
-	uint32_t pad_;
-	uint64_t session;   /* session id */
+	uint8_t proto;      /* the session's: first letter of its name, 0 not known yet */
+	uint8_t dialect;
+	uint8_t pad_[2];
+	uint64_t session;   /* session id; 0 none */
 	uint64_t mono_ns, wall_ns;
 	uint64_t offset;    /* of the PDU's first octet in its direction's stream */
 };
@@ -79,10 +82,14 @@ static inline uint8_t *ring_octets(struct ring_entry *e)
 	return (uint8_t *)(e + 1);
 }
 
-/**
- * The consumer's next entry, or NULL. It stays valid until ring_consume(). Notes it as being in hand.
- */
+/** The consumer's next entry, or NULL. It stays valid until ring_consume(). */
 const struct ring_entry *ring_next(struct ring *r);
+
+/** Note that the next entry is about to be parsed: if the process dies of it, ring_suspect() tells the next one. */
+void ring_hold(struct ring *r);
+bool ring_suspect(const struct ring *r);
+
+/** Done with the next entry. */
 void ring_consume(struct ring *r, const struct ring_entry *e);
 
 #endif

@@ -33,12 +33,12 @@ struct shm_flow {
 
 struct shm_session {
 	uint64_t id;         /* 0: free; ids are never reused */
-	uint16_t gen;
+	uint16_t link;       /* index into the links of the configuration */
 	uint8_t state;       /* enum session_state */
-	uint8_t proto;       /* 'c' CMPP, 's' SMPP, 0 not known yet */
+	uint8_t proto;       /* first letter of its name, 0 not known yet */
 	uint8_t dialect;
 	uint8_t logged_in;
-	uint16_t link;       /* index into the links of the configuration */
+	uint8_t pad_[2];
 	uint64_t opened_wall_ns, opened_mono_ns;
 	char sp_addr[SHM_ADDR_TEXT], gw_addr[SHM_ADDR_TEXT]; /* "10.0.0.7:51312", "[::1]:2775" */
 	struct shm_flow flow[2]; /* by enum side of the sender */
@@ -77,13 +77,13 @@ static inline struct ring *shm_ring(struct shm *s, int i)
 
 /* What a RING_EVENT entry says. */
 enum event_kind {
-	EVENT_OPEN,         /* an SP connected from `text` to link `value` */
+	EVENT_OPEN,         /* an SP connected from `text` */
 	EVENT_CLOSE,        /* the session is over: who, how, at which step, error */
 	EVENT_BLIND,        /* framing lost in direction `side`: `offset`, `value` is the impossible length */
 	EVENT_STALL,        /* a PDU of `value` octets has been half arrived for longer than stall_ms */
 	EVENT_UPSTREAM_UP,  /* connected to `text` */
 	EVENT_UPSTREAM_DOWN,/* `text` did not answer: `error` */
-	EVENT_REFUSED,      /* no session (entry's session 0, slot: the link's index): `how`, `value` of them, `text` the last address */
+	EVENT_REFUSED,      /* no session (entry's session is 0): `how`, `value` of them, `text` the last address */
 };
 
 /* How a session ended, or why it was refused. */

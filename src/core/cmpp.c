@@ -33,7 +33,8 @@ static const struct slot connect_ack3[] = {
 /*
  *     8 Msg_Id | 1 Pk_total | 1 Pk_number | 1 Registered_Delivery | 1 Msg_level | 10 Service_Id
  *     1 Fee_UserType | 21 or 32 Fee_terminal_Id | [3.0: 1 Fee_terminal_type]
- *     1 TP_pId | 1 TP_udhi | 1 Msg_Fmt | 6 Msg_src | 2 FeeType | 6 FeeCode | 17 ValId_Time | 17 At_Time | 21 Src_Id
+ *     1 TP_pId | 1 TP_udhi | 1 Msg_Fmt | 6 Msg_src | 2 FeeType | 6 FeeCode
+ *     17 ValId_Time | 17 At_Time | 21 Src_Id
  *     1 DestUsr_tl | n × 21 or 32 Dest_terminal_Id | [3.0: 1 Dest_terminal_type]
  *     1 Msg_Length | Msg_Content | 8 Reserve or 20 LinkID
  * Source: CMPP 2.0, section 7.4.3.1; CMPP 3.0, section 8.4.3.1.

@@ -3,8 +3,9 @@
 #include <stdlib.h>
 
 /*
- * Entries lie in one array; links are index + 1, 0 none, so that fresh zeroed pages are a valid empty table and an
- * idle session never touches them. Each entry is in one bucket chain and in the list by age, both oldest first.
+ * Entries lie in one array; links are index + 1, 0 none, so that fresh zeroed pages are a valid
+ * empty table and an idle session never touches them. Each entry is in one bucket chain and in the
+ * list by age, both oldest first.
  */
 struct entry {
 	struct pending p;

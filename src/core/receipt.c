@@ -106,7 +106,8 @@ static bool read_fixed(struct reader *r, size_t n, struct span *ret)
 /*
  * Msg_Content of a DELIVER with Registered_Delivery = 1, and of a FWD that carries a report.
  * Fixed widths, text right-padded with NUL (or spaces):
- *     8 Msg_Id | 7 Stat | 10 Submit_time | 10 Done_time | 21 or 32 Dest_terminal_Id | 4 SMSC_sequence
+ *     8 Msg_Id | 7 Stat | 10 Submit_time | 10 Done_time
+ *     21 or 32 Dest_terminal_Id | 4 SMSC_sequence
  * 60 octets in 2.0, 71 in 3.0, and either on a connection of the other version, so the length
  * tells. Of any other length the first 35 octets are read. Times are YYMMDDHHMM in the gateway's
  * local time.

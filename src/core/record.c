@@ -44,7 +44,8 @@ void record_init(struct record *r, enum record_kind kind)
 	r->kind = kind;
 }
 
-static void append(struct record *r, const char *key, enum extra_type type, struct span s, uint64_t v)
+static void append(struct record *r, const char *key, enum extra_type type, struct span s,
+		   uint64_t v)
 {
 	if (r->extra_count == RECORD_EXTRAS_MAX)
 		return;
@@ -116,4 +117,36 @@ enum code_retry answer_retry(const struct code_answer *a)
 	const struct code_row *row = inner_row(a);
 
 	return (enum code_retry)(row->retry != RETRY_NA ? row->retry : a->row->retry);
+}
+
+/*
+ * The next character if it is one of which tables are full: printable ASCII, an ideograph, Chinese
+ * punctuation.
+ */
+static size_t common_rune(const uint8_t *p)
+{
+	if (p[0] < 0x80)
+		return p[0] >= ' ' && p[0] < 0x7f && p[0] != '"' && p[0] != '\\';
+	if ((p[1] & 0xc0) != 0x80 || (p[2] & 0xc0) != 0x80)
+		return 0;
+	if (p[0] >= 0xe4 && p[0] <= 0xe9) /* U+4000 to U+9FFF */
+		return 3;
+	/* U+3001 to U+303F; U+FF00 to U+FF3F */
+	return (p[0] == 0xe3 && p[1] == 0x80 && p[2] > 0x80) || (p[0] == 0xef && p[1] == 0xbc) ? 3
+											       : 0;
+}
+
+void record_words(struct out *o, const char *words, bool json)
+{
+	const uint8_t *p = (const uint8_t *)words;
+	size_t n;
+
+	while ((n = common_rune(p)) > 0)
+		p += n;
+	out_put(o, words, (size_t)(p - (const uint8_t *)words));
+	n = strlen((const char *)p);
+	if (n > 0 && json)
+		text_json(o, span_of(p, n));
+	else if (n > 0)
+		text_escape(o, span_of(p, n), false);
 }

@@ -7,8 +7,8 @@
 /*
  * The JSON log's line: one object, keys in a fixed order and never renamed:
  *
- *   ts id ev link sess dir proto cmd seq code table name zh en class origin retry ambiguous nested also
- *   err err_table err_zh err_en msgid rtt_us dst src enc len text, then the kind's own keys
+ *   ts id ev link sess dir proto cmd seq code table name zh en class origin retry ambiguous nested
+ *   also err err_table err_zh err_en err_nested msgid rtt_us dst src, the kind's own, enc len text
  *
  * A key without a value is left out. `code` is a number where the wire has a number, else a string.
  */
@@ -23,11 +23,6 @@ struct object {
 	char *good; /* end of the last member that fits */
 	bool cut;
 };
-
-static struct span text_of(const char *s)
-{
-	return span_of(s, strlen(s));
-}
 
 static void settle(struct object *j)
 {
@@ -60,9 +55,18 @@ static void member_string(struct object *j, const char *key, struct span s)
 	settle(j);
 }
 
+static void put_words(struct out *o, const char *words)
+{
+	out_char(o, '"');
+	record_words(o, words, true);
+	out_char(o, '"');
+}
+
 static void member_word(struct object *j, const char *key, const char *word)
 {
-	member_string(j, key, text_of(word));
+	put_key(j->o, key);
+	put_words(j->o, word);
+	settle(j);
 }
 
 static void member_uint(struct object *j, const char *key, uint64_t v)
@@ -85,44 +89,49 @@ static void member_number(struct object *j, const char *key, struct span s, enum
 static void put_row(struct out *o, const struct code_table *table, const struct code_row *row)
 {
 	LIT(o, "\"table\":");
-	put_string(o, text_of(table->name));
+	put_words(o, table->name);
 	if (row->name != NULL) {
-		put_key(o, "name");
-		put_string(o, text_of(row->name));
+		LIT(o, ",\"name\":");
+		put_words(o, row->name);
 	}
 	if (row->zh != NULL) {
-		put_key(o, "zh");
-		put_string(o, text_of(row->zh));
+		LIT(o, ",\"zh\":");
+		put_words(o, row->zh);
 	}
 	if (row->en != NULL) {
-		put_key(o, "en");
-		put_string(o, text_of(row->en));
+		LIT(o, ",\"en\":");
+		put_words(o, row->en);
 	}
 }
 
-static void put_class(struct out *o, enum code_class c, enum code_origin origin, enum code_retry retry)
+static void put_class(struct out *o, enum code_class c, enum code_origin origin,
+		      enum code_retry retry)
 {
 	put_key(o, "class");
-	put_string(o, text_of(code_class_name(c)));
+	put_words(o, code_class_name(c));
 	if (origin != ORIGIN_NONE) {
 		put_key(o, "origin");
-		put_string(o, text_of(code_origin_name(origin)));
+		put_words(o, code_origin_name(origin));
 	}
 	put_key(o, "retry");
-	put_string(o, text_of(code_retry_name(retry)));
+	put_words(o, code_retry_name(retry));
 }
 
-/* "nested":[{"code":"0064","table":…}], one item a reading; without a row the value is unknown or the peer's own. */
-static void put_nested(struct out *o, const struct code_answer *a)
+/*
+ * "nested":[{"code":"0064","table":…}], one item a reading; without a row the value is unknown or
+ * the peer's own.
+ */
+static void put_nested(struct out *o, const char *key, const struct code_answer *a)
 {
-	LIT(o, ",\"nested\":[");
+	put_key(o, key);
+	out_char(o, '[');
 	for (int i = 0; i < a->nested_count; i++) {
 		const struct code_row *row = a->nested[i].row;
 
 		if (i > 0)
 			out_char(o, ',');
 		LIT(o, "{\"code\":");
-		put_string(o, text_of(a->nested_text));
+		put_words(o, a->nested_text);
 		out_char(o, ',');
 		put_row(o, a->nested[i].table, row);
 		put_class(o, (enum code_class)row->cls, (enum code_origin)row->origin,
@@ -131,7 +140,7 @@ static void put_nested(struct out *o, const struct code_answer *a)
 	}
 	if (a->nested_count == 0) {
 		LIT(o, "{\"code\":");
-		put_string(o, text_of(a->nested_text));
+		put_words(o, a->nested_text);
 		if (a->nested_foreign)
 			LIT(o, ",\"foreign\":true");
 		else
@@ -150,7 +159,7 @@ static void put_answer(struct out *o, const struct code_answer *a)
 	if (a->derived)
 		LIT(o, ",\"derived\":true");
 	if (a->has_nested)
-		put_nested(o, a);
+		put_nested(o, "nested", a);
 }
 
 void answer_json(struct out *o, const struct code_answer *answers, int count)
@@ -175,14 +184,19 @@ void answer_json(struct out *o, const struct code_answer *answers, int count)
 
 static void member_code(struct object *j, const struct record *r)
 {
+	int count = r->answer_count;
+
 	if (!r->has_code)
 		return;
+	/* Most lines tell of success: there a second opinion is not worth its octets. */
+	if (count > 1 && !r->answers[0].ambiguous && answer_class(&r->answers[0]) == CLASS_OK)
+		count = 1;
 	if (r->code_is_text)
 		member_string(j, "code", r->code_text);
 	else
 		member_uint(j, "code", r->code);
 	out_char(j->o, ',');
-	answer_json(j->o, r->answers, r->answer_count);
+	answer_json(j->o, r->answers, count);
 	settle(j);
 }
 
@@ -198,6 +212,10 @@ static void member_err(struct object *j, const struct record *r)
 		member_word(j, "err_zh", r->err_answers[0].row->zh);
 	if (r->err_answers[0].row->en != NULL)
 		member_word(j, "err_en", r->err_answers[0].row->en);
+	if (r->err_answers[0].has_nested) {
+		put_nested(j->o, "err_nested", &r->err_answers[0]);
+		settle(j);
+	}
 }
 
 static void member_msgid(struct object *j, const struct record *r)
@@ -207,7 +225,8 @@ static void member_msgid(struct object *j, const struct record *r)
 	if (r->msgid.n == 0)
 		return;
 	if (r->msgid_binary)
-		member_string(j, "msgid", span_of(text, msgid_text(span_uint(r->msgid), text, sizeof(text))));
+		member_string(j, "msgid",
+			      span_of(text, msgid_text(span_uint(r->msgid), text, sizeof(text))));
 	else
 		member_string(j, "msgid", r->msgid);
 }
@@ -238,7 +257,8 @@ static void member_time(struct object *j, const char *key, uint64_t wall_ns, int
 	settle(j);
 }
 
-static void member_extra(struct object *j, const struct record_extra *x, const struct record_style *style)
+static void member_extra(struct object *j, const struct record_extra *x,
+			 const struct record_style *style)
 {
 	switch (x->type) {
 	case EXTRA_TEXT:
@@ -292,7 +312,8 @@ static void put_head(struct object *j, const struct record *r, const struct reco
 		member_uint(j, "seq", r->sequence);
 }
 
-size_t record_line_json(const struct record *r, const struct record_style *style, char *to, size_t cap)
+size_t record_line_json(const struct record *r, const struct record_style *style, char *to,
+			size_t cap)
 {
 	struct out o = out_of(to, cap > TAIL_ROOM ? cap - TAIL_ROOM : 0);
 	struct object j = { .o = &o, .good = to };

@@ -9,15 +9,16 @@
  *
  *   TIME  LINK  VERB  seq= CODE=value «meaning» msgid= rtt= dst= src= … origin= retry= table=
  *
- * Reports put the message first: msgid= stat= err= dst=. What the line is about comes early, what can be looked up late.
+ * Reports put the message first: msgid= stat= err= dst=. What the line is about comes early, what
+ * can be looked up late.
  */
 
 enum { VERB_WIDTH = 12, LINK_WIDTH = 7, TAIL_ROOM = 16, TEXT_SHOWN = 1024 };
 
 #define LIT(o, s) out_put((o), (s), sizeof(s) - 1)
 
-static const char RED[] = "\x1b[31m", GREEN[] = "\x1b[32m", YELLOW[] = "\x1b[33m", BLUE[] = "\x1b[36m",
-		  DIM[] = "\x1b[2m", RESET[] = "\x1b[0m";
+static const char RED[] = "\x1b[31m", GREEN[] = "\x1b[32m", YELLOW[] = "\x1b[33m",
+		  BLUE[] = "\x1b[36m", DIM[] = "\x1b[2m", RESET[] = "\x1b[0m";
 
 /* A line being written: what does not fit is taken back whole. */
 struct line {
@@ -62,10 +63,17 @@ static void put_foreign(struct line *l, const char *key, struct span s)
 	settle(l);
 }
 
-static void put_word(struct line *l, const char *key, const char *word)
+/* Words of our own; quoted if there is a blank between them. */
+static void put_word(struct line *l, const char *key, struct span words)
 {
+	bool quote = memchr(words.p, ' ', words.n) != NULL;
+
 	begin(l, key);
-	out_str(l->o, word);
+	if (quote)
+		out_char(l->o, '"');
+	text_escape(l->o, words, false);
+	if (quote)
+		out_char(l->o, '"');
 	settle(l);
 }
 
@@ -88,7 +96,7 @@ static void put_side(struct out *o, const struct code_answer *a, bool zh)
 	const char *own = zh ? a->row->zh : a->row->en;
 
 	if (own != NULL)
-		text_escape(o, text_of(own), false);
+		record_words(o, own, false);
 	if (!a->has_nested)
 		return;
 	LIT(o, " → ");
@@ -99,11 +107,11 @@ static void put_side(struct out *o, const struct code_answer *a, bool zh)
 		if (i > 0)
 			LIT(o, " | ");
 		if (inner != NULL)
-			text_escape(o, text_of(inner), false);
+			record_words(o, inner, false);
 	}
 	if (a->nested_count > 0)
 		return;
-	text_escape(o, text_of(a->nested_text), false);
+	record_words(o, a->nested_text, false);
 	if (a->nested_foreign)
 		out_str(o, zh ? " 对端自定" : " peer's own");
 	else
@@ -140,10 +148,19 @@ void answer_text(struct out *o, const struct code_answer *answers, int count, en
 	LIT(o, "»");
 }
 
-/* How many answers are shown: the best, and those that are as good. */
+/*
+ * How many answers are shown: the best, those that are as good, and what stands beside a row that
+ * says little.
+ */
 static int shown_answers(const struct code_answer *answers, int count)
 {
-	return count > 1 && answers[0].ambiguous ? count : (count > 0);
+	int shown = count > 0;
+
+	while (shown < count && answers[shown - 1].ambiguous && answers[shown].ambiguous)
+		shown++;
+	if (shown == 1 && count > 1 && answers[0].row->is_default)
+		shown = 2;
+	return shown;
 }
 
 static void put_meaning(struct line *l, const struct code_answer *answers, int count)
@@ -153,8 +170,12 @@ static void put_meaning(struct line *l, const struct code_answer *answers, int c
 	answer_text(l->o, answers, shown_answers(answers, count), l->style->lang);
 	put_paint(l, l->color != NULL ? RESET : NULL);
 	settle(l);
-	if (count > 0 && answers[0].row->name != NULL)
-		put_foreign(l, "name", text_of(answers[0].row->name));
+	for (int i = 0; i < shown_answers(answers, count); i++) {
+		if (answers[i].row->name != NULL) {
+			put_foreign(l, "name", text_of(answers[i].row->name));
+			break;
+		}
+	}
 }
 
 static void put_code(struct line *l)
@@ -207,28 +228,24 @@ static void put_msgid(struct line *l)
 	if (r->msgid.n == 0)
 		return;
 	if (r->msgid_binary)
-		put_foreign(l, "msgid", span_of(text, msgid_text(span_uint(r->msgid), text, sizeof(text))));
+		put_foreign(l, "msgid",
+			    span_of(text, msgid_text(span_uint(r->msgid), text, sizeof(text))));
 	else
 		put_foreign(l, "msgid", r->msgid);
 }
 
 static void put_extra(struct line *l, const struct record_extra *x)
 {
-	bool quote = x->type == EXTRA_WORDS && memchr(x->text.p, ' ', x->text.n) != NULL;
-
 	if (x->type == EXTRA_TEXT) {
 		put_foreign(l, x->key, x->text);
 		return;
 	}
+	if (x->type == EXTRA_WORDS) {
+		put_word(l, x->key, x->text);
+		return;
+	}
 	begin(l, x->key);
 	switch (x->type) {
-	case EXTRA_WORDS:
-		if (quote)
-			out_char(l->o, '"');
-		text_escape(l->o, x->text, false);
-		if (quote)
-			out_char(l->o, '"');
-		break;
 	case EXTRA_NUMBER:
 		text_number(l->o, x->text, l->style->mask);
 		break;
@@ -259,7 +276,7 @@ static void put_body(struct line *l)
 
 	if (!r->has_body)
 		return;
-	put_word(l, "enc", text_charset_name(r->charset));
+	put_word(l, "enc", text_of(text_charset_name(r->charset)));
 	begin(l, "len");
 	out_dec(l->o, r->body_len);
 	settle(l);
@@ -290,6 +307,8 @@ static void put_tables(struct line *l, const struct code_answer *answers, int co
 			out_char(l->o, '|');
 		text_escape(l->o, text_of(a->table->name), true);
 		for (int n = 0; n < a->nested_count; n++) {
+			if (n > 0 && a->nested[n].table == a->nested[n - 1].table)
+				continue;
 			out_char(l->o, n == 0 ? '>' : ',');
 			text_escape(l->o, text_of(a->nested[n].table->name), true);
 		}
@@ -310,9 +329,9 @@ static void put_advice(struct line *l)
 		enum code_retry retry = answer_retry(&r->answers[0]);
 
 		if (origin != ORIGIN_NONE)
-			put_word(l, "origin", code_origin_name(origin));
+			put_word(l, "origin", text_of(code_origin_name(origin)));
 		if (retry != RETRY_NA)
-			put_word(l, "retry", code_retry_name(retry));
+			put_word(l, "retry", text_of(code_retry_name(retry)));
 	}
 	if (r->answer_count > 0) {
 		begin(l, "table");
@@ -350,7 +369,8 @@ static const char *verb(const struct record *r)
 	};
 
 	if (r->kind == REC_LOGIN)
-		return r->proto != NULL && r->proto->status_in_header ? "BIND_RESP" : "CONNECT_RESP";
+		return r->proto != NULL && r->proto->status_in_header ? "BIND_RESP"
+								      : "CONNECT_RESP";
 	return verbs[r->kind];
 }
 
@@ -419,8 +439,8 @@ static void put_columns(struct line *l)
 /* Kinds that tell of the session itself name it; a message's line is long enough. */
 static bool names_session(enum record_kind k)
 {
-	return k == REC_LOGIN || k == REC_SESSION_OPEN || k == REC_SESSION_CLOSE || k == REC_STALL ||
-		k == REC_BLIND || k == REC_MALFORMED || k == REC_NACK;
+	return k == REC_LOGIN || k == REC_SESSION_OPEN || k == REC_SESSION_CLOSE ||
+	       k == REC_STALL || k == REC_BLIND || k == REC_MALFORMED || k == REC_NACK;
 }
 
 static void put_values(struct line *l)
@@ -459,7 +479,8 @@ static void put_values(struct line *l)
 	}
 }
 
-size_t record_line_text(const struct record *r, const struct record_style *style, char *to, size_t cap)
+size_t record_line_text(const struct record *r, const struct record_style *style, char *to,
+			size_t cap)
 {
 	struct out o = out_of(to, cap > TAIL_ROOM ? cap - TAIL_ROOM : 0);
 	struct line l = { .o = &o, .r = r, .style = style, .good = to };

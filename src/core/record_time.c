@@ -10,8 +10,8 @@ static char *put_digits(char *to, uint32_t v, int n)
 }
 
 /*
- * Proleptic Gregorian date of a day since 1970. Years are counted from 1 March, so that the leap day is the last
- * of its year and every month before it has a fixed beginning: (153 m + 2) / 5.
+ * Proleptic Gregorian date of a day since 1970. Years are counted from 1 March, so that the leap
+ * day is the last of its year and every month before it has a fixed beginning: (153 m + 2) / 5.
  */
 static void put_date(char *to, int64_t day)
 {

@@ -75,8 +75,8 @@ void scope_record(const struct scope *s, struct record *r, enum record_kind kind
 }
 
 /* A record of the PDU in hand. */
-static struct record *new_record(const struct scope *s, const struct scope_frame *f, struct scope_work *w,
-	enum record_kind kind)
+static struct record *new_record(const struct scope *s, const struct scope_frame *f,
+				 struct scope_work *w, enum record_kind kind)
 {
 	struct record *r = &w->records[w->count++];
 
@@ -120,7 +120,8 @@ static bool put_result(const struct scope *s, struct record *r, const struct pdu
 		return false;
 	r->has_code = true;
 	r->code_label = s->proto->status_in_header ? "status" : "result";
-	r->answer_count = look_up(s, context, false, r->code, span_of("", 0), r->answers, RECORD_ANSWERS_MAX);
+	r->answer_count =
+		look_up(s, context, false, r->code, span_of("", 0), r->answers, RECORD_ANSWERS_MAX);
 	return true;
 }
 
@@ -143,8 +144,8 @@ static bool take_request(struct scope *s, const struct scope_frame *f, struct sc
 	return pending_take(t, w->pdu.sequence, command, &w->request);
 }
 
-static void put_round_trip(struct record *r, const struct scope_frame *f, const struct pending *request,
-	bool matched)
+static void put_round_trip(struct record *r, const struct scope_frame *f,
+			   const struct pending *request, bool matched)
 {
 	if (!matched) {
 		record_flag_extra(r, "unmatched");
@@ -209,7 +210,8 @@ static void put_login(struct scope *s, const struct scope_frame *f, struct scope
 			r->code_label = "status";
 		s->login = r->code == 0 ? LOGIN_DONE : LOGIN_REFUSED;
 	}
-	record_text_extra(r, smpp ? "system_id" : "source_addr", span_of(s->account, strlen(s->account)));
+	record_text_extra(r, smpp ? "system_id" : "source_addr",
+			  span_of(s->account, strlen(s->account)));
 	if (s->peer != NULL)
 		record_text_extra(r, "peer", span_of(s->peer, strlen(s->peer)));
 	if (smpp && bind_words(w->pdu.command) != NULL)
@@ -299,8 +301,9 @@ static void put_deliver(const struct scope *s, const struct scope_frame *f, stru
 }
 
 /* A response that shows itself: its result, the message it names, how long it took. */
-static struct record *put_response(struct scope *s, const struct scope_frame *f, struct scope_work *w,
-	enum record_kind kind, enum code_context context)
+static struct record *put_response(struct scope *s, const struct scope_frame *f,
+				   struct scope_work *w, enum record_kind kind,
+				   enum code_context context)
 {
 	bool matched = take_request(s, f, w);
 	struct record *r = new_record(s, f, w, kind);
@@ -494,7 +497,8 @@ int scope_pdu(struct scope *s, const struct scope_frame *f, struct scope_work *w
 	return w->count;
 }
 
-void scope_malformed(const struct scope *s, const struct scope_frame *f, const char *why, struct scope_work *w)
+void scope_malformed(const struct scope *s, const struct scope_frame *f, const char *why,
+		     struct scope_work *w)
 {
 	if (w->count == 0)
 		w->pdu = (struct pdu){ .proto = s->proto, .frame = f->octets };
@@ -505,8 +509,11 @@ void scope_malformed(const struct scope *s, const struct scope_frame *f, const c
 
 void scope_summary(const struct scope *s, struct scope_summary *ret)
 {
-	*ret = (struct scope_summary){ .login = s->login, .account = s->account, .logout = s->logout,
-		.logout_by = s->logout_by, .forgotten = s->forgotten };
+	*ret = (struct scope_summary){.login = s->login,
+				      .account = s->account,
+				      .logout = s->logout,
+				      .logout_by = s->logout_by,
+				      .forgotten = s->forgotten};
 	for (int side = SIDE_SP; side <= SIDE_GW; side++) {
 		ret->pdus[side] = s->pdus[side];
 		ret->last[side] = s->last[side];

@@ -49,10 +49,14 @@ static void put_part(struct scope_work *w, struct record *r, uint64_t number, ui
 	record_text_extra(r, "part", span_of(w->part, out_len(&o)));
 }
 
-/* Part of a long message, from its user data header: 00 03 ref total part, or 08 04 ref ref total part. */
+/*
+ * Part of a long message, from its user data header: 00 03 ref total part, or 08 04 ref ref total
+ * part.
+ */
 static bool put_udh_part(struct scope_work *w, struct record *r, struct span udh)
 {
-	for (size_t at = 0; at + 2 <= udh.n && udh.n - at - 2 >= udh.p[at + 1]; at += 2u + udh.p[at + 1]) {
+	for (size_t at = 0; at + 2 <= udh.n && udh.n - at - 2 >= udh.p[at + 1];
+	     at += 2u + udh.p[at + 1]) {
 		const uint8_t *ie = udh.p + at;
 
 		if ((ie[0] == 0 && ie[1] == 3) || (ie[0] == 8 && ie[1] == 4)) {
@@ -79,7 +83,8 @@ void message_put(struct record *r, struct scope_work *w, bool show_text)
 	}
 	if (!part && pdu_has(pdu, F_PK_TOTAL))
 		put_part(w, r, pdu_uint(pdu, F_PK_NUMBER), pdu_uint(pdu, F_PK_TOTAL));
-	else if (!part && pdu_tlv(pdu, TAG_SAR_TOTAL, &total) && pdu_tlv(pdu, TAG_SAR_NUMBER, &number))
+	else if (!part && pdu_tlv(pdu, TAG_SAR_TOTAL, &total) &&
+		 pdu_tlv(pdu, TAG_SAR_NUMBER, &number))
 		put_part(w, r, span_uint(number), span_uint(total));
 	r->has_body = true;
 	r->charset = text_charset(pdu->proto->name, (uint8_t)pdu_uint(pdu, F_DATA_CODING));

@@ -10,7 +10,9 @@ struct span message_destination(const struct pdu *pdu, uint32_t *ret_count);
 
 struct span message_source(const struct pdu *pdu);
 
-/** Length, encoding and part numbers of the message in `w->pdu`; its octets only with `show_text`. */
+/**
+ * Length, encoding and part numbers of the message in `w->pdu`; its octets only with `show_text`.
+ */
 void message_put(struct record *r, struct scope_work *w, bool show_text);
 
 #endif

@@ -35,22 +35,16 @@ void flow_copy(struct flow *f, const uint8_t *p, uint32_t len, uint32_t wire_len
 	int flags)
 {
 	struct session *s = f->session;
-	struct worker *w = s->worker;
-	struct ring_entry *e = ring_reserve(w->ring, len, false, w->wall_ns);
-	uint32_t size;
+	struct ring_entry *e = session_entry(s, RING_FRAME, len, offset,
+		flags | (f->from == SIDE_GW ? RING_GW : 0));
 
 	if (e == NULL)
 		return;
-	size = e->size;
-	*e = (struct ring_entry){ .size = size, .kind = RING_FRAME,
-		.flags = (uint8_t)(flags | (f->from == SIDE_GW ? RING_GW : 0)),
-		.slot_gen = s->shared->gen, .slot = s->slot, .len = len, .wire_len = wire_len,
-		.session = s->shared->id, .mono_ns = w->mono_ns, .wall_ns = w->wall_ns,
-		.offset = offset };
+	e->wire_len = wire_len;
 	memcpy(ring_octets(e), p, len);
 	if (len >= 8 && proto_secret(s->proto, bytes_u32(p + 4)))
 		proto_scrub(s->proto, ring_octets(e), len);
-	ring_publish(w->ring, e);
+	ring_publish(s->worker->ring, e);
 }
 
 /** What the worker itself must know of a PDU while the login is not over: did it succeed, in which dialect. */

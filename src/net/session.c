@@ -56,22 +56,36 @@ void session_enter(struct session *s, enum session_state state)
 	}
 }
 
-void session_report(struct session *s, const struct session_event *e, uint64_t offset)
+struct ring_entry *session_entry(struct session *s, enum ring_kind kind, uint32_t len,
+	uint64_t offset, int flags)
 {
 	struct worker *w = s->worker;
-	struct ring_entry *entry = ring_reserve(w->ring, sizeof(*e), true, w->wall_ns);
-	uint32_t size;
+	struct ring_entry *e = ring_reserve(w->ring, len, kind == RING_EVENT, w->wall_ns);
+
+	if (e == NULL)
+		return NULL;
+	if (s->shared->logged_in)
+		flags |= RING_LOGGED_IN;
+	*e = (struct ring_entry){ .size = e->size, .kind = (uint8_t)kind, .flags = (uint8_t)flags,
+		.link = s->shared->link, .slot = s->slot, .len = len, .wire_len = len,
+		.proto = s->shared->proto, .dialect = s->shared->dialect,
+		.session = s->shared->id, .mono_ns = w->mono_ns, .wall_ns = w->wall_ns,
+		.offset = offset };
+	return e;
+}
+
+void session_report(struct session *s, const struct session_event *e, uint64_t offset)
+{
+	struct ring_entry *entry = session_entry(s, RING_EVENT, sizeof(*e), offset,
+		e->side == SIDE_GW ? RING_GW : 0);
+	struct session_event *copy;
 
 	if (entry == NULL)
 		return;
-	size = entry->size;
-	*entry = (struct ring_entry){ .size = size, .kind = RING_EVENT,
-		.flags = e->side == SIDE_GW ? RING_GW : 0, .slot_gen = s->shared->gen,
-		.slot = s->slot, .len = sizeof(*e), .session = s->shared->id,
-		.mono_ns = w->mono_ns, .wall_ns = w->wall_ns, .offset = offset };
-	memcpy(ring_octets(entry), e, sizeof(*e));
-	((struct session_event *)(void *)ring_octets(entry))->state = s->shared->state;
-	ring_publish(w->ring, entry);
+	copy = (struct session_event *)(void *)ring_octets(entry);
+	*copy = *e;
+	copy->state = s->shared->state;
+	ring_publish(s->worker->ring, entry);
 }
 
 void session_cause(struct session *s, unsigned side, enum end_how how, int error, const char *text)
@@ -149,7 +163,7 @@ void session_open(struct worker *w, int fd, int link, const struct sockaddr_stor
 	s->leg[SIDE_GW].fd = -1;
 	s->slot = w->free_slots[--w->free_count];
 	shared = s->shared = shm_session(w->shm, s->slot);
-	*shared = (struct shm_session){ .gen = (uint16_t)(shared->gen + 1), .link = (uint16_t)link,
+	*shared = (struct shm_session){ .link = (uint16_t)link,
 		.id = atomic_fetch_add(&w->shm->next_session, 1) + 1,
 		.proto = s->proto != NULL ? (uint8_t)s->proto->name[0] : 0,
 		.dialect = s->proto != NULL ? s->proto->dialect_default : 0,
@@ -160,8 +174,6 @@ void session_open(struct worker *w, int fd, int link, const struct sockaddr_stor
 	evtimer_assign(&s->timer, w->base, session_on_timer, s);
 	TAILQ_INSERT_TAIL(&w->all, s, all);
 	session_enter(s, SESSION_ACCEPTED);
-	/* Said here and not looked up: a short session's slot may be another's when the scribe comes. */
-	e.value = (uint64_t)link;
 	memcpy(e.text, shared->sp_addr, sizeof(shared->sp_addr));
 	session_report(s, &e, 0);
 	if (settings->dial == DIAL_ACCEPT) {

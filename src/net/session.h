@@ -92,6 +92,10 @@ void session_connected(struct session *s);
 /** For the sweep: report a PDU that stays half arrived, free one that the receive window has no room for. */
 void session_check_partial(struct session *s, uint64_t now_ns);
 
+/** Room on the ring for `len` octets about the session, its description filled in; NULL if there is none. */
+struct ring_entry *session_entry(struct session *s, enum ring_kind kind, uint32_t len, uint64_t offset,
+	int flags);
+
 /** Report an event of the session to the scribe. */
 void session_report(struct session *s, const struct session_event *e, uint64_t offset);
 

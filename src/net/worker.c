@@ -43,14 +43,12 @@ static void worker_report_refused(struct worker *w, const struct worker_message 
 	struct session_event e = { .kind = EVENT_REFUSED, .side = SIDE_US, .how = (uint8_t)m->how,
 		.value = m->value };
 	struct ring_entry *entry = ring_reserve(w->ring, sizeof(e), true, w->wall_ns);
-	uint32_t size;
 
 	if (entry == NULL)
 		return;
 	leg_address_text(&m->peer, m->peer_len, e.text, sizeof(e.text));
-	size = entry->size;
-	*entry = (struct ring_entry){ .size = size, .kind = RING_EVENT, .slot = (uint32_t)m->link,
-		.len = sizeof(e), .mono_ns = w->mono_ns, .wall_ns = w->wall_ns };
+	*entry = (struct ring_entry){ .size = entry->size, .kind = RING_EVENT,
+		.link = (uint16_t)m->link, .len = sizeof(e), .wire_len = sizeof(e), .mono_ns = w->mono_ns, .wall_ns = w->wall_ns };
 	memcpy(ring_octets(entry), &e, sizeof(e));
 	ring_publish(w->ring, entry);
 }

@@ -1,5 +1,6 @@
 #include "scribe/scribe_state.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,18 +35,6 @@ void track_end(struct track *t)
 	*t = (struct track){ 0 };
 }
 
-void track_begin(struct scribe *s, struct track *t, const struct ring_entry *e, uint32_t link, const char *peer)
-{
-	uint32_t links = (uint32_t)s->settings->link_count;
-
-	track_end(t);
-	t->session = e->session;
-	t->opened_mono_ns = e->mono_ns;
-	memcpy(t->peer, peer, strnlen(peer, sizeof(t->peer) - 1));
-	t->scope = scope_new(&s->links[link < links ? link : links], e->session,
-		t->peer[0] != '\0' ? t->peer : NULL);
-}
-
 static const struct proto *proto_of(char letter)
 {
 	for (const struct proto *const *p = proto_all(); *p != NULL; p++) {
@@ -55,27 +44,33 @@ static const struct proto *proto_of(char letter)
 	return NULL;
 }
 
+static void track_begin(struct scribe *s, struct track *t, const struct ring_entry *e)
+{
+	uint32_t links = (uint32_t)s->settings->link_count;
+	const struct session_event *open = (const void *)(e + 1);
+
+	track_end(t);
+	t->session = e->session;
+	t->opened_mono_ns = e->mono_ns;
+	if (e->kind == RING_EVENT && e->len == sizeof(*open) && open->kind == EVENT_OPEN)
+		memcpy(t->peer, open->text, strnlen(open->text, sizeof(t->peer) - 1));
+	t->scope = scope_new(&s->links[e->link < links ? e->link : links], e->session,
+		t->peer[0] != '\0' ? t->peer : NULL);
+	if (t->scope != NULL && e->proto != 0)
+		scope_resume(t->scope, proto_of((char)e->proto), e->dialect,
+			(e->flags & RING_LOGGED_IN) != 0);
+}
+
 struct track *scribe_track(struct scribe *s, const struct ring_entry *e)
 {
-	struct shm_session row;
 	struct track *t;
 
 	if (e->slot >= s->shm->session_max || e->session == 0)
 		return NULL;
 	t = &s->tracks[e->slot];
-	if (t->session == e->session)
-		return t;
-	/* Its opening was lost, or an earlier engine saw it: the table knows, unless the slot is used anew. */
-	row = *shm_session(s->shm, e->slot);
-	if (row.gen != e->slot_gen) {
-		track_begin(s, t, e, UINT32_MAX, "");
-		return t;
-	}
-	row.sp_addr[sizeof(row.sp_addr) - 1] = '\0';
-	track_begin(s, t, e, row.link, row.sp_addr);
-	t->opened_mono_ns = row.opened_mono_ns;
-	if (t->scope != NULL)
-		scope_resume(t->scope, proto_of((char)row.proto), row.dialect, row.logged_in != 0);
+	/* Without its opening (lost, or seen by an earlier engine) any entry says enough to go on. */
+	if (t->session != e->session)
+		track_begin(s, t, e);
 	return t;
 }
 
@@ -95,18 +90,38 @@ static void take_entry(struct scribe *s, const struct ring_entry *e, bool suspec
 		tally_add(&s->tally.extra, s->given - 1);
 }
 
-static bool drain_ring(struct scribe *s, int i)
+/* The ring whose next entry is the oldest, or -1: what several workers saw comes in the order of its times. */
+static int oldest_ring(const struct scribe *s)
 {
-	struct ring *ring = shm_ring(s->shm, i);
-	const struct ring_entry *e;
-	int n;
+	uint64_t oldest_ns = UINT64_MAX;
+	int best = -1;
 
-	for (n = 0; n < BUDGET && (e = ring_next(ring)) != NULL; n++) {
+	for (int i = 0; i < (int)s->shm->ring_count; i++) {
+		const struct ring_entry *e = ring_next(shm_ring(s->shm, i));
+
+		if (e != NULL && e->mono_ns < oldest_ns) {
+			oldest_ns = e->mono_ns;
+			best = i;
+		}
+	}
+	return best;
+}
+
+/* How many entries there were, BUDGET at most. */
+static int drain(struct scribe *s)
+{
+	int n, i;
+
+	for (n = 0; n < BUDGET && (i = oldest_ring(s)) >= 0; n++) {
+		struct ring *ring = shm_ring(s->shm, i);
+		const struct ring_entry *e = ring_next(ring);
+
+		ring_hold(ring);
 		take_entry(s, e, s->suspect[i]);
 		s->suspect[i] = false;
 		ring_consume(ring, e);
 	}
-	return n > 0;
+	return n;
 }
 
 /* Entries that a ring had no room for since the last time it was told. */
@@ -142,38 +157,36 @@ static void tell_losses(struct scribe *s, uint64_t now_ns)
 		tell_lost(s, i);
 }
 
-/* One look at every ring; true if there was anything. */
-static bool turn(struct scribe *s)
+/* One look at the rings; how many entries it took. */
+static int turn(struct scribe *s)
 {
-	bool any = false;
-	uint64_t now_ns;
+	int n = drain(s);
+	uint64_t now_ns = clock_mono_ns();
 
-	for (int i = 0; i < (int)s->shm->ring_count; i++)
-		any |= drain_ring(s, i);
-	now_ns = clock_mono_ns();
 	tell_losses(s, now_ns);
 	for (int i = 0; i < s->sink_count; i++)
 		sink_flush(s->sinks[i]);
 	atomic_store_explicit(&s->shm->beat_scribe_ns, now_ns, memory_order_relaxed);
-	return any;
+	return n;
 }
 
 static void *run(void *arg)
 {
 	struct scribe *s = arg;
-	int empty = 0;
+	int empty = 0, n;
 
 	(void)pthread_setname_np(pthread_self(), "scribe");
 	for (;;) {
 		bool stop = atomic_load(&s->stop);
 		struct timespec pause = { 0, POLL_MS * 1000000L };
 
-		/* Until the rings are empty; what comes meanwhile is read at the next look. */
-		while (turn(s))
-			empty = -1;
+		n = turn(s);
+		if (n == BUDGET || (stop && n > 0))
+			continue;
 		if (stop)
 			break;
-		if (++empty > IDLE_AFTER) {
+		empty = n > 0 ? 0 : empty + 1;
+		if (empty > IDLE_AFTER) {
 			empty = IDLE_AFTER;
 			pause.tv_nsec = IDLE_MS * 1000000L;
 		}
@@ -184,6 +197,19 @@ static void *run(void *arg)
 	for (int i = 0; i < s->sink_count; i++)
 		sink_flush(s->sinks[i]);
 	return NULL;
+}
+
+/* Signals are for the threads that wait for them. */
+static int start_thread(struct scribe *s)
+{
+	sigset_t all, before;
+	int err;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	err = pthread_create(&s->thread, NULL, run, s);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return err;
 }
 
 /* What the links' scopes borrow: names, and profiles found by name. */
@@ -200,10 +226,12 @@ static bool prepare_links(struct scribe *s, const struct code_set *codes)
 		const struct link_settings *from = i < count ? &s->settings->links[i] : NULL;
 
 		next = s->profiles + (size_t)i * (NAMES_MAX + 1);
-		s->links[i] = (struct scope_link){ .name = from != NULL ? from->name : NULL,
-			.proto = from != NULL ? from->proto : NULL, .codes = codes, .profiles = next,
-			.pending = from != NULL ? from->pending : 1,
-			.show_text = from != NULL && from->show_text };
+		s->links[i] = (struct scope_link){.name = from != NULL ? from->name : NULL,
+						  .proto = from != NULL ? from->proto : NULL,
+						  .codes = codes,
+						  .profiles = next,
+						  .pending = from != NULL ? from->pending : 1,
+						  .show_text = from != NULL && from->show_text};
 		for (int p = 0; from != NULL && codes != NULL && p < from->profile_count; p++) {
 			*next = codes_profile(codes, from->profiles[p]);
 			if (*next != NULL)
@@ -218,7 +246,7 @@ static void prepare_rings(struct scribe *s)
 	for (int i = 0; i < (int)s->shm->ring_count; i++) {
 		struct ring *ring = shm_ring(s->shm, i);
 
-		s->suspect[i] = atomic_load(&ring->hand) == atomic_load(&ring->tail) + 1;
+		s->suspect[i] = ring_suspect(ring);
 		s->lost_seen[i] = atomic_load(&ring->lost);
 		/* A loss that nobody told of: how many, the dead engine knew. */
 		if (s->lost_seen[i] > 0 && atomic_load(&ring->lost_first_ns) != 0)
@@ -259,7 +287,7 @@ struct scribe *scribe_new(const struct settings *settings, struct shm *shm,
 		return NULL;
 	}
 	prepare_rings(s);
-	err = pthread_create(&s->thread, NULL, run, s);
+	err = start_thread(s);
 	if (err != 0) {
 		log_error("scribe: no thread: %s", strerrordesc_np(err));
 		scribe_discard(s);

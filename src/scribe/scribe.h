@@ -12,12 +12,13 @@
 struct scribe;
 
 /*
- * Totals since the scribe started: entries + extra == sum of records + silent. A PDU may give a second record
- * (malformed beside what could be read of it), and a loss gives one without an entry: these are `extra`.
+ * Totals since the scribe started: entries + extra == sum of records + silent. A PDU may give a
+ * second record (malformed beside what could be read of it), and a loss gives one without an entry:
+ * these are `extra`.
  */
 struct scribe_counts {
 	uint64_t entries;          /* ring entries read */
-	uint64_t silent;           /* entries that give no record: keepalives, requests answered later */
+	uint64_t silent; /* entries that give no record: keepalives, requests answered later */
 	uint64_t extra;            /* records that are not the first of an entry */
 	uint64_t records[REC_COUNT];
 	uint64_t lost;             /* entries the rings had no room for */
@@ -26,7 +27,8 @@ struct scribe_counts {
 };
 
 /**
- * Start the thread. `codes` is borrowed until scribe_free(); the sinks too. NULL with the reason logged.
+ * Start the thread. `codes` is borrowed until scribe_free(); the sinks too. NULL with the reason
+ * logged.
  */
 struct scribe *scribe_new(const struct settings *settings, struct shm *shm,
 	const struct code_set *codes, struct sink *const *sinks, int sink_count);
@@ -34,7 +36,9 @@ struct scribe *scribe_new(const struct settings *settings, struct shm *shm,
 /** Any thread; a consistent-enough snapshot. */
 void scribe_counts(const struct scribe *s, struct scribe_counts *ret);
 
-/** Drain what is in the rings, flush the sinks, join the thread. Call when the workers have stopped. */
+/**
+ * Drain what is in the rings, flush the sinks, join the thread. Call when the workers have stopped.
+ */
 void scribe_free(struct scribe *s);
 
 #endif

@@ -29,21 +29,11 @@ static void put_error(struct record *r, int error, char *to, size_t cap)
 	record_words_extra(r, "error", to);
 }
 
-static void on_open(struct scribe *s, const struct ring_entry *entry, const struct session_event *e)
+static void on_open(struct scribe *s, const struct ring_entry *entry)
 {
-	struct track *t;
+	struct track *t = scribe_track(s, entry);
 	struct record r;
-	char peer[SHM_ADDR_TEXT] = "";
 
-	if (entry->slot >= s->shm->session_max)
-		return;
-	if (e->text[0] != '\0') {
-		memcpy(peer, e->text, strnlen(e->text, sizeof(peer) - 1));
-		t = &s->tracks[entry->slot];
-		track_begin(s, t, entry, (uint32_t)e->value, peer);
-	} else {
-		t = scribe_track(s, entry);
-	}
 	if (t == NULL || t->scope == NULL)
 		return;
 	scope_record(t->scope, &r, REC_SESSION_OPEN, entry->wall_ns);
@@ -69,8 +59,8 @@ static const char *step_of(const struct scope_summary *x)
 
 static void put_end(struct record *r, const struct session_event *e, const struct scope_summary *x)
 {
-	bool logout = x->logout && (e->how == END_FIN || e->how == END_RESET || e->how == END_LINGER ||
-		e->how == END_NONE);
+	bool logout = x->logout && (e->how == END_FIN || e->how == END_RESET ||
+				    e->how == END_LINGER || e->how == END_NONE);
 
 	record_words_extra(r, "by", side_name(logout ? (uint8_t)x->logout_by : e->side));
 	if (logout)
@@ -112,7 +102,8 @@ static void put_balance(struct record *r, const struct scope_summary *x, uint64_
 	}
 }
 
-static void on_close(struct scribe *s, const struct ring_entry *entry, const struct session_event *e)
+static void on_close(struct scribe *s, const struct ring_entry *entry,
+		     const struct session_event *e)
 {
 	struct track *t = scribe_track(s, entry);
 	struct scope_summary x;
@@ -139,14 +130,15 @@ static void on_close(struct scribe *s, const struct ring_entry *entry, const str
 	track_end(t);
 }
 
-static void on_refused(struct scribe *s, const struct ring_entry *entry, const struct session_event *e)
+static void on_refused(struct scribe *s, const struct ring_entry *entry,
+		       const struct session_event *e)
 {
 	struct record r;
 
 	record_init(&r, REC_REFUSED);
 	r.wall_ns = entry->wall_ns;
-	if (entry->slot < (uint32_t)s->settings->link_count)
-		r.link = s->settings->links[entry->slot].name;
+	if (entry->link < (uint32_t)s->settings->link_count)
+		r.link = s->settings->links[entry->link].name;
 	record_words_extra(&r, "reason", end_how_name((enum end_how)e->how));
 	record_uint_extra(&r, "count", e->value);
 	if (e->text[0] != '\0')
@@ -155,7 +147,8 @@ static void on_refused(struct scribe *s, const struct ring_entry *entry, const s
 }
 
 /* Events in the middle of a session. */
-static void on_session(struct scribe *s, const struct ring_entry *entry, const struct session_event *e)
+static void on_session(struct scribe *s, const struct ring_entry *entry,
+		       const struct session_event *e)
 {
 	struct track *t = scribe_track(s, entry);
 	struct record r;
@@ -163,8 +156,11 @@ static void on_session(struct scribe *s, const struct ring_entry *entry, const s
 
 	if (t == NULL || t->scope == NULL)
 		return;
-	scope_record(t->scope, &r, e->kind == EVENT_BLIND ? REC_BLIND : e->kind == EVENT_STALL ? REC_STALL
-		: REC_UPSTREAM, entry->wall_ns);
+	scope_record(t->scope, &r,
+		     e->kind == EVENT_BLIND   ? REC_BLIND
+		     : e->kind == EVENT_STALL ? REC_STALL
+					      : REC_UPSTREAM,
+		     entry->wall_ns);
 	if (e->kind == EVENT_UPSTREAM_UP || e->kind == EVENT_UPSTREAM_DOWN) {
 		record_words_extra(&r, "state", e->kind == EVENT_UPSTREAM_UP ? "up" : "down");
 		record_text_extra(&r, "server", text_of(e));
@@ -194,7 +190,7 @@ void scribe_event(struct scribe *s, const struct ring_entry *entry)
 	e.text[sizeof(e.text) - 1] = '\0';
 	switch (e.kind) {
 	case EVENT_OPEN:
-		on_open(s, entry, &e);
+		on_open(s, entry);
 		break;
 	case EVENT_CLOSE:
 		on_close(s, entry, &e);

@@ -6,7 +6,9 @@
 #include "scribe/scribe.h"
 #include "smscope/scope.h"
 
-/* What the files of the scribe share. Everything but the counts and `stop` belongs to its thread. */
+/*
+ * What the files of the scribe share. Everything but the counts and `stop` belongs to its thread.
+ */
 
 /* A slot of the session table as the scribe follows it. */
 struct track {
@@ -26,7 +28,7 @@ struct scribe {
 	struct shm *shm;
 	struct sink *const *sinks;
 	int sink_count;
-	struct scope_link *links;             /* link_count of them, and one for a link that cannot be told */
+	struct scope_link *links; /* link_count of them, and one for a link that cannot be told */
 	const struct code_profile **profiles; /* their lists, one behind the other */
 	struct track *tracks;                 /* by slot */
 	struct tally tally;
@@ -34,7 +36,7 @@ struct scribe {
 	_Atomic bool stop;
 	uint64_t lost_seen[SHM_RINGS_MAX];
 	uint64_t lost_told_ns;
-	bool suspect[SHM_RINGS_MAX];          /* the ring's first entry was in hand when an engine died */
+	bool suspect[SHM_RINGS_MAX]; /* the ring's first entry was in hand when an engine died */
 	uint32_t given;                       /* records of the entry in hand */
 	struct scope_work work;
 };
@@ -49,11 +51,10 @@ static inline void tally_add(_Atomic uint64_t *count, uint64_t n)
 /** Number the record, count it, hand it to every sink. */
 void scribe_emit(struct scribe *s, struct record *r);
 
-/** The session of an entry; begun from the session table if its opening was not seen. NULL: no such slot. */
+/** The session of an entry, followed from here on if it was not yet. NULL: the entry names none. */
 struct track *scribe_track(struct scribe *s, const struct ring_entry *e);
 
-/** Begin to follow a session of link `link` (out of range: it cannot be told). */
-void track_begin(struct scribe *s, struct track *t, const struct ring_entry *e, uint32_t link, const char *peer);
+/** Follow a session no longer. */
 void track_end(struct track *t);
 
 /** A RING_FRAME entry; `suspect`: it was in hand when an engine died, so it is not parsed again. */

@@ -40,8 +40,8 @@ static bool wants_color(const struct sink_settings *s)
 		return false;
 	if (s->color > 0)
 		return true;
-	return isatty(STDOUT_FILENO) == 1 && (no_color == NULL || *no_color == '\0') && term != NULL &&
-		strcmp(term, "dumb") != 0;
+	return isatty(STDOUT_FILENO) == 1 && (no_color == NULL || *no_color == '\0') &&
+	       term != NULL && strcmp(term, "dumb") != 0;
 }
 
 struct sink *sink_new(const struct sink_settings *s)
@@ -100,7 +100,10 @@ static void lose(struct sink *k, uint64_t wall_ns)
 	atomic_fetch_add_explicit(&k->tally.dropped, 1, memory_order_relaxed);
 }
 
-/* After a loss the queue has to be half empty again, or every second line would tell of another one. */
+/*
+ * After a loss the queue has to be half empty again, or every second line would tell of another
+ * one.
+ */
 static bool may_put(struct sink *k)
 {
 	struct record r;

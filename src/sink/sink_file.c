@@ -21,7 +21,8 @@
  *   queue:   consumed │ line_at ──── at ──── until (end of queue, or where a reopen takes effect)
  *                       └ sent part ┘ of a line whose rest the file did not take
  *
- * A line is consumed when all of it is out, so a new file, or a FIFO's next reader, gets it from its beginning.
+ * A line is consumed when all of it is out, so a new file, or a FIFO's next reader, gets it from
+ * its beginning.
  */
 
 enum {
@@ -39,11 +40,12 @@ struct sink_writer {
 	_Atomic bool asleep;         /* waits for octets */
 	_Atomic uint64_t reopen_at;  /* position + 1 in the queue; 0 none */
 	_Atomic uint64_t stop_ns;    /* monotonic; 0 runs */
+	_Atomic bool ended;
 
 	/* The thread's own. */
 	int fd;                      /* -1: not open */
-	bool regular, paced;         /* paced: cannot be made non-blocking, so poll and write little */
-	bool reopening;              /* the new file could not be opened yet; the old one is used on */
+	bool regular, paced; /* paced: cannot be made non-blocking, so poll and write little */
+	bool reopening;      /* the new file could not be opened yet; the old one is used on */
 	uint64_t reopen_ns;          /* when to try again */
 	bool failing;                /* nothing is taken; logged */
 	bool gone;                   /* nobody will ever read standard output again */
@@ -76,7 +78,8 @@ static void wait_for(struct sink_writer *w, int fd, int ms)
 	uint64_t count, stop_ns = atomic_load(&w->stop_ns);
 
 	if (stop_ns != 0) {
-		uint64_t now = clock_mono_ns(), left = stop_ns > now ? (stop_ns - now) / 1000000 + 1 : 0;
+		uint64_t now = clock_mono_ns(),
+			 left = stop_ns > now ? (stop_ns - now) / 1000000 + 1 : 0;
 
 		if (ms < 0 || (uint64_t)ms > left)
 			ms = (int)left;
@@ -100,7 +103,8 @@ static void report_failure(struct sink_writer *w, int err)
 	if (err == ENXIO || err == EPIPE)
 		log_warn("log %s: nobody reads it; lines wait, then are dropped", name_of(w));
 	else
-		log_warn("log %s: %s; lines wait, then are dropped", name_of(w), strerrordesc_np(err));
+		log_warn("log %s: %s; lines wait, then are dropped", name_of(w),
+			 strerrordesc_np(err));
 }
 
 static void report_success(struct sink_writer *w)
@@ -136,7 +140,8 @@ static void take_back(struct sink_writer *w)
 	off_t part = (off_t)(w->at - w->line_at);
 	struct stat st;
 
-	if (part > 0 && w->regular && fstat(w->fd, &st) == 0 && st.st_size == w->size && st.st_size >= part)
+	if (part > 0 && w->regular && fstat(w->fd, &st) == 0 && st.st_size == w->size &&
+	    st.st_size >= part)
 		(void)!ftruncate(w->fd, st.st_size - part);
 	w->at = w->line_at;
 }
@@ -152,10 +157,14 @@ static void adopt(struct sink_writer *w, int fd)
 	repair_end(w);
 }
 
-/* Open the path in place of what is open; 0 or -errno. A FIFO without a reader refuses (ENXIO) rather than waits. */
+/*
+ * Open the path in place of what is open; 0 or -errno. A FIFO without a reader refuses (ENXIO)
+ * rather than waits.
+ */
 static int open_path(struct sink_writer *w)
 {
-	int fd, flags = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+	int fd, flags = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY |
+			O_CLOEXEC;
 
 	if (w->path == NULL)
 		fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
@@ -211,7 +220,8 @@ static void reopen_if_due(struct sink_writer *w)
 	uint64_t reopen_at = atomic_load(&w->reopen_at);
 
 	if (reopen_at != 0 && (w->line_at >= reopen_at - 1 || w->failing || w->fd < 0)) {
-		atomic_store(&w->reopen_at, 0); /* before the open: a request from now on is another one */
+		atomic_store(&w->reopen_at,
+			     0); /* before the open: a request from now on is another one */
 		w->reopening = w->path != NULL && w->fd >= 0;
 		w->reopen_ns = 0;
 		w->retry_ns = 0;
@@ -224,25 +234,29 @@ static uint64_t count_lines(struct span s)
 {
 	uint64_t lines = 0;
 
-	for (const uint8_t *p = s.p, *end = s.p + s.n; (p = memchr(p, '\n', (size_t)(end - p))) != NULL; p++)
+	for (const uint8_t *p = s.p, *end = s.p + s.n;
+	     (p = memchr(p, '\n', (size_t)(end - p))) != NULL; p++)
 		lines++;
 	return lines;
 }
 
-/* `n` octets of `s` are out. */
+/*
+ * `n` octets of `s` are out. Whole lines are consumed, last: from then on the scribe writes over
+ * them.
+ */
 static void advance(struct sink_writer *w, struct span s, size_t n)
 {
-	struct span sent = span_of(s.p, n);
 	const uint8_t *last = memrchr(s.p, '\n', n);
 
+	atomic_fetch_add_explicit(&w->tally->octets, n, memory_order_relaxed);
+	atomic_fetch_add_explicit(&w->tally->lines, count_lines(span_of(s.p, n)),
+				  memory_order_relaxed);
 	if (last != NULL) {
 		w->line_at = w->at + (uint64_t)(last + 1 - s.p);
 		sink_queue_consume(w->queue, w->line_at);
 	}
 	w->at += n;
 	w->size += (off_t)n;
-	atomic_fetch_add_explicit(&w->tally->octets, n, memory_order_relaxed);
-	atomic_fetch_add_explicit(&w->tally->lines, count_lines(sent), memory_order_relaxed);
 }
 
 /* After a short write the rest of the line may only follow if nobody touched the file. */
@@ -362,6 +376,7 @@ static void *run(void *arg)
 			(unsigned long long)dropped);
 	if (w->fd >= 0)
 		close(w->fd);
+	atomic_store(&w->ended, true);
 	return NULL;
 }
 
@@ -374,8 +389,8 @@ static void writer_free(struct sink_writer *w)
 }
 
 /*
- * The thread takes no signal: SIGPIPE and SIGXFSZ, which its own writes raise, stay pending for ever and the write
- * says EPIPE or EFBIG.
+ * The thread takes no signal: SIGPIPE and SIGXFSZ, which its own writes raise, stay pending for
+ * ever and the write says EPIPE or EFBIG.
  */
 static int start_thread(struct sink_writer *w)
 {
@@ -410,7 +425,8 @@ static struct sink_writer *file_start(const struct sink_settings *s, struct sink
 	if (err == 0)
 		return w;
 fail:
-	log_error("log %s: %s", s->type == SINK_FILE ? s->path : "standard output", strerrordesc_np(-err));
+	log_error("log %s: %s", s->type == SINK_FILE ? s->path : "standard output",
+		  strerrordesc_np(-err));
 	if (w != NULL)
 		writer_free(w);
 	return NULL;
@@ -426,7 +442,8 @@ static void knock(struct sink_writer *w)
 static void file_wake(struct sink_writer *w)
 {
 	atomic_thread_fence(memory_order_seq_cst);
-	if (atomic_load_explicit(&w->asleep, memory_order_relaxed) && atomic_exchange(&w->asleep, false))
+	if (atomic_load_explicit(&w->asleep, memory_order_relaxed) &&
+	    atomic_exchange(&w->asleep, false))
 		knock(w);
 }
 
@@ -434,26 +451,29 @@ static void file_reopen(struct sink_writer *w)
 {
 	uint64_t none = 0, head = atomic_load_explicit(&w->queue->head, memory_order_acquire);
 
-	/* A request that was not served yet stands: the file opened then will be the newest one, too. */
+	/*
+	 * A request that was not served yet stands: the file opened then will be the newest one,
+	 * too.
+	 */
 	(void)atomic_compare_exchange_strong(&w->reopen_at, &none, head + 1);
 	knock(w);
 }
 
 static bool file_stop(struct sink_writer *w, uint32_t wait_ms)
 {
-	struct timespec until;
-	uint64_t stop_ns = clock_mono_ns() + wait_ms * 1000000ull, limit;
+	const struct timespec nap = { 0, 1000000 };
+	uint64_t stop_ns = clock_mono_ns() + wait_ms * 1000000ull;
 
-	atomic_store(&w->stop_ns, stop_ns > 0 ? stop_ns : 1);
+	atomic_store(&w->stop_ns, stop_ns);
 	knock(w);
-	limit = stop_ns + STUCK_MS * 1000000ull;
-	until.tv_sec = (time_t)(limit / 1000000000u);
-	until.tv_nsec = (long)(limit % 1000000000u);
-	if (pthread_clockjoin_np(w->thread, NULL, CLOCK_MONOTONIC, &until) != 0) {
+	while (!atomic_load(&w->ended) && clock_mono_ns() < stop_ns + STUCK_MS * 1000000ull)
+		(void)nanosleep(&nap, NULL);
+	if (!atomic_load(&w->ended)) {
 		log_warn("log %s: the system holds a write that does not return", name_of(w));
 		pthread_detach(w->thread);
 		return false;
 	}
+	pthread_join(w->thread, NULL);
 	writer_free(w);
 	return true;
 }

@@ -21,12 +21,15 @@ struct sink_ops {
 	/** Look at the queue again; any thread, never waits. */
 	void (*wake)(struct sink_writer *w);
 
-	/** Lines before the present end of the queue go to the old file, lines after it to a new one; any thread. */
+	/**
+	 * Lines before the present end of the queue go to the old file, lines after it to a new
+	 * one; any thread.
+	 */
 	void (*reopen)(struct sink_writer *w);
 
 	/**
-	 * Write what is queued for at most `wait_ms`, then end. False: the system holds the thread in a write
-	 * that does not return; it keeps the writer, the queue and the tally for ever.
+	 * Write what is queued for at most `wait_ms`, then end. False: the system holds the thread
+	 * in a write that does not return; it keeps the writer, the queue and the tally for ever.
 	 */
 	bool (*stop)(struct sink_writer *w, uint32_t wait_ms);
 };

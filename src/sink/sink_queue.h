@@ -9,8 +9,8 @@
 #include "smscope/bytes.h"
 
 /*
- * Lines on their way from the scribe to a writer thread: a bounded ring of octets, one producer, one consumer, no
- * lock. Positions grow for ever; `head` only ever stands behind a whole line.
+ * Lines on their way from the scribe to a writer thread: a bounded ring of octets, one producer,
+ * one consumer, no lock. Positions grow for ever; `head` only ever stands behind a whole line.
  */
 struct sink_queue {
 	uint8_t *data;
@@ -30,8 +30,8 @@ uint32_t sink_queue_used(const struct sink_queue *q);
 bool sink_queue_put(struct sink_queue *q, const void *line, size_t n);
 
 /**
- * Consumer: octets from position `at` on that lie together, up to position `until` at most. `at` lies between the
- * consumed and the produced; octets stay until sink_queue_consume().
+ * Consumer: octets from position `at` on that lie together, up to position `until` at most. `at`
+ * lies between the consumed and the produced; octets stay until sink_queue_consume().
  */
 struct span sink_queue_peek(const struct sink_queue *q, uint64_t at, uint64_t until);
 

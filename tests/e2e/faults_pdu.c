@@ -35,22 +35,6 @@ static size_t bad_header(uint32_t len, uint8_t to[16])
 	return 16;
 }
 
-static long engine_peak_kib(void)
-{
-	char path[64], line[256];
-	long kib = 0;
-	FILE *f;
-
-	snprintf(path, sizeof path, "/proc/%d/status", (int)rig.engine);
-	f = fopen(path, "r");
-	while (f && fgets(line, sizeof line, f))
-		if (sscanf(line, "VmHWM: %ld", &kib) == 1)
-			break;
-	if (f)
-		fclose(f);
-	return kib;
-}
-
 /* P1, P2 before login: closed, named, and no gateway was dialled for it. */
 static void before_login(const char *protocol, uint32_t header_len)
 {
@@ -65,7 +49,7 @@ static void before_login(const char *protocol, uint32_t header_len)
 	lengths[count++] = 0x80000000;
 	lengths[count++] = 0xffffffff;
 	begin(protocol, "max_pdu = 65536;");
-	peak = engine_peak_kib();
+	peak = rig_engine_kib(&rig, true);
 	for (int i = 0; i < count; i++) {
 		size_t from = json_array_size(rig.records);
 		uint8_t octets[16];
@@ -78,8 +62,8 @@ static void before_login(const char *protocol, uint32_t header_len)
 		rig_await(&rig, from, NULL, "ev=session_close *~bad_length");
 	}
 	assert_false(peer_has_caller(gateway, 50));
-	assert_in_range(engine_peak_kib() - peak, 0,
-			32768); /* nothing of such a size was ever made */
+	assert_in_range(rig_engine_kib(&rig, true) - peak, 0,
+		32768); /* nothing of such a size was ever made */
 	assert_int_equal(rig_count(&rig, "ev=blind"), 0);
 	rig_stop(&rig);
 }
@@ -98,17 +82,17 @@ static void impossible_before_login(void **state)
 static void goes_blind(enum sim_proto proto, uint32_t len, bool from_gateway)
 {
 	struct sim_pdu submit = { .what = SIM_SUBMIT,
-				  .seq = 77,
-				  .user = sim_text("900001"),
-				  .src = sim_text("10690001"),
-				  .dst = sim_text("13800138000"),
-				  .body = sim_text("blind") };
+		.seq = 77,
+		.user = sim_text("900001"),
+		.src = sim_text("10690001"),
+		.dst = sim_text("13800138000"),
+		.body = sim_text("blind") };
 	struct sim_pdu deliver = { .what = SIM_DELIVER,
-				   .seq = 78,
-				   .src = sim_text("13800138000"),
-				   .dst = sim_text("10690001"),
-				   .msgid = sim_text("12345678"),
-				   .body = sim_text("hello") };
+		.seq = 78,
+		.src = sim_text("13800138000"),
+		.dst = sim_text("10690001"),
+		.msgid = sim_text("12345678"),
+		.body = sim_text("hello") };
 	size_t at = json_array_size(rig.records), n = 0;
 	uint8_t octets[2 * SIM_PDU_MAX + 64];
 	struct pair p = pair_login(&rig, 0, gateway, proto);
@@ -140,14 +124,13 @@ static void goes_blind(enum sim_proto proto, uint32_t len, bool from_gateway)
 
 static void impossible_after_login(void **state)
 {
-	static const uint32_t lengths[] = {
-		0, 1, 8, 11, 65537, 0x7fffffff, 0x80000000, 0xffffffff
-	};
+	static const uint32_t lengths[] = { 0, 1, 8, 11, 65537, 0x7fffffff, 0x80000000,
+		0xffffffff };
 
 	(void)state;
 	for (int proto = SIM_CMPP2; proto <= SIM_SMPP; proto += 2) {
 		begin(proto == SIM_SMPP ? "smpp" : "cmpp",
-		      "max_pdu = 65536; bad_length = \"blind\";");
+			"max_pdu = 65536; bad_length = \"blind\";");
 		for (size_t i = 0; i < 2 * sizeof lengths / sizeof *lengths; i++)
 			goes_blind((enum sim_proto)proto, lengths[i / 2], i % 2);
 		rig_stop(&rig);
@@ -183,10 +166,10 @@ static void impossible_after_login_closes(void **state)
 static void promised_more(void **state)
 {
 	struct sim_pdu submit = { .what = SIM_SUBMIT,
-				  .seq = 5,
-				  .src = sim_text("10690001"),
-				  .dst = sim_text("13800138000"),
-				  .body = sim_text("stalled") };
+		.seq = 5,
+		.src = sim_text("10690001"),
+		.dst = sim_text("13800138000"),
+		.body = sim_text("stalled") };
 	uint8_t octets[SIM_PDU_MAX];
 
 	(void)state;
@@ -240,10 +223,10 @@ static void late_but_whole(void **state)
 static void too_short(void **state)
 {
 	struct sim_pdu submit = { .what = SIM_SUBMIT,
-				  .seq = 9,
-				  .src = sim_text("10690001"),
-				  .dst = sim_text("13800138000"),
-				  .body = sim_text("a text that is read as the next header") };
+		.seq = 9,
+		.src = sim_text("10690001"),
+		.dst = sim_text("13800138000"),
+		.body = sim_text("a text that is read as the next header") };
 	uint8_t octets[2 * SIM_PDU_MAX];
 	size_t n, whole;
 	struct pair p;
@@ -308,9 +291,9 @@ static void not_a_login(void **state)
 	(void)state;
 	for (int proto = SIM_CMPP2; proto <= SIM_SMPP; proto += 2) {
 		int sp;
-		struct sim_pdu submit = { .what = SIM_SUBMIT,
-					  .seq = 1,
-					  .dst = sim_text("13800138000") };
+		struct sim_pdu submit = {
+			.what = SIM_SUBMIT, .seq = 1, .dst = sim_text("13800138000")
+		};
 
 		begin(proto == SIM_SMPP ? "smpp" : "cmpp", NULL);
 		sp = peer_dial(rig.port[0]);
@@ -325,8 +308,8 @@ static void not_a_login(void **state)
 /* What is said of a session, in order, without what time and numbering add. */
 static char *story(size_t from, size_t until)
 {
-	static const char *const keys[] = { "ev", "dir",   "cmd", "seq", "code",
-					    "zh", "msgid", "dst", "src", "len" };
+	static const char *const keys[] = { "ev", "dir", "cmd", "seq", "code", "zh", "msgid", "dst",
+		"src", "len" };
 	json_t *all = json_array();
 	char *text;
 
@@ -354,9 +337,9 @@ static char *story(size_t from, size_t until)
 static size_t conversation(uint8_t *to)
 {
 	struct sim_pdu submit = { .what = SIM_SUBMIT,
-				  .src = sim_text("10690001"),
-				  .body = sim_text("the same for all"),
-				  .registered = true };
+		.src = sim_text("10690001"),
+		.body = sim_text("the same for all"),
+		.registered = true };
 	char number[16];
 	size_t n = 0;
 

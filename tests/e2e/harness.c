@@ -1,3 +1,4 @@
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -5,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -26,8 +28,8 @@ static void live_set(struct rig *from, struct rig *to)
 	}
 }
 
-static void conf_write(const struct rig *r, const struct rig_options *o,
-		       const struct rig_link *links)
+static void conf_write(
+	const struct rig *r, const struct rig_options *o, const struct rig_link *links)
 {
 	char path[128];
 	FILE *f;
@@ -35,10 +37,10 @@ static void conf_write(const struct rig *r, const struct rig_options *o,
 	snprintf(path, sizeof path, "%s/smscope.conf", r->dir);
 	f = fopen(path, "w");
 	assert_non_null(f);
-	fprintf(f,
-		"daemon = { %s };\nlogs = (\n  { type = \"file\"; path = \"%s\"; format = "
-		"\"json\"; }\n);\nlinks = (\n",
-		o->daemon ? o->daemon : "drain_timeout = \"2s\";", r->log_path);
+	fprintf(f, "daemon = { %s };\n", o->daemon ? o->daemon : "drain_timeout = \"2s\";");
+	fprintf(f, "logs = (\n  { type = \"file\"; path = \"%s\"; format = \"json\"; }%s\n);\n",
+		r->log_path, o->more_logs ? o->more_logs : "");
+	fprintf(f, "links = (\n");
 	for (int i = 0; i < r->link_count; i++) {
 		fprintf(f,
 			"  { name = \"l%d\"; protocol = \"%s\"; listen = \"127.0.0.1:%d\"; "
@@ -89,20 +91,19 @@ static pid_t child_of(pid_t pid)
 
 static void daemon_exec(const struct rig *r, const struct rig_options *o)
 {
+	const struct rlimit descriptors = { o->nofile, o->nofile };
 	const char *program = getenv("SMSCOPED");
 	char conf[128];
 	const char *argv[16];
 	int argc = 0, err = open(r->err_path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 
 	snprintf(conf, sizeof conf, "%s/smscope.conf", r->dir);
-	while (o->wrapper[argc]) {
-		argv[argc] = o->wrapper[argc];
-		argc++;
-	}
 	argv[argc++] = program ? program : BUILD_DIR "/smscoped";
 	argv[argc++] = "-c";
 	argv[argc++] = conf;
 	argv[argc] = NULL;
+	if (o->nofile && setrlimit(RLIMIT_NOFILE, &descriptors))
+		_exit(126);
 	if (err < 0 || dup2(err, 1) < 0 || dup2(err, 2) < 0 || chdir(r->dir))
 		_exit(126);
 	setenv("ASAN_OPTIONS", "detect_leaks=1:exitcode=97", 1);
@@ -141,11 +142,9 @@ void rig_start(struct rig *r, const struct rig_options *o, const struct rig_link
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	signal(SIGPIPE, SIG_IGN);
 	snprintf(r->dir, sizeof r->dir, "%s/smscope-e2e-XXXXXX",
-		 tmp && strlen(tmp) < 32 ? tmp : "/tmp");
+		tmp && strlen(tmp) < 32 ? tmp : "/tmp");
 	assert_non_null(mkdtemp(r->dir));
 	snprintf(r->log_path, sizeof r->log_path, "%s/log.json", r->dir);
-	if (o->log_path)
-		snprintf(r->log_path, sizeof r->log_path, "%s", o->log_path);
 	snprintf(r->err_path, sizeof r->err_path, "%s/stderr", r->dir);
 	r->records = json_array();
 	r->link_count = count;
@@ -170,7 +169,7 @@ void rig_start(struct rig *r, const struct rig_options *o, const struct rig_link
 static void expect_clean_stderr(const struct rig *r)
 {
 	static const char *const bad[] = { "AddressSanitizer", "LeakSanitizer", "ThreadSanitizer",
-					   "runtime error:", "Assertion" };
+		"runtime error:", "Assertion" };
 	char *text = rig_file(r, r->err_path, NULL);
 
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -227,8 +226,8 @@ void rig_stop(struct rig *r)
 	char core[128];
 
 	if (!getenv("SMSCOPED"))
-		assert_int_equal(child_of(r->pid),
-				 r->engine); /* a dead engine would have been replaced */
+		assert_int_equal(
+			child_of(r->pid), r->engine); /* a dead engine would have been replaced */
 	kill(r->pid, SIGTERM);
 	for (int i = 0; i < 3000 && ended == 0; i++) {
 		pause_ms(10);
@@ -308,6 +307,37 @@ char *rig_file(const struct rig *r, const char *path, size_t *ret_n)
 	return text;
 }
 
+int rig_engine_fds(const struct rig *r)
+{
+	char path[64];
+	DIR *d;
+	int count = 0;
+
+	snprintf(path, sizeof path, "/proc/%d/fd", (int)r->engine);
+	d = opendir(path);
+	assert_non_null(d);
+	while (readdir(d))
+		count++;
+	closedir(d);
+	return count;
+}
+
+long rig_engine_kib(const struct rig *r, bool peak)
+{
+	char path[64], line[256];
+	long kib = 0;
+	FILE *f;
+
+	snprintf(path, sizeof path, "/proc/%d/status", (int)r->engine);
+	f = fopen(path, "r");
+	assert_non_null(f);
+	while (fgets(line, sizeof line, f))
+		if (sscanf(line, peak ? "VmHWM: %ld" : "VmRSS: %ld", &kib) == 1)
+			break;
+	fclose(f);
+	return kib;
+}
+
 long rig_engine_cpu_ms(const struct rig *r)
 {
 	char path[64], line[1024];
@@ -319,10 +349,10 @@ long rig_engine_cpu_ms(const struct rig *r)
 	assert_non_null(f);
 	assert_non_null(fgets(line, sizeof line, f));
 	fclose(f);
-	assert_int_equal(sscanf(strrchr(line, ')'),
-				") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
-				&sys),
-			 2);
+	assert_int_equal(
+		sscanf(strrchr(line, ')'), ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
+			&user, &sys),
+		2);
 	return (long)((user + sys) * 1000 / (unsigned long)sysconf(_SC_CLK_TCK));
 }
 
@@ -359,7 +389,7 @@ int program_wait(pid_t pid, int wait_ms)
 	pid_t ended = 0;
 
 	for (uint64_t end = now_us() + (uint64_t)wait_ms * 1000; ended == 0 && now_us() < end;
-	     pause_ms(2))
+		pause_ms(2))
 		ended = waitpid(pid, &status, WNOHANG);
 	if (ended != pid)
 		fail_msg("a program of the test does not end");

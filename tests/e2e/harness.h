@@ -26,15 +26,15 @@ enum { RIG_LINKS_MAX = 8, WAIT_MS = 10000 };
 
 struct rig_link {
 	const char *protocol; /* "cmpp", "smpp", "auto" */
-	const int *upstream;  /* ports on 127.0.0.1, in order */
+	const int *upstream; /* ports on 127.0.0.1, in order */
 	int upstream_count;
 	const char *keys; /* further libconfig lines of this link, or NULL */
 };
 
 struct rig_options {
-	const char *daemon;     /* lines of the daemon section, or NULL */
-	const char *log_path;   /* the first log instead of log.json; it is then not read */
-	const char *wrapper[8]; /* command before the daemon's, ends in NULL: prlimit */
+	const char *daemon; /* lines of the daemon section, or NULL */
+	const char *more_logs; /* further elements of the log list, each with its comma before it */
+	unsigned int nofile; /* descriptors the daemon may have, if not 0 */
 };
 
 struct rig {
@@ -42,7 +42,7 @@ struct rig {
 	pid_t pid, engine; /* the keeper, and its child when the rig had started */
 	int link_count, port[RIG_LINKS_MAX];
 	char log_path[128], err_path[128];
-	size_t log_at;   /* octets of the log read so far */
+	size_t log_at; /* octets of the log read so far */
 	json_t *records; /* array of everything read so far */
 };
 
@@ -74,6 +74,12 @@ void rig_await_count(struct rig *r, size_t count, const char *match);
 /** All octets of a file of the rig's folder, NUL-terminated; free() it. */
 char *rig_file(const struct rig *r, const char *path, size_t *ret_n);
 
+/** How many descriptors the engine has open. */
+int rig_engine_fds(const struct rig *r);
+
+/** Resident memory of the engine, in KiB: `peak` the most it ever was. */
+long rig_engine_kib(const struct rig *r, bool peak);
+
 /** User and system time of the engine so far, in milliseconds. */
 long rig_engine_cpu_ms(const struct rig *r);
 
@@ -82,7 +88,7 @@ int peer_listen(int *ret_port, int backlog);
 int peer_dial(int port);
 int peer_dial_buffers(int port, int octets); /* SO_RCVBUF and SO_SNDBUF of so many octets */
 int peer_accept(int listener);
-bool peer_has_caller(int listener, int wait_ms);
+bool peer_has_caller(int fd, int wait_ms); /* or octets, of a connection */
 void peer_close(int fd);
 void peer_reset(int fd);
 void peer_send(int fd, const void *p, size_t n);
@@ -90,8 +96,8 @@ void peer_send(int fd, const void *p, size_t n);
 /** At most `n` octets until `wait_ms` pass without one or the stream ends; returns how many. */
 size_t peer_read(int fd, void *p, size_t n, int wait_ms);
 void peer_expect(int fd, const void *p, size_t n);
-void peer_expect_end(int fd);             /* FIN, and nothing before it */
-bool peer_ended(int fd, int wait_ms);     /* FIN or reset; octets before it are thrown away */
+void peer_expect_end(int fd); /* FIN, and nothing before it */
+bool peer_ended(int fd, int wait_ms); /* FIN or reset; octets before it are thrown away */
 void peer_expect_silence(int fd, int ms); /* neither octets nor an end */
 
 /** One whole PDU. */
@@ -115,13 +121,19 @@ struct pair pair_login(struct rig *r, int link, int listener, enum sim_proto pro
 /** The same over sockets that the test already has at the SP's side. */
 struct pair pair_login_over(int sp, int listener, enum sim_proto proto);
 
+/** Send one keepalive request from the SP's side and wait for it at the gateway's; microseconds. */
+uint64_t pair_ping(struct pair p, enum sim_proto proto);
+
+/** Ping for `ms` milliseconds, one each millisecond; the value that 99 of 100 do not exceed. */
+uint64_t pair_p99(struct pair p, enum sim_proto proto, int ms);
+
 /* A stream on its way through the daemon; compared octet for octet as it comes out. */
 struct flow {
 	int from, to;
 	const uint8_t *p;
 	size_t n;
-	size_t piece_max;      /* one send: 1 … piece_max octets, at random; 0: as much as goes */
-	size_t read_max;       /* one read at most; 0: as much as there is */
+	size_t piece_max; /* one send: 1 … piece_max octets, at random; 0: as much as goes */
+	size_t read_max; /* one read at most; 0: as much as there is */
 	unsigned int pause_us; /* between two reads */
 	size_t sent, got;
 	uint64_t read_after_us;

@@ -45,11 +45,11 @@ uint8_t *stream_make(enum sim_proto proto, uint32_t seed, size_t n, size_t pdu_m
 	while (n - at >= SIM_PDU_MAX + pdu_max) {
 		uint32_t kind = random_next(&random) % 8;
 		struct sim_pdu pdu = { .what = SIM_SUBMIT,
-				       .seq = seq,
-				       .user = sim_text("900001"),
-				       .src = sim_text("10690001"),
-				       .dst = sim_text("13800138000"),
-				       .registered = true };
+			.seq = seq,
+			.user = sim_text("900001"),
+			.src = sim_text("10690001"),
+			.dst = sim_text("13800138000"),
+			.registered = true };
 		char text[140];
 
 		if (kind == 0) {
@@ -150,6 +150,6 @@ void flows_run(struct flow *flows, int count, uint32_t seed)
 			moved_us = now;
 		else if (now - moved_us > WAIT_MS * 1000u)
 			fail_msg("nothing moves: %zu of %zu octets sent, %zu arrived",
-				 flows[0].sent, flows[0].n, flows[0].got);
+				flows[0].sent, flows[0].n, flows[0].got);
 	}
 }

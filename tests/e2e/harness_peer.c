@@ -13,7 +13,7 @@
 
 #include "harness.h"
 
-enum { FDS_MAX = 2048 };
+enum { FDS_MAX = 2048, PINGS_MAX = 10000 };
 
 static bool ours[FDS_MAX];
 
@@ -97,9 +97,9 @@ int peer_dial(int port)
 	return peer_dial_buffers(port, 0);
 }
 
-bool peer_has_caller(int listener, int wait_ms)
+bool peer_has_caller(int fd, int wait_ms)
 {
-	struct pollfd p = { listener, POLLIN, 0 };
+	struct pollfd p = { fd, POLLIN, 0 };
 
 	return poll(&p, 1, wait_ms) == 1;
 }
@@ -225,14 +225,14 @@ struct pair pair_login_over(int sp, int listener, enum sim_proto proto)
 {
 	uint8_t asked[SIM_PDU_MAX], seen[SIM_PDU_MAX];
 	struct sim_pdu login = { .what = SIM_LOGIN,
-				 .seq = 1,
-				 .user = sim_text("900001"),
-				 .secret = sim_text("0123456789abcdef"),
-				 .stamp = 1121080000 };
+		.seq = 1,
+		.user = sim_text("900001"),
+		.secret = sim_text("0123456789abcdef"),
+		.stamp = 1121080000 };
 	struct sim_pdu answer = { .what = SIM_LOGIN_RESP,
-				  .seq = 1,
-				  .user = sim_text("gateway"),
-				  .secret = sim_text("fedcba9876543210") };
+		.seq = 1,
+		.user = sim_text("gateway"),
+		.secret = sim_text("fedcba9876543210") };
 	struct pair p = { sp, -1 };
 	size_t n;
 
@@ -251,6 +251,38 @@ struct pair pair_login_over(int sp, int listener, enum sim_proto proto)
 struct pair pair_login(struct rig *r, int link, int listener, enum sim_proto proto)
 {
 	return pair_login_over(peer_dial(r->port[link]), listener, proto);
+}
+
+uint64_t pair_ping(struct pair p, enum sim_proto proto)
+{
+	struct sim_pdu test = { .what = SIM_TEST, .seq = 4242 };
+	uint8_t octets[SIM_PDU_MAX];
+	size_t n = sim_build(proto, &test, octets);
+	uint64_t sent = now_us();
+
+	peer_send(p.sp, octets, n);
+	peer_expect(p.gw, octets, n);
+	return now_us() - sent;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+uint64_t pair_p99(struct pair p, enum sim_proto proto, int ms)
+{
+	static uint64_t all[PINGS_MAX];
+	uint64_t end = now_us() + (uint64_t)ms * 1000;
+	size_t n = 0;
+
+	for (; now_us() < end && n < PINGS_MAX; pause_ms(1))
+		all[n++] = pair_ping(p, proto);
+	assert_true(n > 0);
+	qsort(all, n, sizeof *all, by_value);
+	return all[n * 99 / 100];
 }
 
 uint64_t now_us(void)

@@ -24,9 +24,9 @@ static void begin(enum sim_proto proto, const char *daemon)
 	struct rig_options o = { .daemon = daemon };
 	int port;
 	struct rig_link link = { .protocol = proto == SIM_SMPP ? "smpp" : "cmpp",
-				 .upstream = &port,
-				 .upstream_count = 1,
-				 .keys = "max_pdu = 2097152;" };
+		.upstream = &port,
+		.upstream_count = 1,
+		.keys = "max_pdu = 2097152;" };
 
 	gateway = peer_listen(&port, 64);
 	rig_start(&rig, &o, &link, 1);
@@ -51,11 +51,11 @@ static void end(struct pair p)
 static void split_everywhere(enum sim_proto proto, int from, int to)
 {
 	struct sim_pdu submit = { .what = SIM_SUBMIT,
-				  .seq = 7,
-				  .user = sim_text("900001"),
-				  .src = sim_text("10690001"),
-				  .dst = sim_text("13800138000"),
-				  .body = sim_text("split") };
+		.seq = 7,
+		.user = sim_text("900001"),
+		.src = sim_text("10690001"),
+		.dst = sim_text("13800138000"),
+		.body = sim_text("split") };
 	struct sim_pdu test = { .what = SIM_TEST, .seq = 8 };
 	uint8_t octets[3 * SIM_PDU_MAX], early[3 * SIM_PDU_MAX];
 	size_t first = sim_build(proto, &submit, octets);
@@ -123,7 +123,7 @@ static void login_in_pieces(void **state)
 }
 
 static void both_ways(struct pair p, uint32_t seed, size_t n, size_t pdu_max, size_t piece_max,
-		      size_t read_max, unsigned int pause_us)
+	size_t read_max, unsigned int pause_us)
 {
 	size_t up_n, down_n;
 	uint8_t *up = stream_make(SIM_CMPP2, seed, n, pdu_max, &up_n);
@@ -196,9 +196,9 @@ static void coalesced(void **state)
 		}
 		for (int way = 0; way < 2; way++) {
 			struct flow f = { .from = way ? p.gw : p.sp,
-					  .to = way ? p.sp : p.gw,
-					  .p = octets,
-					  .n = n };
+				.to = way ? p.sp : p.gw,
+				.p = octets,
+				.n = n };
 
 			flows_run(&f, 1, 1);
 		}
@@ -262,8 +262,8 @@ static void slow_readers(void **state)
 
 static void lengths_around_hold_max(void **state)
 {
-	static const size_t lengths[] = { HOLD_MAX - 1, HOLD_MAX, HOLD_MAX + 1, 65535,
-					  65536,        65537,    300000,       BIG };
+	static const size_t lengths[] = { HOLD_MAX - 1, HOLD_MAX, HOLD_MAX + 1, 65535, 65536, 65537,
+		300000, BIG };
 	uint8_t *octets = malloc(BIG + 12);
 	struct pair p;
 
@@ -276,10 +276,10 @@ static void lengths_around_hold_max(void **state)
 		pdu_make(SIM_CMPP2, 99, 12, octets + lengths[i]);
 		for (int way = 0; way < 4; way++) {
 			struct flow f = { .from = way & 1 ? p.gw : p.sp,
-					  .to = way & 1 ? p.sp : p.gw,
-					  .p = octets,
-					  .n = lengths[i] + 12,
-					  .piece_max = way & 2 ? 9000 : 0 };
+				.to = way & 1 ? p.sp : p.gw,
+				.p = octets,
+				.n = lengths[i] + 12,
+				.piece_max = way & 2 ? 9000 : 0 };
 
 			flows_run(&f, 1, (uint32_t)i);
 		}

@@ -52,10 +52,10 @@ static void cmpp_octets(void **state)
 {
 	static const uint8_t id[] = { 0xb2, 0xb9, 0xda, 0x80, 0x00, 0x01, 0x00, 0x00 };
 	struct sim_pdu p = { .what = SIM_LOGIN,
-			     .seq = 23,
-			     .user = sim_text("900001"),
-			     .version = 0x21,
-			     .stamp = 1021080510 };
+		.seq = 23,
+		.user = sim_text("900001"),
+		.version = 0x21,
+		.stamp = 1021080510 };
 	uint8_t auth[16];
 
 	(void)state;
@@ -77,11 +77,11 @@ static void cmpp_octets(void **state)
 static void smpp_octets(void **state)
 {
 	struct sim_pdu p = { .what = SIM_SUBMIT,
-			     .seq = 20456,
-			     .src = sim_text("40404"),
-			     .dst = sim_text("44951361920"),
-			     .registered = true,
-			     .body = sim_text("@$#!%&/:") };
+		.seq = 20456,
+		.src = sim_text("40404"),
+		.dst = sim_text("44951361920"),
+		.registered = true,
+		.body = sim_text("@$#!%&/:") };
 
 	(void)state;
 	expect_octets(SIM_SMPP, &p, "smpp-submit_sm-1");
@@ -91,9 +91,9 @@ static void smpp_octets(void **state)
 		.what = SIM_LOGIN_RESP, .seq = 1, .command = 0x80000002, .status = 0x0f
 	};
 	expect_octets(SIM_SMPP, &p, "smpp-bind_transmitter_resp-err-nobody");
-	p = (struct sim_pdu){ .what = SIM_SUBMIT_RESP,
-			      .seq = 171192033,
-			      .msgid = sim_text("94258431594") };
+	p = (struct sim_pdu){
+		.what = SIM_SUBMIT_RESP, .seq = 171192033, .msgid = sim_text("94258431594")
+	};
 	expect_octets(SIM_SMPP, &p, "smpp-submit_sm_resp-1");
 	p = (struct sim_pdu){ .what = SIM_SUBMIT_RESP, .seq = 2, .status = 0x0b };
 	expect_octets(SIM_SMPP, &p, "smpp-submit_sm_resp-err-nobody");
@@ -109,7 +109,7 @@ static void cmpp_reading(void **state)
 		{ "cmpp-deliver-20-report-mk", "MK:0001", "13800138000", SIM_CMPP2, 60 },
 		{ "cmpp-deliver-30-report-short-stat", "AF:4", "13800138001", SIM_CMPP3, 71 },
 		{ "cmpp-deliver-30-report60", "DELIVRD", "13800138001138001380011380013800",
-		  SIM_CMPP3, 60 },
+			SIM_CMPP3, 60 },
 	};
 	uint8_t in[SIM_PDU_MAX], out[SIM_PDU_MAX];
 	struct sim_pdu p;
@@ -125,17 +125,17 @@ static void cmpp_reading(void **state)
 		assert_int_equal(p.body_len, reports[i].body_len);
 		assert_int_equal(sim_build(reports[i].proto, &p, out), n);
 	}
-	assert_int_equal(sim_parse(SIM_CMPP2, in, hex_load("cmpp-submit-20", in, sizeof in), &p),
-			 0);
+	assert_int_equal(
+		sim_parse(SIM_CMPP2, in, hex_load("cmpp-submit-20", in, sizeof in), &p), 0);
 	expect_text(p.dst, "13500002696");
 	assert_int_equal(p.body.n, 30);
-	assert_int_equal(sim_parse(SIM_CMPP3, in, hex_load("cmpp-submit-30", in, sizeof in), &p),
-			 0);
+	assert_int_equal(
+		sim_parse(SIM_CMPP3, in, hex_load("cmpp-submit-30", in, sizeof in), &p), 0);
 	expect_text(p.src, "900001");
 	expect_text(p.dst, "13500002696");
 	/* What a 2.0 reader makes of 3.0 octets must be an error, not a guess. */
-	assert_int_equal(sim_parse(SIM_CMPP2, in, hex_load("cmpp-submit-30", in, sizeof in), &p),
-			 -1);
+	assert_int_equal(
+		sim_parse(SIM_CMPP2, in, hex_load("cmpp-submit-30", in, sizeof in), &p), -1);
 }
 
 /* Our submit has the destination, the text and the tail where the specification's has them. */
@@ -143,13 +143,13 @@ static void cmpp_submit_offsets(void **state)
 {
 	uint8_t want[SIM_PDU_MAX], have[SIM_PDU_MAX];
 	struct sim_pdu p = { .what = SIM_SUBMIT,
-			     .seq = 23,
-			     .service = sim_text("test"),
-			     .user = sim_text("900001"),
-			     .src = sim_text("900001"),
-			     .dst = sim_text("13500002696"),
-			     .registered = true,
-			     .coding = 8 };
+		.seq = 23,
+		.service = sim_text("test"),
+		.user = sim_text("900001"),
+		.src = sim_text("900001"),
+		.dst = sim_text("13500002696"),
+		.registered = true,
+		.coding = 8 };
 
 	(void)state;
 	for (int v = 0; v < 2; v++) {
@@ -182,8 +182,8 @@ static void smpp_reading(void **state)
 	expect_text(p.stat, "DELIVRD");
 	expect_text(p.err, "000");
 	assert_int_equal(sim_parse(SIM_SMPP, in,
-				   hex_load("smpp-deliver_sm-receipt-tlvonly", in, sizeof in), &p),
-			 0);
+				 hex_load("smpp-deliver_sm-receipt-tlvonly", in, sizeof in), &p),
+		0);
 	expect_text(p.msgid, "42");
 	expect_text(p.stat, "DELIVRD");
 }
@@ -193,16 +193,16 @@ static void smpp_receipt_text(void **state)
 {
 	uint8_t want[SIM_PDU_MAX], have[SIM_PDU_MAX];
 	struct sim_pdu p = { .what = SIM_DELIVER,
-			     .seq = 2,
-			     .src = sim_text("44951361920"),
-			     .dst = sim_text("40404"),
-			     .registered = true,
-			     .msgid = sim_text("0059113978"),
-			     .stat = sim_text("DELIVRD"),
-			     .submit_time = sim_text("1002101730"),
-			     .done_time = sim_text("1002101731"),
-			     .body = sim_text("@$#!%&/:"),
-			     .receipt = SIM_RECEIPT_TEXT };
+		.seq = 2,
+		.src = sim_text("44951361920"),
+		.dst = sim_text("40404"),
+		.registered = true,
+		.msgid = sim_text("0059113978"),
+		.stat = sim_text("DELIVRD"),
+		.submit_time = sim_text("1002101730"),
+		.done_time = sim_text("1002101731"),
+		.body = sim_text("@$#!%&/:"),
+		.receipt = SIM_RECEIPT_TEXT };
 	size_t n;
 
 	(void)state;
@@ -213,30 +213,13 @@ static void smpp_receipt_text(void **state)
 
 static void run_both(const char *proto)
 {
-	const char *const gw[] = { "--proto",
-				   proto,
-				   "--listen",
-				   "127.0.0.1:0",
-				   "--once",
-				   "--user",
-				   "900001",
-				   "--password",
-				   "secret",
-				   "--line",
-				   "submit 1/10 8",
-				   "--line",
-				   "report 1/5 MB:0064",
-				   "--line",
-				   "report 1/7 IB:0072",
-				   "--line",
-				   "report DELIVRD after=20ms",
-				   "--line",
-				   "mo 1/50 \"hello\"",
-				   NULL };
+	const char *const gw[] = { "--proto", proto, "--listen", "127.0.0.1:0", "--once", "--user",
+		"900001", "--password", "secret", "--line", "submit 1/10 8", "--line",
+		"report 1/5 MB:0064", "--line", "report 1/7 IB:0072", "--line",
+		"report DELIVRD after=20ms", "--line", "mo 1/50 \"hello\"", NULL };
 	char port[32] = "", where[64], text[1024] = "";
-	const char *const sp[] = { "--proto", proto,        "--connect",    where,
-				   "--count", "2000",       "--registered", "--connections",
-				   "3",       "--password", "secret",       NULL };
+	const char *const sp[] = { "--proto", proto, "--connect", where, "--count", "2000",
+		"--registered", "--connections", "3", "--password", "secret", NULL };
 	int gw_out, sp_out;
 	pid_t gw_pid = program_start(&gw_out, "simgw", gw), sp_pid;
 
@@ -262,11 +245,11 @@ static void both_sides(void **state)
 
 static void wrong_password(void **state)
 {
-	const char *const gw[] = { "--proto", "cmpp3",      "--listen", "127.0.0.1:0",
-				   "--once",  "--password", "right",    NULL };
+	const char *const gw[] = { "--proto", "cmpp3", "--listen", "127.0.0.1:0", "--once",
+		"--password", "right", NULL };
 	char port[32] = "", where[64];
-	const char *const sp[] = { "--proto",    "cmpp3", "--connect", where,
-				   "--password", "wrong", NULL };
+	const char *const sp[] = { "--proto", "cmpp3", "--connect", where, "--password", "wrong",
+		NULL };
 	int gw_out, sp_out;
 	pid_t gw_pid, sp_pid;
 

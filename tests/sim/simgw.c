@@ -115,11 +115,11 @@ static bool put(struct gw *g, const struct sim_pdu *pdu)
 	return true;
 }
 
-/* CMPP: the eight octets; SMPP: eight hexadecimal digits. */
+/* CMPP: eight octets, 21 November 19:17:00, gateway 104; SMPP: eight hexadecimal digits. */
 static struct sim_text msgid_of(uint64_t id, char to[24])
 {
 	static const char digits[] = "0123456789ABCDEF";
-	uint64_t cmpp = 0xb8f5800000000000u + (0x0104u << 16) + (id & 0xffff) + ((id >> 16) << 32);
+	uint64_t cmpp = 0xbacd100000000000u + (104u << 16) + (id & 0xffff) + ((id >> 16) << 32);
 
 	for (int i = 0; i < 8; i++) {
 		if (opt.proto == SIM_SMPP)

@@ -111,7 +111,8 @@ static void agrees_with_a_plain_list(void **state)
 				assert_int_equal(forgotten.sent_us, list[0].sent_us);
 				memmove(list, list + 1, (size_t)--n * sizeof(list[0]));
 			}
-			list[n++] = (struct pending){ .sequence = sequence, .command = command, .sent_us = step };
+			list[n++] = (struct pending){
+				.sequence = sequence, .command = command, .sent_us = step};
 		} else {
 			for (i = 0; i < n; i++) {
 				if (list[i].sequence == sequence && list[i].command == command)

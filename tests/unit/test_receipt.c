@@ -53,7 +53,8 @@ static const struct sample shapes[] = {
 	  "id:7 submit date:200809011130 done date:200809011130 stat:DELIVRD err:0", "", "7",
 	  "DELIVRD", "0", "200809011130", "200809011130", "", 2, 4, RECEIPT_FINAL, false, false },
 	{ "7 ISO dates",
-	  "id:7 submit date:2013-02-17 00:04:29 done date:2013-02-17 00:04:31 stat:DELIVRD err:0 text:x",
+	  "id:7 submit date:2013-02-17 00:04:29 done date:2013-02-17 00:04:31 stat:DELIVRD err:0 "
+	  "text:x",
 	  "", "7", "DELIVRD", "0", "2013-02-17 00:04:29", "2013-02-17 00:04:31", "x", 2, 4,
 	  RECEIPT_FINAL, false, false },
 	{ "8 dates with an offset",
@@ -479,7 +480,8 @@ static void cmpp_lengths(void **state)
 	assert_int_equal(r.stat.n, 0);
 	assert_int_equal(r.raw.n, 34);
 	/* flagged as a report, but a text in GBK */
-	assert_int_equal(cmpp_content("\xd6\xd0\xce\xc4\xb2\xe2\xca\xd4\xd6\xd0\xce\xc4\xb2\xe2\xca\xd4"
+	assert_int_equal(cmpp_content("\xd6\xd0\xce\xc4\xb2\xe2\xca\xd4"
+		"\xd6\xd0\xce\xc4\xb2\xe2\xca\xd4"
 		"\xd6\xd0\xce\xc4\xb2\xe2\xca\xd4\xd6\xd0\xce\xc4\xb2\xe2\xca\xd4\xd6\xd0\xce\xc4",
 		36, &r), RECEIPT_FINAL);
 	assert_true(r.undecodable);

@@ -64,7 +64,8 @@ static const char *line_of(const struct record *r, const struct record_style *st
 static json_t *object_of(const struct record *r)
 {
 	json_error_t error;
-	json_t *j = json_loads(line_of(r, &plain, true), JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
+	json_t *j = json_loads(line_of(r, &plain, true), JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL,
+			       &error);
 
 	if (j == NULL)
 		fail_msg("%s: %s", error.text, line_of(r, &plain, true));
@@ -146,9 +147,11 @@ static void smpp_status_is_eight_hex_digits(void **state)
 	r->code = 0x58;
 	r->answers[0] = answer_of(&smpp_table, &throttled);
 	r->msgid = text("");
-	assert_string_equal(line_of(r, &plain, false),
+	assert_string_equal(
+		line_of(r, &plain, false),
 		"2026-11-21T19:17:00.123+08:00 cmcc-bj  SUBMIT_RESP  seq=10421 status=0x00000058 "
-		"«超速 / throttled» name=ESME_RTHROTTLED rtt=41ms origin=smsc retry=later table=smpp-status\n");
+		"«超速 / throttled» name=ESME_RTHROTTLED rtt=41ms origin=smsc retry=later "
+		"table=smpp-status\n");
 }
 
 static void report_line_nests_meanings(void **state)
@@ -176,9 +179,12 @@ static void report_line_nests_meanings(void **state)
 	r->answers[0].nested[0].row = &address;
 	r->answer_count = 1;
 	r->dst = text("13800001234");
-	assert_string_equal(line_of(r, &plain, false),
-		"2026-11-21T19:17:00.123+08:00 cmcc-bj  REPORT       msgid=1109172112-1-7 stat=MB:0064 "
-		"«SMSC返回错误响应消息时的状态报告 → 地址错误 / SMSC answered with an error → address error» "
+	assert_string_equal(
+		line_of(r, &plain, false),
+		"2026-11-21T19:17:00.123+08:00 cmcc-bj  REPORT       msgid=1109172112-1-7 "
+		"stat=MB:0064 "
+		"«SMSC返回错误响应消息时的状态报告 → 地址错误 / SMSC answered with an error → "
+		"address error» "
 		"dst=138****1234 origin=smsc retry=fix table=infox-report-prefix>infox-smc\n");
 	j = object_of(r);
 	assert_string_equal(word_of(j, "code"), "MB:0064");
@@ -191,11 +197,13 @@ static void report_line_nests_meanings(void **state)
 	json_decref(j);
 
 	r->answers[0].nested_count = 0;
-	assert_non_null(strstr(line_of(r, &plain, false), "→ 0064 未知 / SMSC answered with an error → 0064 unknown»"));
+	assert_non_null(strstr(line_of(r, &plain, false),
+			       "→ 0064 未知 / SMSC answered with an error → 0064 unknown»"));
 	r->answers[0].nested_foreign = true;
 	assert_non_null(strstr(line_of(r, &plain, false), "→ 0064 peer's own»"));
 	j = object_of(r);
-	assert_true(json_is_true(json_object_get(json_array_get(json_object_get(j, "nested"), 0), "foreign")));
+	assert_true(json_is_true(
+		json_object_get(json_array_get(json_object_get(j, "nested"), 0), "foreign")));
 	json_decref(j);
 }
 
@@ -214,7 +222,8 @@ static void ambiguous_readings_are_visible(void **state)
 	assert_non_null(strstr(line_of(r, &plain, false), " table=infox-submit|infox-gateway\n"));
 	j = object_of(r);
 	assert_true(json_is_true(json_object_get(j, "ambiguous")));
-	assert_string_equal(word_of(json_array_get(json_object_get(j, "also"), 0), "table"), "infox-gateway");
+	assert_string_equal(word_of(json_array_get(json_object_get(j, "also"), 0), "table"),
+			    "infox-gateway");
 	json_decref(j);
 }
 
@@ -306,9 +315,11 @@ static void times_are_right(void **state)
 
 static void durations_are_short(void **state)
 {
-	static const struct { uint64_t us; const char *text; } rows[] = {
-		{ 0, "0.0ms" }, { 450, "0.4ms" }, { 9999, "9.9ms" }, { 41000, "41ms" }, { 999999, "999ms" },
-		{ 4200000, "4.2s" }, { 65000000, "1m05s" }, { 7380000000, "2h03m" }, { 273600000000, "3d04h" },
+	static const struct { uint64_t us; const char *text;
+	} rows[] = {
+		{0, "0.0ms"},        {450, "0.4ms"},        {9999, "9.9ms"},
+		{41000, "41ms"},     {999999, "999ms"},     {4200000, "4.2s"},
+		{65000000, "1m05s"}, {7380000000, "2h03m"}, {273600000000, "3d04h"},
 	};
 
 	(void)state;
@@ -325,13 +336,31 @@ static void durations_are_short(void **state)
 /* faults.md O1 to O5: what a peer may put into any field. */
 static void foreign_octets_stay_inside_their_value(void **state)
 {
-	static const struct { const char *octets; size_t n; } rows[] = {
+	static const struct { const char *octets; size_t n;
+	} rows[] = {
 #define ROW(s) { s, sizeof(s) - 1 }
-		ROW("\n"), ROW("\r\n2026-01-01T00:00:00.000+08:00 x  LOGIN FAKE"), ROW("\0\0"),
-		ROW("\x1b[2J\x1b]52;c;eA==\x07"), ROW("\x9b" "31m"), ROW("\xc2\x9b" "31m"), ROW("\x7f"),
-		ROW("\xe2\x80\xae" "abc"), ROW("\xe2\x80\x8b"), ROW("\xef\xbb\xbf"), ROW("\xe2\x80\xa8\xe2\x80\xa9"),
-		ROW("\xc0\xaf"), ROW("\xed\xa0\x80"), ROW("\xff\xfe\xfd"), ROW("\xe4\xb8"),
-		ROW("%n%s%s%s%1$n"), ROW("\"},{\"ev\":\"fake\""), ROW("a b=c \xc2\xbb result=0"), ROW("\\"),
+		ROW("\n"),
+		ROW("\r\n2026-01-01T00:00:00.000+08:00 x  LOGIN FAKE"),
+		ROW("\0\0"),
+		ROW("\x1b[2J\x1b]52;c;eA==\x07"),
+		ROW("\x9b"
+		    "31m"),
+		ROW("\xc2\x9b"
+		    "31m"),
+		ROW("\x7f"),
+		ROW("\xe2\x80\xae"
+		    "abc"),
+		ROW("\xe2\x80\x8b"),
+		ROW("\xef\xbb\xbf"),
+		ROW("\xe2\x80\xa8\xe2\x80\xa9"),
+		ROW("\xc0\xaf"),
+		ROW("\xed\xa0\x80"),
+		ROW("\xff\xfe\xfd"),
+		ROW("\xe4\xb8"),
+		ROW("%n%s%s%s%1$n"),
+		ROW("\"},{\"ev\":\"fake\""),
+		ROW("a b=c \xc2\xbb result=0"),
+		ROW("\\"),
 #undef ROW
 	};
 
@@ -426,6 +455,43 @@ static void text_is_shown_only_where_allowed(void **state)
 	assert_non_null(strstr(line_of(r, &open, true), "\"text\":\"你好\\\"\""));
 }
 
+/* What stands after a key is one word or in quotes, our own words included. */
+static void words_with_blanks_are_quoted(void **state)
+{
+	struct record *r = submit_resp();
+
+	(void)state;
+	r->has_body = true;
+	r->charset = CHARSET_GSM;
+	record_words_extra(r, "step", "in traffic");
+	assert_non_null(
+		strstr(line_of(r, &plain, false), " step=\"in traffic\" enc=\"GSM 03.38\" "));
+}
+
+static void err_keeps_its_nested_meaning(void **state)
+{
+	struct record *r = submit_resp();
+	json_t *j;
+
+	(void)state;
+	r->err = text("MB:0064");
+	r->err_answers[0] = answer_of(&prefix_table, &mb);
+	r->err_answers[0].has_nested = true;
+	r->err_answers[0].nested_count = 1;
+	r->err_answers[0].nested[0].table = &smc_table;
+	r->err_answers[0].nested[0].row = &address;
+	r->err_answer_count = 1;
+	j = object_of(r);
+	assert_string_equal(word_of(j, "err"), "MB:0064");
+	assert_string_equal(word_of(j, "err_table"), "infox-report-prefix");
+	assert_string_equal(word_of(json_array_get(json_object_get(j, "err_nested"), 0), "zh"),
+		"地址错误");
+	json_decref(j);
+	assert_non_null(strstr(line_of(r, &plain, false), " err=MB:0064 «SMSC返回"));
+	assert_non_null(
+		strstr(line_of(r, &plain, false), " err_table=infox-report-prefix>infox-smc\n"));
+}
+
 static void kinds_have_names(void **state)
 {
 	(void)state;
@@ -451,6 +517,8 @@ int main(void)
 		cmocka_unit_test(over_long_values_are_left_off_whole),
 		cmocka_unit_test(any_room_gives_a_whole_line),
 		cmocka_unit_test(text_is_shown_only_where_allowed),
+		cmocka_unit_test(words_with_blanks_are_quoted),
+		cmocka_unit_test(err_keeps_its_nested_meaning),
 		cmocka_unit_test(kinds_have_names),
 	};
 

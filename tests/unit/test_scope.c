@@ -11,8 +11,9 @@
 #include "smscope/scope.h"
 
 /*
- * PDUs of other programs' tests, or written out from the layouts of the specifications, as named beside them. Where a
- * test needs another status or sequence, it writes it at its offset of the header.
+ * PDUs of other programs' tests, or written out from the layouts of the specifications, as named
+ * beside them. Where a test needs another status or sequence, it writes it at its offset of the
+ * header.
  */
 #define CONNECT_20 /* CMPP 2.0, 7.4.1 */ \
 	"000000270000000100000001393030303031e1f3c5e56ed1244e32c46f626f83b2ed2006dc2e0f"
@@ -20,9 +21,12 @@
 	"000000270000000100000002393030303031e1f3c5e56ed1244e32c46f626f83b2ed3006dc2e0f"
 #define CONNECT_21 /* gocmpp e611134 */ \
 	"00000027000000010000001739303030303190d00c1d517abd0b4f65f6bcf8535d16213cdc73be"
-#define CONNECT_RESP_21 "0000001e8000000100000017006c0b846e25bab6daa4ed1c466e0f4bd821" /* gocmpp e611134 */
-#define CONNECT_RESP_30 "000000218000000100000017000000007942977274098cf210ab0c16c367bc8d30" /* gocmpp e611134 */
-#define CONNECT_RESP_FAIL "0000001e8000000100000001030000000000000000000000000000000020" /* CMPP 2.0, 7.4.1.2 */
+#define CONNECT_RESP_21                                                                            \
+	"0000001e8000000100000017006c0b846e25bab6daa4ed1c466e0f4bd821" /* gocmpp e611134 */
+#define CONNECT_RESP_30                                                                            \
+	"000000218000000100000017000000007942977274098cf210ab0c16c367bc8d30" /* gocmpp e611134 */
+#define CONNECT_RESP_FAIL                                                                          \
+	"0000001e8000000100000001030000000000000000000000000000000020" /* CMPP 2.0, 7.4.1.2 */
 #define SUBMIT_20 /* gocmpp e611134 */ \
 	"000000bd00000004000000170000000000000000010101017465737400000000000002313335303030303236" \
 	"3936000000000000000000000000083930303030313032313000000000313531313035313331353535313031" \
@@ -45,7 +49,8 @@
 #define TERMINATE "0000000c0000000200000017" /* gocmpp e611134 */
 #define BIND_TRX /* cloudhopper 193d1c4 */ \
 	"00000023000000090000000000039951414c4c5f545700414c4c5f5457000034010200"
-#define BIND_TRX_RESP "0000001d800000090000000000039943536d7363204757000210000134" /* cloudhopper 193d1c4 */
+#define BIND_TRX_RESP                                                                              \
+	"0000001d800000090000000000039943536d7363204757000210000134" /* cloudhopper 193d1c4 */
 #define BIND_TX_RESP_ERR "00000010800000020000000f00000001" /* smppex a7f8829 */
 #define SUBMIT_SM /* cloudhopper 193d1c4 */ \
 	"00000039000000040000000000004fe800010134303430340001013434393531333631393230000000000000" \
@@ -103,14 +108,17 @@ static int feed_as(struct scope *s, enum side from, const char *hex, uint32_t se
 {
 	size_t n = unhex(hex);
 
-	bytes_put_u32(octets + (bytes_u32(octets + 4) == 4 && n > 100 ? 8 : n == 21 || n == 24 ? 8 : 12), sequence);
+	bytes_put_u32(octets + (bytes_u32(octets + 4) == 4 && n > 100 ? 8
+				: n == 21 || n == 24                  ? 8
+								      : 12),
+		      sequence);
 	return feed_octets(s, from, n, us);
 }
 
 static const char *line(int i, bool json)
 {
 	static char to[RECORD_LINE_MAX + 1];
-	struct record_style style = { .mask = MASK_PART, .utc_offset_s = 8 * 3600, .lang = LANG_EN };
+	struct record_style style = {.mask = MASK_PART, .utc_offset_s = 8 * 3600, .lang = LANG_EN};
 	size_t n;
 
 	assert_in_range(i, 0, work.count - 1);
@@ -140,8 +148,11 @@ static struct scope *scope_of(const struct proto *proto, const char *profile, ui
 
 	profiles[0] = codes_profile(codes, profile);
 	assert_non_null(profiles[0]);
-	link = (struct scope_link){ .name = "lab", .proto = proto, .codes = codes, .profiles = profiles,
-		.pending = pending };
+	link = (struct scope_link){.name = "lab",
+				   .proto = proto,
+				   .codes = codes,
+				   .profiles = profiles,
+				   .pending = pending};
 	s = scope_new(&link, 17, "10.0.0.7:51312");
 	assert_non_null(s);
 	return s;
@@ -421,8 +432,9 @@ static void what_does_not_parse_is_malformed(void **state)
 /* No truncation may crash, and each gives a record or is a keepalive. */
 static void truncations_are_survived(void **state)
 {
-	static const char *const fixtures[] = { SUBMIT_20, REPORT_MK, DELIVER_MO, CONNECT_21, CONNECT_RESP_30,
-		SUBMIT_SM, RECEIPT, SUBMIT_SM_SAR, BIND_TRX, BIND_TRX_RESP };
+	static const char *const fixtures[] = {
+		SUBMIT_20, REPORT_MK, DELIVER_MO,    CONNECT_21, CONNECT_RESP_30,
+		SUBMIT_SM, RECEIPT,   SUBMIT_SM_SAR, BIND_TRX,   BIND_TRX_RESP};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(fixtures) / sizeof(*fixtures); i++) {

@@ -30,13 +30,24 @@ static struct sink *sinks[1];
 static struct scribe *scribe;
 static uint64_t now_ns = 1000000000;
 
+/* What a worker would know of the session in a slot when it writes an entry. */
+static struct {
+	uint16_t link;
+	char proto;
+	uint8_t dialect, flags;
+} sessions[SLOTS];
+
 static const uint64_t wall_ns = 1795259820123456789ull;
 
 /* gocmpp e611134; the report: CMPP 2.0, 7.4.5.1 */
-static const char connect_21[] = "00000027000000010000001739303030303190d00c1d517abd0b4f65f6bcf8535d16213cdc73be";
-static const char connect_resp_21[] = "0000001e8000000100000017006c0b846e25bab6daa4ed1c466e0f4bd821";
-static const char connect_30[] = "000000270000000100000017393030303031e1f3c5e56ed1244e32c46f626f83b2ed3006dc2e0f";
-static const char connect_resp_30[] = "000000218000000100000017000000007942977274098cf210ab0c16c367bc8d30";
+static const char connect_21[] =
+	"00000027000000010000001739303030303190d00c1d517abd0b4f65f6bcf8535d16213cdc73be";
+static const char connect_resp_21[] =
+	"0000001e8000000100000017006c0b846e25bab6daa4ed1c466e0f4bd821";
+static const char connect_30[] =
+	"000000270000000100000017393030303031e1f3c5e56ed1244e32c46f626f83b2ed3006dc2e0f";
+static const char connect_resp_30[] =
+	"000000218000000100000017000000007942977274098cf210ab0c16c367bc8d30";
 static const char submit_resp_20[] = "000000158000000400000017b2b9da800001000000";
 static const char active_test[] = "0000000c0000000800000017";
 static const char terminate[] = "0000000c0000000200000018";
@@ -59,7 +70,8 @@ static size_t unhex(const char *hex, uint8_t *to)
 }
 
 /* As a worker does it; the session's id is its slot + 100. */
-static void put(int ring, uint32_t slot, uint8_t kind, uint8_t flags, const void *octets, uint32_t len)
+static void put(int ring, uint32_t slot, uint8_t kind, uint8_t flags, const void *octets,
+		uint32_t len)
 {
 	struct ring *r = shm_ring(shm, ring);
 	struct ring_entry *e = ring_reserve(r, len, kind == RING_EVENT, wall_ns);
@@ -69,8 +81,18 @@ static void put(int ring, uint32_t slot, uint8_t kind, uint8_t flags, const void
 		return;
 	size = e->size;
 	now_ns += 1000000;
-	*e = (struct ring_entry){ .size = size, .kind = kind, .flags = flags, .slot = slot, .slot_gen = 1,
-		.len = len, .wire_len = len, .session = slot + 100, .mono_ns = now_ns, .wall_ns = wall_ns };
+	*e = (struct ring_entry){.size = size,
+				 .kind = kind,
+				 .flags = flags | sessions[slot % SLOTS].flags,
+				 .link = sessions[slot % SLOTS].link,
+				 .proto = (uint8_t)sessions[slot % SLOTS].proto,
+				 .dialect = sessions[slot % SLOTS].dialect,
+				 .slot = slot,
+				 .len = len,
+				 .wire_len = len,
+				 .session = slot + 100,
+				 .mono_ns = now_ns,
+				 .wall_ns = wall_ns};
 	memcpy(ring_octets(e), octets, len);
 	ring_publish(r, e);
 }
@@ -86,21 +108,24 @@ static void put_pdu(uint32_t slot, uint8_t flags, const char *hex)
 	put(0, slot, RING_FRAME, flags, octets, (uint32_t)n);
 }
 
-static void put_event(uint32_t slot, enum event_kind kind, uint8_t side, enum end_how how, int error)
+static void put_event(uint32_t slot, enum event_kind kind, uint8_t side, enum end_how how,
+		      int error)
 {
-	struct session_event e = { .kind = (uint8_t)kind, .side = side, .how = (uint8_t)how, .error = error,
-		.octets = { 1000, 2000 } };
+	struct session_event e = {.kind = (uint8_t)kind,
+				  .side = side,
+				  .how = (uint8_t)how,
+				  .error = error,
+				  .octets = {1000, 2000}};
 
 	put(0, slot, RING_EVENT, 0, &e, sizeof(e));
 }
 
 static void open_session(uint32_t slot, uint16_t link)
 {
-	struct shm_session *row = shm_session(shm, slot);
+	struct session_event e = { .kind = EVENT_OPEN, .side = SIDE_SP, .text = "10.0.0.7:51312" };
 
-	*row = (struct shm_session){ .id = slot + 100, .gen = 1, .link = link,
-		.opened_mono_ns = now_ns + 1000000, .sp_addr = "10.0.0.7:51312" };
-	put_event(slot, EVENT_OPEN, SIDE_SP, END_NONE, 0);
+	sessions[slot].link = link;
+	put(0, slot, RING_EVENT, 0, &e, sizeof(e));
 }
 
 static void start(void)
@@ -136,7 +161,8 @@ static json_t *finish(struct scribe_counts *ret)
 		scribe_counts(scribe, ret);
 		for (int k = 0; k < REC_COUNT; k++)
 			records += ret->records[k];
-		assert_int_equal(ret->entries + ret->extra, records + ret->silent); /* faults.md I5 */
+		assert_int_equal(ret->entries + ret->extra,
+				 records + ret->silent); /* faults.md I5 */
 		scribe_free(scribe);
 		scribe = NULL;
 	}
@@ -210,7 +236,10 @@ static void session_from_open_to_close(void **state)
 	json_decref(all);
 }
 
-/* The ring's copy of a 3.0 response still says what it said: scrubbing takes the authenticator and nothing else. */
+/*
+ * The ring's copy of a 3.0 response still says what it said: scrubbing takes the authenticator and
+ * nothing else.
+ */
 static void scrubbed_response_keeps_its_status(void **state)
 {
 	struct scribe_counts c;
@@ -231,10 +260,36 @@ static void scrubbed_response_keeps_its_status(void **state)
 	json_decref(all);
 }
 
+static void our_own_refusal_is_said_to_be_ours(void **state)
+{
+	struct scribe_counts c;
+	json_t *all;
+	char hex[80];
+
+	(void)state;
+	memcpy(hex, connect_resp_21, sizeof(connect_resp_21));
+	hex[25] = '9';
+	start();
+	open_session(0, 0);
+	put_pdu(0, 0, connect_21);
+	put_pdu(0, RING_GW | RING_OURS, hex);
+	put_event(0, EVENT_CLOSE, SIDE_US, END_UPSTREAM, ECONNREFUSED);
+	all = finish(&c);
+	assert_int_equal(number(all, 1, "code"), 9);
+	assert_string_equal(word(all, 1, "by"), "smscope");
+	assert_string_equal(word(all, 2, "by"), "smscope");
+	assert_string_equal(word(all, 2, "how"), "upstream");
+	assert_string_equal(word(all, 2, "step"), "login refused");
+	json_decref(all);
+}
+
 static void events_are_records(void **state)
 {
-	struct session_event refused = { .kind = EVENT_REFUSED, .side = SIDE_US, .how = END_LIMIT_ADDRESS,
-		.value = 12, .text = "10.0.0.9:4711" };
+	struct session_event refused = {.kind = EVENT_REFUSED,
+					.side = SIDE_US,
+					.how = END_LIMIT_ADDRESS,
+					.value = 12,
+					.text = "10.0.0.9:4711"};
 	struct ring_entry *e;
 	struct scribe_counts c;
 	json_t *all;
@@ -250,8 +305,11 @@ static void events_are_records(void **state)
 	put_event(0, EVENT_CLOSE, SIDE_GW, END_RESET, ECONNRESET);
 	e = ring_reserve(shm_ring(shm, 0), sizeof(refused), true, wall_ns);
 	size = e->size;
-	*e = (struct ring_entry){ .size = size, .kind = RING_EVENT, .slot = 1, .len = sizeof(refused),
-		.wall_ns = wall_ns };
+	*e = (struct ring_entry){.size = size,
+				 .kind = RING_EVENT,
+				 .link = 1,
+				 .len = sizeof(refused),
+				 .wall_ns = wall_ns};
 	memcpy(ring_octets(e), &refused, sizeof(refused));
 	ring_publish(shm_ring(shm, 0), e);
 	all = finish(&c);
@@ -273,16 +331,21 @@ static void events_are_records(void **state)
 	json_decref(all);
 }
 
-/* The opening was lost or seen by another engine: the session table knows link, protocol and dialect. */
+/*
+ * The opening was lost or seen by another engine: the session table knows link, protocol and
+ * dialect.
+ */
 static void session_without_an_opening(void **state)
 {
 	struct scribe_counts c;
 	json_t *all;
 
 	(void)state;
-	*shm_session(shm, 1) = (struct shm_session){ .id = 101, .gen = 1, .link = 1, .proto = 's',
-		.dialect = 0x34, .logged_in = 1, .sp_addr = "[::1]:4000" };
-	*shm_session(shm, 2) = (struct shm_session){ .id = 999, .gen = 2, .link = 1 }; /* the slot is another's now */
+	sessions[1].link = 1;
+	sessions[1].proto = 's';
+	sessions[1].dialect = 0x34;
+	sessions[1].flags = RING_LOGGED_IN;
+	sessions[2].link = 9; /* no such link */
 	start();
 	put_pdu(1, 0, submit_sm);
 	put_event(1, EVENT_CLOSE, SIDE_SP, END_FIN, 0);
@@ -309,7 +372,7 @@ static void entry_in_hand_at_a_death(void **state)
 	ring_consume(shm_ring(shm, 0), ring_next(shm_ring(shm, 0)));
 	put_pdu(0, RING_GW, submit_resp_20);
 	put_pdu(0, RING_GW, submit_resp_20);
-	assert_non_null(ring_next(shm_ring(shm, 0))); /* in hand, never consumed */
+	ring_hold(shm_ring(shm, 0)); /* in hand, never consumed */
 	start();
 	all = finish(&c);
 	assert_int_equal(json_array_size(all), 2);
@@ -330,7 +393,8 @@ static void losses_are_told(void **state)
 
 	(void)state;
 	sinks[0] = NULL;
-	*shm_session(shm, 0) = (struct shm_session){ .id = 100, .gen = 1, .proto = 'c', .dialect = 0x20 };
+	sessions[0].proto = 'c';
+	sessions[0].dialect = 0x20;
 	start();
 	while (atomic_load(&shm_ring(shm, 0)->lost) < 5) {
 		put_pdu(0, RING_GW, submit_resp_20);
@@ -362,8 +426,10 @@ static void two_rings_are_both_read(void **state)
 	size_t n = unhex(submit_resp_20, octets);
 
 	(void)state;
-	for (uint32_t slot = 0; slot < 2; slot++)
-		*shm_session(shm, slot) = (struct shm_session){ .id = slot + 100, .gen = 1, .proto = 'c', .dialect = 0x20 };
+	for (uint32_t slot = 0; slot < 2; slot++) {
+		sessions[slot].proto = 'c';
+		sessions[slot].dialect = 0x20;
+	}
 	start();
 	for (int i = 0; i < 5000; i++) {
 		put(0, 0, RING_FRAME, RING_GW, octets, (uint32_t)n);
@@ -407,6 +473,7 @@ static int set_up(void **state)
 	int fd = shm_create(2, RING_SIZE, SLOTS);
 
 	(void)state;
+	memset(sessions, 0, sizeof(sessions));
 	strcpy(dir, "/tmp/smscope-scribe-XXXXXX");
 	if (fd < 0 || mkdtemp(dir) == NULL)
 		return -1;
@@ -451,6 +518,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(session_from_open_to_close),
 		TEST(scrubbed_response_keeps_its_status),
+		TEST(our_own_refusal_is_said_to_be_ours),
 		TEST(events_are_records),
 		TEST(session_without_an_opening),
 		TEST(entry_in_hand_at_a_death),

@@ -24,8 +24,12 @@ static char dir[64], path[96], other[96];
 
 static struct sink *new_sink(const char *file, uint32_t queue)
 {
-	struct sink_settings s = { .type = SINK_FILE, .path = (char *)(uintptr_t)file, .format = FORMAT_TEXT,
-		.kinds = UINT32_MAX, .queue = queue, .mask = MASK_NONE };
+	struct sink_settings s = {.type = SINK_FILE,
+				  .path = (char *)(uintptr_t)file,
+				  .format = FORMAT_TEXT,
+				  .kinds = UINT32_MAX,
+				  .queue = queue,
+				  .mask = MASK_NONE};
 	struct sink *k = sink_new(&s);
 
 	assert_non_null(k);
@@ -264,7 +268,10 @@ static uint64_t cpu_ns(void)
 	return clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 }
 
-/* S1 with the disk that is always full: lines wait, then are dropped and counted; nobody spins, nobody waits. */
+/*
+ * S1 with the disk that is always full: lines wait, then are dropped and counted; nobody spins,
+ * nobody waits.
+ */
 static void full_disk(void **state)
 {
 	struct sink *k = new_sink("/dev/full", 0);
@@ -287,7 +294,10 @@ static void full_disk(void **state)
 	assert_true(clock_mono_ns() - before < 1000 * 1000000ull);
 }
 
-/* S1: the file may not grow (RLIMIT_FSIZE), then it may: the queue goes out, one line tells of the dropped ones. */
+/*
+ * S1: the file may not grow (RLIMIT_FSIZE), then it may: the queue goes out, one line tells of the
+ * dropped ones.
+ */
 static void limit_that_goes_away(void **state)
 {
 	struct rlimit before, small;
@@ -338,7 +348,8 @@ static void fifo_that_nobody_reads(void **state)
 	k = new_sink(path, 0);
 	assert_true(clock_mono_ns() - before < 100 * 1000000ull);
 	worst = worst_put(k, 20000);
-	print_message("worst put into a FIFO that nobody reads: %llu us\n", (unsigned long long)worst / 1000);
+	print_message("worst put into a FIFO that nobody reads: %llu us\n",
+		      (unsigned long long)worst / 1000);
 	assert_true(counts_of(k).dropped > 0);
 	before = clock_mono_ns();
 	sink_free(k, 50);
@@ -356,7 +367,9 @@ static size_t drain(int fd, char *to, size_t cap)
 	return n;
 }
 
-/* S3: the reader stops, dies, another comes: no SIGPIPE, and each reader begins with a whole line. */
+/*
+ * S3: the reader stops, dies, another comes: no SIGPIPE, and each reader begins with a whole line.
+ */
 static void fifo_reader_dies(void **state)
 {
 	enum { CAP = 1 << 20 };
@@ -370,7 +383,8 @@ static void fifo_reader_dies(void **state)
 	assert_int_equal(mkfifo(path, 0640), 0);
 	k = new_sink(path, 1 << 20);
 	fd = open(path, O_RDONLY | O_NONBLOCK);
-	worst_put(k, 3000); /* more than the pipe and less than pipe and queue: the reader stands still */
+	worst_put(k, 3000); /* more than the pipe and less than pipe and queue: the reader stands
+			       still */
 	nap(1200);
 	assert_int_equal(counts_of(k).dropped, 0);
 	n = (size_t)read(fd, text, 1000);

@@ -124,7 +124,8 @@ static void json_of_anything(void **state)
 			seed ^= seed << 13;
 			seed ^= seed >> 7;
 			seed ^= seed << 17;
-			octets[i] = (uint8_t)(seed >> (round % 2 == 0 ? 11 : 9) & (round % 5 == 0 ? 0xff : 0xef));
+			octets[i] = (uint8_t)(seed >> (round % 2 == 0 ? 11 : 9) &
+				(round % 5 == 0 ? 0xff : 0xef));
 		}
 		seed += 0x9e3779b97f4a7c15u;
 		value = json_of(span_of(octets, n), cap);
