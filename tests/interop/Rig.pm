@@ -21,7 +21,7 @@ use Time::HiRes qw(sleep time);
 our @EXPORT = qw(fault faults folder start stop stop_all alive slurp spill free_ports listening
 	until_true smscoped records account_of_output account_of_log same_accounts only);
 
-my ($dir, %child);
+my ($dir, %child, %ended);
 my $faults = 0;
 
 sub fault { print "not ok: @_\n"; $faults++; return }
@@ -42,6 +42,7 @@ sub stop
 	my ($name) = @_;
 	my $pid = delete $child{$name} or return;
 
+	return delete $ended{$name} if exists $ended{$name};
 	return $? if waitpid($pid, WNOHANG) != 0;
 	kill 'TERM', $pid;
 	for (1 .. 200) {
@@ -75,10 +76,19 @@ sub start
 		exec { $command[0] } @command or POSIX::_exit(127);
 	}
 	$child{$name} = $pid;
+	delete $ended{$name};
 	return;
 }
 
-sub alive { my ($name) = @_; return $child{$name} && waitpid($child{$name}, WNOHANG) == 0 }
+sub alive
+{
+	my ($name) = @_;
+
+	return 0 if !$child{$name} || exists $ended{$name};
+	return 1 if waitpid($child{$name}, WNOHANG) == 0;
+	$ended{$name} = $?;
+	return 0;
+}
 
 sub slurp
 {

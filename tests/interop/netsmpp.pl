@@ -15,8 +15,8 @@ sub finish
 	my ($dir) = @_;
 
 	until_true(40, sub { !alive('esme') }) or fault("the ESME does not end, see $dir/esme.out");
-	stop('esme');
-	fault("the ESME did not end well, see $dir/esme.out") unless slurp("$dir/esme.out") =~ /^end$/m;
+	fault("the ESME did not end well, see $dir/esme.out")
+		if stop('esme') != 0 || slurp("$dir/esme.out") !~ /^end$/m;
 	my $status = stop('smscoped');
 	fault("smscoped ended with wait status $status, see $dir/smscoped.out") if $status != 0;
 	return;
