@@ -49,6 +49,8 @@ enum role {
 	R_BROADCAST_ACK,
 	R_ADMIN, /* 3.3 leftovers: param_retrieve and its kin */
 	R_ADMIN_ACK,
+	R_DATA, /* data_sm, which goes both ways: pdu_role_from() */
+	R_DATA_ACK,
 	R_OUTBIND,
 	R_ALERT,
 	R_NACK,

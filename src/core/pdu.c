@@ -255,13 +255,11 @@ enum role pdu_role_from(const struct pdu *pdu, enum side from)
 {
 	enum role r = pdu_role(pdu);
 
-	if (from == SIDE_SP && r == R_DELIVER)
-		return R_SUBMIT;
-	if (from == SIDE_GW && r == R_SUBMIT)
-		return R_DELIVER;
-	if (from == SIDE_SP && r == R_SUBMIT_ACK)
-		return R_DELIVER_ACK;
-	return from == SIDE_GW && r == R_DELIVER_ACK ? R_SUBMIT_ACK : r;
+	if (r == R_DATA)
+		return from == SIDE_SP ? R_SUBMIT : R_DELIVER;
+	if (r == R_DATA_ACK)
+		return from == SIDE_SP ? R_DELIVER_ACK : R_SUBMIT_ACK;
+	return r;
 }
 
 bool pdu_result(const struct pdu *pdu, uint32_t *ret_code)

@@ -459,7 +459,7 @@ enum receipt_kind receipt_read(const struct pdu *pdu, struct receipt *ret)
 	ret->raw = ret->id = ret->stat = ret->err = none;
 	ret->submit_date = ret->done_date = ret->dst = ret->text = none;
 	ret->state = -1;
-	if (role == R_DELIVER || role == R_FORWARD)
+	if (role == R_DELIVER || role == R_DATA || role == R_FORWARD)
 		ret->kind = pdu->proto == &proto_cmpp ? cmpp_report(pdu, ret)
 						      : smpp_report(pdu, ret);
 	return ret->kind;

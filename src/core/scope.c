@@ -14,7 +14,7 @@ struct scope {
 	bool dialect_proved;
 	uint8_t version_asked;  /* 0: the login did not go by */
 	enum scope_login login;
-	char account[ACCOUNT_LEN];
+	char account[ACCOUNT_LEN], asked[ACCOUNT_LEN]; /* asked: by the latest login */
 	bool logout;
 	enum side logout_by;
 	struct pending_table *pending[2]; /* by the requester's side */
@@ -161,6 +161,7 @@ static void put_round_trip(struct record *r, const struct scope_frame *f,
 /* Every request waits for its response; the newest are kept. */
 static void remember(struct scope *s, const struct scope_frame *f, const struct pdu *pdu)
 {
+	enum role role = pdu_role_from(pdu, f->from);
 	struct pending forgotten, *p;
 	bool forgot;
 	uint32_t count;
@@ -168,7 +169,7 @@ static void remember(struct scope *s, const struct scope_frame *f, const struct 
 	p = pending_put(s->pending[f->from], pdu->sequence, f->mono_us, &forgotten, &forgot);
 	p->command = pdu->command;
 	s->forgotten += forgot;
-	if (pdu_role(pdu) == R_SUBMIT || pdu_role(pdu) == R_DELIVER) {
+	if (role == R_SUBMIT || role == R_DELIVER) {
 		copy_text(p->dst, sizeof(p->dst), message_destination(pdu, &count));
 		copy_text(p->src, sizeof(p->src), message_source(pdu));
 		p->dst_count = (uint8_t)(count < 255 ? count : 255);
@@ -177,10 +178,21 @@ static void remember(struct scope *s, const struct scope_frame *f, const struct 
 
 static void login(struct scope *s, const struct pdu *pdu)
 {
-	copy_text(s->account, sizeof(s->account), pdu_text(pdu, F_SYSTEM_ID));
+	copy_text(s->asked, sizeof(s->asked), pdu_text(pdu, F_SYSTEM_ID));
 	s->version_asked = (uint8_t)pdu_uint(pdu, F_VERSION);
-	if (s->login != LOGIN_DONE)
+	if (s->login != LOGIN_DONE) {
 		s->login = LOGIN_ASKED;
+		memcpy(s->account, s->asked, sizeof(s->account));
+	}
+}
+
+/* A second login that is refused leaves the session what it was. */
+static void login_answered(struct scope *s, bool accepted)
+{
+	if (accepted)
+		memcpy(s->account, s->asked, sizeof(s->account));
+	if (s->login != LOGIN_DONE)
+		s->login = accepted ? LOGIN_DONE : LOGIN_REFUSED;
 }
 
 /* What an SMPP session may be used for, from the bind's command. */
@@ -208,10 +220,10 @@ static void put_login(struct scope *s, const struct scope_frame *f, struct scope
 	if (put_result(s, r, &w->pdu, CTX_LOGIN)) {
 		if (!smpp)
 			r->code_label = "status";
-		s->login = r->code == 0 ? LOGIN_DONE : LOGIN_REFUSED;
+		login_answered(s, r->code == 0);
 	}
 	record_text_extra(r, smpp ? "system_id" : "source_addr",
-			  span_of(s->account, strlen(s->account)));
+			  span_of(s->asked, strlen(s->asked)));
 	if (s->peer != NULL)
 		record_text_extra(r, "peer", span_of(s->peer, strlen(s->peer)));
 	if (smpp && bind_words(w->pdu.command) != NULL)
@@ -318,9 +330,7 @@ static void put_deliver_resp(struct scope *s, const struct scope_frame *f, struc
 {
 	uint32_t code;
 
-	if (pdu_role(&w->pdu) == R_SUBMIT_ACK) /* from the side that submits: it answers nothing */
-		(void)put_response(s, f, w, REC_SUBMIT_RESP, CTX_SUBMIT_RESP);
-	else if (pdu_result(&w->pdu, &code) && code != 0)
+	if (pdu_result(&w->pdu, &code) && code != 0)
 		(void)put_response(s, f, w, REC_DELIVER_RESP, CTX_DELIVER_RESP);
 	else
 		(void)take_request(s, f, w);

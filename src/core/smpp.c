@@ -132,10 +132,7 @@ enum { ACK = (int)0x80000000 };
 
 #define ROW(c, role, name, body) { (uint32_t)(c), 0, 0xff, role, name, body, NULL }
 
-/*
- * The busiest commands first: the table is searched from its top. data_sm goes both ways; its
- * role here is the gateway's (see pdu_role_from()).
- */
+/* The busiest commands first: the table is searched from its top. */
 static const struct layout layouts[] = {
 	ROW(4, R_SUBMIT, "submit_sm", message),
 	ROW(ACK | 4, R_SUBMIT_ACK, "submit_sm_resp", message_ack),
@@ -143,8 +140,8 @@ static const struct layout layouts[] = {
 	ROW(ACK | 5, R_DELIVER_ACK, "deliver_sm_resp", message_ack),
 	ROW(0x15, R_PROBE, "enquire_link", nothing),
 	ROW(ACK | 0x15, R_PROBE_ACK, "enquire_link_resp", nothing),
-	ROW(0x103, R_DELIVER, "data_sm", data),
-	ROW(ACK | 0x103, R_DELIVER_ACK, "data_sm_resp", message_ack),
+	ROW(0x103, R_DATA, "data_sm", data),
+	ROW(ACK | 0x103, R_DATA_ACK, "data_sm_resp", message_ack),
 	ROW(ACK, R_NACK, "generic_nack", nothing),
 	ROW(1, R_LOGIN, "bind_receiver", bind),
 	ROW(ACK | 1, R_LOGIN_ACK, "bind_receiver_resp", bind_ack),

@@ -98,6 +98,7 @@ static enum code_context context_of(const struct pdu *pdu)
 	case R_LOGIN_ACK:
 		return CTX_LOGIN;
 	case R_DELIVER_ACK:
+	case R_DATA_ACK:
 		return CTX_DELIVER_RESP;
 	case R_QUERY_ACK:
 		return CTX_QUERY_RESP;

@@ -5,14 +5,14 @@ use strict;
 use warnings;
 use Cwd qw(abs_path);
 use File::Basename qw(dirname);
-use File::Path qw(make_path remove_tree);
+use lib dirname(__FILE__);
 use Getopt::Long;
 use HTTP::Tiny;
 use IO::Handle;
 use IO::Select;
 use IO::Socket::INET;
 use JSON::PP;
-use POSIX qw(WNOHANG);
+use Rig;
 use Time::HiRes qw(sleep time);
 
 my ($direct, $messages, $inbound) = (0, 40, 5);
@@ -20,74 +20,7 @@ GetOptions('direct' => \$direct, 'messages=i' => \$messages) && @ARGV == 1
 	or die "usage: kannel.sh [--direct] [--messages N] BUILD_DIR\n";
 my $here = abs_path(dirname $0);
 my $build = abs_path($ARGV[0]) or die "kannel: no such folder: $ARGV[0]\n";
-my ($dir, %child, $faults);
-
-sub fault { print "not ok: @_\n"; $faults++ }
-
-# End a child with TERM; its exit status, -1 if it had to be killed.
-sub stop
-{
-	my ($name) = @_;
-	my $pid = delete $child{$name} or return;
-
-	kill 'TERM', $pid;
-	for (1 .. 100) {
-		return $? if waitpid($pid, WNOHANG) != 0;
-		sleep 0.05;
-	}
-	kill 'KILL', $pid;
-	waitpid $pid, 0;
-	return -1;
-}
-
-END { my $status = $?; stop($_) for keys %child; $? = $status }
-$SIG{INT} = $SIG{TERM} = sub { exit 1 };
-$SIG{PIPE} = 'IGNORE';
-
-# Start a program with both outputs in a file; a handle given as `in` becomes its standard input.
-sub start
-{
-	my ($name, $in, @command) = @_;
-	my $pid = fork;
-
-	die "fork: $!\n" unless defined $pid;
-	if ($pid == 0) {
-		chdir $dir;
-		open STDIN, '<&', $in or POSIX::_exit(126) if $in;
-		open STDIN, '<', '/dev/null' unless $in;
-		open STDOUT, '>', "$dir/$name.out";
-		open STDERR, '>&', \*STDOUT;
-		exec { $command[0] } @command or POSIX::_exit(127);
-	}
-	$child{$name} = $pid;
-}
-
-sub alive { my ($name) = @_; return waitpid($child{$name}, WNOHANG) == 0 }
-
-sub slurp
-{
-	my ($file) = @_;
-	open my $f, '<', $file or return '';
-	local $/;
-	return scalar(<$f>) // '';
-}
-
-sub spill { my ($file, $text) = @_; open my $f, '>', $file or die "$file: $!\n"; print $f $text; close $f }
-
-# Ports that are free now. Another program may take one before its owner does: then the set-up is tried again.
-sub free_ports
-{
-	my ($count) = @_;
-	my @s = map { IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1', Proto => 'tcp') } 1 .. $count;
-	return map { $_->sockport } @s;
-}
-
-# Somebody listens on that loopback port: looked up where a try would be a session in the log.
-sub listening
-{
-	my $port = sprintf ':%04X', $_[0];
-	return slurp('/proc/net/tcp') =~ /^\s*\d+: [0-9A-F]{8}$port \S+ 0A /m;
-}
+my $dir;
 
 # Kannel's application: answers the URLs Kannel calls for receipts and inbound messages.
 my ($app, %called);
@@ -108,17 +41,7 @@ sub serve_app
 	}
 }
 
-sub until_true
-{
-	my ($seconds, $condition) = @_;
-	my $end = time + $seconds;
-
-	while (time < $end) {
-		return 1 if $condition->();
-		serve_app(0.05);
-	}
-	return 0;
-}
+sub wait_for { my ($seconds, $condition) = @_; return until_true($seconds, $condition, sub { serve_app(0.05) }) }
 
 sub kannel_conf
 {
@@ -178,35 +101,24 @@ sub set_up
 {
 	my ($mode) = @_;
 	my ($smsc_port, $keep);
-	my ($admin, $box, $sendsms, $listen) = free_ports(4);
+	my ($admin, $box, $sendsms) = free_ports(3);
 
 	pipe my $in, $keep or die "pipe: $!\n";
 	start('smsc', $in, 'perl', "$here/smsc.pl", '--inbound', $inbound);
-	until_true(10, sub { ($smsc_port) = slurp("$dir/smsc.out") =~ /^port (\d+)$/m })
+	wait_for(10, sub { ($smsc_port) = slurp("$dir/smsc.out") =~ /^port (\d+)$/m })
 		or die "kannel: smsc.pl did not start\n";
 	unless ($direct) {
-		spill("$dir/smscope.conf", <<"EOT");
-links = (
-  { name = "eu"; protocol = "smpp"; listen = "127.0.0.1:$listen"; upstream = "127.0.0.1:$smsc_port"; profile = "infox"; }
-);
-logs = (
-  { type = "file"; path = "$dir/log.json"; format = "json"; }
-);
-EOT
-		start('smscoped', undef, "$build/smscoped", '-c', "$dir/smscope.conf");
-		until_true(20, sub { listening($listen) || !alive('smscoped') });
-		return unless listening($listen);
-		$smsc_port = $listen;
+		$smsc_port = smscoped($build, 'smpp', $smsc_port) or return;
 	}
 	spill("$dir/kannel.conf", kannel_conf($mode, $smsc_port, $admin, $box, $sendsms));
 	start('bearerbox', undef, '/usr/sbin/bearerbox', "$dir/kannel.conf");
-	until_true(15, sub { listening($box) || !alive('bearerbox') });
+	wait_for(15, sub { listening($box) || !alive('bearerbox') });
 	return unless listening($box);
 	start('smsbox', undef, '/usr/sbin/smsbox', "$dir/kannel.conf");
-	until_true(15, sub { listening($sendsms) || !alive('smsbox') });
+	wait_for(15, sub { listening($sendsms) || !alive('smsbox') });
 	return unless listening($sendsms);
 	my $binds = $mode eq 'transceiver' ? 1 : 2;
-	return unless until_true(15, sub { (() = slurp("$dir/smsc.out") =~ /^bind /mg) >= $binds });
+	return unless wait_for(15, sub { (() = slurp("$dir/smsc.out") =~ /^bind /mg) >= $binds });
 	return ($keep, $sendsms);
 }
 
@@ -255,10 +167,8 @@ sub check_log
 	my ($to, $sent, $refused, $binds) = @_;
 	my (%count, %resp, %report, $number);
 
-	for my $line (split /\n/, slurp("$dir/log.json")) {
-		my $r = eval { decode_json($line) };
-
-		if (!$r) { fault("not JSON: $line"); next }
+	for my $r (records()) {
+		my $line = encode_json($r);
 		my $known = length($r->{zh} // '') && length($r->{en} // '');
 
 		$count{ $r->{ev} // '?' }++;
@@ -289,20 +199,18 @@ sub run
 	my ($mode) = @_;
 	my ($keep, $sendsms);
 	my $binds = $mode eq 'transceiver' ? 1 : 2;
-	my $before = $faults // 0;
+	my $before = faults();
 
-	$dir = "$build/interop/kannel-$mode";
 	$app = IO::Socket::INET->new(Listen => 64, LocalAddr => '127.0.0.1', Proto => 'tcp') or die "listen: $!\n";
 	%called = ();
 	for my $try (1 .. 3) {
-		remove_tree($dir);
-		make_path($dir);
+		$dir = folder("$build/interop/kannel-$mode");
 		last if ($keep, $sendsms) = set_up($mode);
-		stop($_) for keys %child;
+		stop_all();
 	}
 	die "kannel: the programs did not start, see $dir\n" unless $sendsms;
 	send_all($sendsms);
-	until_true(30, sub {
+	wait_for(30, sub {
 		my $dlr = grep { m{^/dlr} } keys %called;
 		my $mo = grep { m{^/mo} } keys %called;
 		my $acks = () = slurp("$dir/smsc.out") =~ /^receipt_ack /mg;
@@ -323,9 +231,9 @@ sub run
 	check_log($to, $sent, $refused, $binds) unless $direct;
 	stop('smsc');
 	printf "%s: Kannel as %s%s: %d messages, %d refused, %d receipts, %d inbound\n",
-		($faults // 0) == $before ? 'ok' : 'not ok', $mode, $direct ? ', without smscoped' : '',
+		faults() == $before ? 'ok' : 'not ok', $mode, $direct ? ', without smscoped' : '',
 		$messages, $refused, scalar keys %$sent, $inbound;
 }
 
 run($_) for qw(transceiver pair);
-exit($faults ? 1 : 0);
+exit(faults() ? 1 : 0);
