@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "net/session.h"
 
 enum { SCRATCH_LEAST = 128 * 1024, BEAT_MS = 500 };
@@ -159,7 +160,7 @@ static void *worker_main(void *arg)
 
 	/* What `top -H` and the benchmark know the thread by. */
 	snprintf(name, sizeof(name), "worker-%d", w->index);
-	(void)pthread_setname_np(pthread_self(), name);
+	thread_name(name);
 	while (!w->stopping) {
 		int flags = TAILQ_EMPTY(&w->run) ? EVLOOP_ONCE : EVLOOP_NONBLOCK;
 

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/thread.h"
 
 enum {
 	BUDGET = 1024,         /* entries of one ring before the next ring has its turn */
@@ -175,7 +176,8 @@ static void *run(void *arg)
 	struct scribe *s = arg;
 	int empty = 0, n;
 
-	(void)pthread_setname_np(pthread_self(), "scribe");
+	thread_name("scribe");
+	thread_background();
 	for (;;) {
 		bool stop = atomic_load(&s->stop);
 		struct timespec pause = { 0, POLL_MS * 1000000L };

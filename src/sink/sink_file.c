@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/thread.h"
 
 /*
  * Lines to a file, a FIFO or standard output. Only this thread ever waits for the system.
@@ -360,7 +361,8 @@ static void *run(void *arg)
 	struct sink_writer *w = arg;
 	uint64_t head, dropped;
 
-	(void)pthread_setname_np(pthread_self(), "log-writer");
+	thread_name("log-writer");
+	thread_background();
 	(void)open_first(w);
 	while (!out_of_time(w)) {
 		head = atomic_load_explicit(&w->queue->head, memory_order_acquire);
