@@ -20,7 +20,10 @@
 #include "scribe/scribe.h"
 #include "sink/sink.h"
 
-enum { FLUSH_MS = 2000 }; /* all sinks together may take so long for their queues when we end */
+enum {
+	FLUSH_MS = 2000, /* all sinks together may take so long for their queues when we end */
+	CODES_TRIES = 4, /* a second apart */
+};
 
 /*
  * Two threads here: the main one runs the front; the second one, `late`, brings up what relaying
@@ -140,12 +143,23 @@ static struct code_set *load_codes(const struct settings *s)
 	codes = codes_load(codes_dir(s->codes_dir), s->codes_site_dir, &faults);
 	if (faults.to != NULL)
 		fclose(faults.to);
-	if (codes == NULL) {
-		if (text != NULL)
-			log_faults(text);
-		log_error("running without meanings: the code tables do not load");
-	}
+	if (codes == NULL && text != NULL)
+		log_faults(text);
 	free(text);
+	return codes;
+}
+
+/* The keeper had loaded these tables: what stops them now may pass, as a flood that has taken every descriptor. */
+static struct code_set *load_codes_patiently(const struct settings *s)
+{
+	struct code_set *codes = load_codes(s);
+
+	for (int i = 1; codes == NULL && i < CODES_TRIES; i++) {
+		sleep(1);
+		codes = load_codes(s);
+	}
+	if (codes == NULL)
+		log_error("running without meanings: the code tables do not load");
 	return codes;
 }
 
@@ -184,7 +198,7 @@ static void *late_start(void *arg)
 	struct engine *e = arg;
 	struct control ready = { CONTROL_READY, 0 };
 
-	e->codes = load_codes(e->settings);
+	e->codes = load_codes_patiently(e->settings);
 	for (int i = 0; i < e->settings->sink_count; i++)
 		add_sink(e, &e->settings->sinks[i]);
 	e->scribe = scribe_new(e->settings, e->shm, e->codes, e->sinks, e->sink_count);
