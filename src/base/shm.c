@@ -108,7 +108,6 @@ const char *end_how_name(enum end_how how)
 		[END_UPSTREAM] = "upstream",
 		[END_LIMIT_SESSIONS] = "max_sessions",
 		[END_LIMIT_ADDRESS] = "max_per_ip",
-		[END_LINGER] = "linger",
 		[END_HALF_CLOSE] = "half_close",
 		[END_URGENT] = "urgent",
 		[END_SHUTDOWN] = "shutdown",

@@ -98,7 +98,6 @@ enum end_how {
 	END_UPSTREAM,       /* no gateway answered */
 	END_LIMIT_SESSIONS,
 	END_LIMIT_ADDRESS,
-	END_LINGER,         /* the peer did not close in time */
 	END_HALF_CLOSE,     /* the other half stayed open too long */
 	END_URGENT,         /* EVENT_BLIND only: an urgent mark inside a length field */
 	END_SHUTDOWN,       /* smscoped stops */

@@ -130,7 +130,6 @@ static void session_on_timer(evutil_socket_t fd, short what, void *arg)
 		session_drain(s);
 		break;
 	case SESSION_DRAINING:
-		session_cause(s, SIDE_US, END_LINGER, 0, NULL);
 		session_close(s);
 		break;
 	case SESSION_CLOSED:
@@ -182,17 +181,26 @@ void session_open(struct worker *w, int fd, int link, const struct sockaddr_stor
 	}
 }
 
-void session_close(struct session *s)
+/** The verdict, once: when the relay ends, not when the last peer has hung up. */
+static void session_over(struct session *s)
 {
-	struct worker *w = s->worker;
 	struct session_event e = { .kind = EVENT_CLOSE, .side = s->cause_side, .how = s->cause_how,
 		.error = s->cause_error,
 		.octets = { s->flow[SIDE_SP].at->sent_at, s->flow[SIDE_GW].at->sent_at } };
 
-	if (s->shared->state == SESSION_CLOSED)
+	if (s->shared->state >= SESSION_DRAINING)
 		return;
 	memcpy(e.text, s->cause_text, sizeof(e.text));
 	session_report(s, &e, 0);
+}
+
+void session_close(struct session *s)
+{
+	struct worker *w = s->worker;
+
+	if (s->shared->state == SESSION_CLOSED)
+		return;
+	session_over(s);
 	for (int i = 0; i < 2; i++) {
 		if (s->flow[i].partial_ns != 0)
 			w->partial_count--;
@@ -241,6 +249,7 @@ void session_drain(struct session *s)
 		return;
 	if (s->shared->state == SESSION_DIALING)
 		leg_close(&s->leg[SIDE_GW]);
+	session_over(s);
 	session_enter(s, SESSION_DRAINING);
 	for (int i = 0; i < 2; i++) {
 		if (s->leg[i].fd >= 0 && s->leg[i].error != 0)
@@ -293,6 +302,9 @@ void session_connected(struct session *s)
 	if (getpeername(s->leg[SIDE_GW].fd, (struct sockaddr *)&gw, &len) == 0)
 		leg_address_text(&gw, len, s->shared->gw_addr, sizeof(s->shared->gw_addr));
 	session_enter(s, SESSION_RELAYING);
+	/* An end that came while nobody relayed brings no further edge: the flow must know of it. */
+	(void)leg_broken(&s->leg[SIDE_SP]);
+	(void)leg_ended(&s->leg[SIDE_SP]);
 	for (int i = 0; i < 2; i++)
 		s->flow[i].hold = hold_of(s->flow[i].in, s->worker->settings->hold_max);
 	session_step(s);

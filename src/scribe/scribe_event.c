@@ -60,7 +60,7 @@ static const char *step_of(const struct scope_summary *x)
 static void put_end(struct record *r, const struct session_event *e, const struct scope_summary *x)
 {
 	bool logout = x->logout && (e->how == END_FIN || e->how == END_RESET ||
-				    e->how == END_LINGER || e->how == END_NONE);
+				    e->how == END_NONE);
 
 	record_words_extra(r, "by", side_name(logout ? (uint8_t)x->logout_by : e->side));
 	if (logout)

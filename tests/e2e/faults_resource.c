@@ -67,7 +67,10 @@ static void no_descriptors(void **state)
 	rig_stop(&rig);
 }
 
-/* R2 in part: the SP's connection took the last descriptor, none is left for the gateway: answered, not dropped. */
+/*
+ * R2 in part: the SP's connection took the last descriptor, none is left for the gateway:
+ * answered, not dropped.
+ */
 static void none_for_the_gateway(void **state)
 {
 	static const struct rig_options few = { .nofile = 96,

@@ -12,8 +12,9 @@
 #include "harness.h"
 
 /*
- * Rows S1 to S3 of the fault list: a log that cannot be written changes nothing for the traffic. The
- * other log goes on, and beside it the blocked one accounts for every line: written + dropped = all.
+ * Rows S1 to S3 of the fault list: a log that cannot be written changes nothing for the traffic.
+ * The other log goes on, and beside it the blocked one accounts for every line: written +
+ * dropped = all.
  */
 
 enum { MIB = 1 << 20, COUNT = 30000 };
@@ -32,7 +33,7 @@ struct figures {
 static int setup(void **state)
 {
 	(void)state;
-	snprintf(dir, sizeof dir, "/tmp/smscope-sink-XXXXXX");
+	snprintf(dir, sizeof dir, P_tmpdir "/smscope-sink-XXXXXX");
 	return mkdtemp(dir) ? 0 : -1;
 }
 
@@ -53,7 +54,10 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* Link l1 leads to simgw, l2 to a gateway that this test plays. `log` is the second log's path, or NULL. */
+/*
+ * Link l1 leads to simgw, l2 to a gateway that this test plays. `log` is the second log's path,
+ * or NULL.
+ */
 static void begin(const char *log)
 {
 	const char *const args[] = { "--proto", "smpp", "--listen", "127.0.0.1:0", "--quiet",
@@ -120,7 +124,10 @@ static struct figures load(const char *count, const char *rate)
 	return f;
 }
 
-/* Throughput as fast as it goes, latency at a rate that leaves the machine room; every octet of l2 right. */
+/*
+ * Throughput as fast as it goes, latency at a rate that leaves the machine room; every octet of
+ * l2 right.
+ */
 static struct figures measure(const char *what)
 {
 	struct pair p = pair_login(&rig, 1, gateway, SIM_CMPP2);
@@ -147,8 +154,8 @@ static bool alike(struct figures with, struct figures without)
 }
 
 /*
- * Generous, for a machine with two cores that does other things too; a wait for a sink would be seconds
- * every time. The best of three counts.
+ * Generous, for a machine with two cores that does other things too; a wait for a sink would be
+ * seconds every time. The best of three counts.
  */
 static void expect_undisturbed(const char *what, struct figures without)
 {
@@ -359,7 +366,10 @@ static void file_of(const char *path, size_t n)
 	close(fd);
 }
 
-/* S1: a small disk fills up, is freed, and the log goes on with whole lines and the count of those it lost. */
+/*
+ * S1: a small disk fills up, is freed, and the log goes on with whole lines and the count of
+ * those it lost.
+ */
 static void disk_full_then_free(void **state)
 {
 	static char rest[65536];

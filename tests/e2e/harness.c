@@ -142,7 +142,7 @@ void rig_start(struct rig *r, const struct rig_options *o, const struct rig_link
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	signal(SIGPIPE, SIG_IGN);
 	snprintf(r->dir, sizeof r->dir, "%s/smscope-e2e-XXXXXX",
-		tmp && strlen(tmp) < 32 ? tmp : "/tmp");
+		tmp && strlen(tmp) < 32 ? tmp : P_tmpdir);
 	assert_non_null(mkdtemp(r->dir));
 	snprintf(r->log_path, sizeof r->log_path, "%s/log.json", r->dir);
 	snprintf(r->err_path, sizeof r->err_path, "%s/stderr", r->dir);
