@@ -1,8 +1,8 @@
 'use strict';
 // What the two programs on Node's package `smpp` share. NODE_PATH says where the package is.
 //
-// An account is a line "pdu COMMAND SEQUENCE STATUS ID STAT" for each PDU that a record tells of, "-" where it has
-// no such thing: Rig.pm compares it with the log's.
+// An account is a line "pdu COMMAND SEQUENCE STATUS ID STAT" for each PDU that a record tells of,
+// "-" where it has no such thing: Rig.pm compares it with the log's.
 
 const smpp = require('smpp');
 
@@ -20,7 +20,8 @@ function told_response(pdu)
 {
 	if (/^(enquire_link|unbind)_resp$/.test(pdu.command))
 		return;
-	if (/^(deliver_sm|data_sm)_resp$/.test(pdu.command) && pdu.command_status === 0 && !pdu.message_id)
+	if (/^(deliver_sm|data_sm)_resp$/.test(pdu.command) && pdu.command_status === 0 &&
+		!pdu.message_id)
 		return;
 	told(pdu.command, pdu.sequence_number, pdu.command_status, pdu.message_id,
 		pdu.command === 'query_sm_resp' ? states[pdu.message_state] : undefined);
@@ -42,7 +43,8 @@ function told_delivery(pdu)
 	const stat = /stat:(\S+)/.exec(text);
 	const id = /id:(\S+)/.exec(text);
 
-	told(pdu.command, pdu.sequence_number, undefined, stat ? id[1] : undefined, stat ? stat[1] : undefined);
+	told(pdu.command, pdu.sequence_number, undefined, stat ? id[1] : undefined, stat ? stat[1]
+		: undefined);
 }
 
 module.exports = { smpp, told, told_response, told_delivery, text_of };

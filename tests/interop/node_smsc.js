@@ -1,21 +1,25 @@
 'use strict';
-// An SMSC on Node's package `smpp`: what smsc.pl is, with the PDUs of 5.0 and alert_notification in addition.
+// An SMSC on Node's package `smpp`: what smsc.pl is, with the PDUs of 5.0 and alert_notification in
+// addition.
 //
 // Usage: node_smsc.js INBOUND
 //
-// Listens on 127.0.0.1 at a port of the kernel's choice, printed as "port PORT"; then its account. The last digit of a
-// destination chooses its fate: 9 is refused, the others get the receipt of that digit. Ends when standard input ends.
+// Listens on 127.0.0.1 at a port of the kernel's choice, printed as "port PORT"; then its account.
+// The last digit of a destination chooses its fate: 9 is refused, the others get the receipt of
+// that digit. Ends when standard input ends.
 
 const { smpp, told, told_response } = require('./node_peer.js');
 
 const inbound = Number(process.argv[2]);
-const fate = { 1: ['UNDELIV', '069', 5], 2: ['EXPIRED', '000', 3], 3: ['MB:0064', '000', 5], 4: ['REJECTD', '013', 8] };
+const fate = { 1: ['UNDELIV', '069', 5], 2: ['EXPIRED', '000', 3], 3: ['MB:0064', '000', 5],
+	4: ['REJECTD', '013', 8] };
 const messages = new Map();
 let next_id = 0xa000, inbound_sent = 0;
 
 function deliver(session, command, fields, id, stat)
 {
-	const pdu = new smpp.PDU(command, { source_addr_ton: 1, source_addr_npi: 1, dest_addr_npi: 1, ...fields });
+	const pdu = new smpp.PDU(command, { source_addr_ton: 1, source_addr_npi: 1,
+		dest_addr_npi: 1, ...fields });
 
 	if (session.send(pdu))
 		told(command, pdu.sequence_number, undefined, id, stat);
@@ -25,24 +29,29 @@ function receipt(session, id, to)
 {
 	const [stat, err, state] = fate[to.slice(-1)] || ['DELIVRD', '000', 2];
 	const m = messages.get(id);
-	const text = `id:${id} sub:001 dlvrd:001 submit date:2611211917 done date:2611211917 stat:${stat} err:${err} text:hi`;
+	const text = `id:${id} sub:001 dlvrd:001 submit date:2611211917 done date:2611211917 ` +
+		`stat:${stat} err:${err} text:hi`;
 
 	if (m.state !== 1 && !m.many)
 		return;
 	m.state = state;
-	deliver(session, m.data ? 'data_sm' : 'deliver_sm', { source_addr: to, destination_addr: '10086', esm_class: 4,
+	deliver(session, m.data ? 'data_sm' : 'deliver_sm', { source_addr: to,
+		destination_addr: '10086', esm_class: 4,
 		receipted_message_id: id, message_state: state,
-		...(m.data ? { message_payload: { message: text } } : { short_message: text }) }, id, stat);
+		...(m.data ? { message_payload: { message: text } } : { short_message: text }) },
+		id, stat);
 }
 
 function on_submit(session, pdu)
 {
-	const to = pdu.dest_address ? pdu.dest_address.map((d) => d.destination_addr || d.dl_name) : [pdu.destination_addr];
+	const to = pdu.dest_address ? pdu.dest_address.map((d) => d.destination_addr || d.dl_name)
+		: [pdu.destination_addr];
 	const refused = to.filter((t) => t.endsWith('9'));
 	const id = (next_id++).toString(16).toUpperCase();
 	const status = refused.length === to.length ? 0x0b : 0;
 	const resp = pdu.response({ command_status: status, message_id: id, unsuccess_sme:
-		refused.map((t) => ({ dest_addr_ton: 1, dest_addr_npi: 1, destination_addr: t, error_status_code: 0x0b })) });
+		refused.map((t) => ({ dest_addr_ton: 1, dest_addr_npi: 1, destination_addr: t,
+		error_status_code: 0x0b })) });
 
 	told(pdu.command, pdu.sequence_number);
 	session.send(resp);
@@ -54,7 +63,8 @@ function on_submit(session, pdu)
 		for (const t of to.filter((each) => !each.endsWith('9')))
 			setTimeout(() => receipt(session, id, t), 200);
 	for (; inbound_sent < inbound; inbound_sent++)
-		deliver(session, 'deliver_sm', { source_addr: '8613800001234', destination_addr: '10086',
+		deliver(session, 'deliver_sm', { source_addr: '8613800001234',
+		destination_addr: '10086',
 			short_message: 'hello ' + inbound_sent });
 }
 
@@ -81,13 +91,15 @@ const on = {
 	bind: (s, pdu) => {
 		answer(s, pdu, { system_id: 'smsc', sc_interface_version: 0x50 });
 		if (pdu.interface_version >= 0x50)	// simsp does not know it
-			s.send(new smpp.PDU('alert_notification', { source_addr: '8613800138000', esme_addr: '10086',
+			s.send(new smpp.PDU('alert_notification', { source_addr: '8613800138000',
+			esme_addr: '10086',
 				ms_availability_status: 0 }));
 	},
 	submit_sm: on_submit,
 	submit_multi: on_submit,
 	data_sm: on_submit,
-	query_sm: (s, pdu) => answer(s, pdu, { command_status: find(pdu), message_id: pdu.message_id,
+	query_sm: (s, pdu) => answer(s, pdu, { command_status: find(pdu),
+	message_id: pdu.message_id,
 		message_state: (messages.get(pdu.message_id) || {}).state, error_code: 0 }),
 	replace_sm: (s, pdu) => answer(s, pdu, { command_status: find(pdu, 0x13) }),
 	cancel_sm: (s, pdu) => {
@@ -95,7 +107,8 @@ const on = {
 			messages.get(pdu.message_id).state = 4;
 	},
 	broadcast_sm: (s, pdu) => answer(s, pdu, { message_id: 'B' + (next_id++).toString(16) }),
-	query_broadcast_sm: (s, pdu) => answer(s, pdu, { message_id: pdu.message_id, message_state: 1,
+	query_broadcast_sm: (s, pdu) => answer(s, pdu, { message_id: pdu.message_id,
+	message_state: 1,
 		broadcast_area_identifier: [Buffer.from([0])], broadcast_area_success: 100 }),
 	cancel_broadcast_sm: (s, pdu) => answer(s, pdu, {}),
 	enquire_link: (s, pdu) => s.send(pdu.response()),
