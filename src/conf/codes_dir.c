@@ -1,27 +1,35 @@
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "conf/conf.h"
 
-/* Does the running program lie in the folder it was built in? */
-static bool in_build_folder(void)
+/* The folder of the running program, with its '/'; empty if it cannot be told. */
+static void program_dir(char to[PATH_MAX])
 {
-	char exe[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe));
-	size_t len = strlen(SMSCOPE_BUILD_DIR);
+	ssize_t n = readlink("/proc/self/exe", to, PATH_MAX - 1);
+	char *slash;
 
-	return n > 0 && (size_t)n < sizeof(exe) && (size_t)n > len
-		&& memcmp(exe, SMSCOPE_BUILD_DIR, len) == 0 && exe[len] == '/';
+	to[n > 0 ? n : 0] = '\0';
+	slash = strrchr(to, '/');
+	to[slash != NULL ? slash - to + 1 : 0] = '\0';
 }
 
 const char *codes_dir(const char *configured)
 {
+	static char moved[PATH_MAX + sizeof("../" SMSCOPE_DATA_CODES)];
 	const char *env = getenv("SMSCOPE_CODES");
+	char program[PATH_MAX];
 
 	if (configured != NULL)
 		return configured;
 	if (env != NULL && *env != '\0')
 		return env;
-	return in_build_folder() ? SMSCOPE_SOURCE_CODES : SMSCOPE_INSTALLED_CODES;
+	program_dir(program);
+	if (strncmp(program, SMSCOPE_BUILD_DIR "/", strlen(SMSCOPE_BUILD_DIR "/")) == 0)
+		return SMSCOPE_SOURCE_CODES;
+	/* Installed below another prefix than it was configured for: the tables have moved along. */
+	snprintf(moved, sizeof(moved), "%s../" SMSCOPE_DATA_CODES, program);
+	return access(moved, R_OK) == 0 ? moved : SMSCOPE_INSTALLED_CODES;
 }

@@ -63,7 +63,8 @@ struct code_set *codes_load(const char *dir, const char *site_dir, struct conf_f
 
 /**
  * The folder of the shipped tables: `configured` if not NULL, else $SMSCOPE_CODES, else codes/ of the source tree the
- * program was built from if it runs from its build folder, else the installed one. Static or borrowed text.
+ * program was built from if it runs from its build folder, else share/smscope/codes beside the program's own
+ * folder, else the installed one. Static or borrowed text; not for threads at the same time.
  */
 const char *codes_dir(const char *configured);
 
