@@ -484,6 +484,8 @@ static bool tells_enough(const struct pdu *pdu)
 
 	if (pdu->err == SM_OK || pdu->err == SM_ETRAIL || pdu->err == SM_ELEN)
 		return true;
+	if (pdu->err == SM_ESHORT && pdu->tlvs.n > 0) /* a cut TLV: all before it is there */
+		return true;
 	return role_is_ack(pdu_role(pdu)) && pdu_result(pdu, &code);
 }
 

@@ -99,14 +99,23 @@ sub slurp
 	return scalar(<$f>) // '';
 }
 
-sub spill { my ($file, $text) = @_; open my $f, '>', $file or die "$file: $!\n"; print $f $text; close $f; return }
+sub spill
+{
+	my ($file, $text) = @_;
+
+	open my $f, '>', $file or die "$file: $!\n";
+	print $f $text;
+	close $f;
+	return;
+}
 
 # Ports that are free now. Another program may take one before its owner does: then the set-up is
 # tried again.
 sub free_ports
 {
 	my ($count) = @_;
-	my @s = map { IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1', Proto => 'tcp') } 1 .. $count;
+	my @s = map { IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1',
+		Proto => 'tcp') } 1 .. $count;
 
 	return map { $_->sockport } @s;
 }
@@ -174,7 +183,8 @@ sub account_of_output
 	return slurp("$dir/$name.out") =~ /^pdu (.*)$/mg;
 }
 
-my %told = map { $_ => 1 } qw(login submit submit_resp report deliver deliver_resp query_resp cancel_resp nack);
+my %told = map { $_ => 1 } qw(login submit submit_resp report deliver deliver_resp query_resp
+	cancel_resp nack);
 
 sub account_of_log
 {
@@ -184,9 +194,11 @@ sub account_of_log
 		next unless $told{ $r->{ev} };
 		my $report = $r->{ev} eq 'report';
 		my $state = $r->{ev} eq 'query_resp' ? $r->{stat} : $report ? $r->{code} : undef;
+		my $status = $report ? undef : $r->{code};
+		my $id = $r->{ev} eq 'deliver' ? undef : $r->{msgid};
 
-		push @account, join ' ', $r->{cmd}, $r->{seq}, map { defined $_ && $_ ne '' ? $_ : '-' }
-			$report ? undef : $r->{code}, $r->{ev} eq 'deliver' ? undef : $r->{msgid}, $state;
+		push @account, join ' ', $r->{cmd}, $r->{seq},
+			map { defined && length ? $_ : '-' } $status, $id, $state;
 	}
 	return @account;
 }
@@ -203,8 +215,10 @@ sub same_accounts
 	$count{$_}++ for @$have;
 	$count{$_}-- for @$want;
 	for my $line (sort keys %count) {
-		fault("$name has, $other has not: $line (" . $count{$line} . " more)") if $count{$line} > 0;
-		fault("$other has, $name has not: $line (" . -$count{$line} . " more)") if $count{$line} < 0;
+		fault("$name has, $other has not: $line (" . $count{$line} . " more)")
+			if $count{$line} > 0;
+		fault("$other has, $name has not: $line (" . -$count{$line} . " more)")
+			if $count{$line} < 0;
 	}
 	fault("$name: an empty account") unless @$have;
 	return;

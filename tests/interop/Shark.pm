@@ -1,7 +1,7 @@
 package Shark;
 
-# PDUs as tshark reads them. Nothing is captured: a file is written with each PDU as the only segment
-# of a connection of its own, so that what is wrong with one cannot reach the next.
+# PDUs as tshark reads them. Nothing is captured: a file is written with each PDU as the only
+# segment of a connection of its own, so that what is wrong with one cannot reach the next.
 use strict;
 use warnings;
 use Exporter 'import';
@@ -21,7 +21,8 @@ sub pcap_of
 
 	for my $pdu (@pdus) {
 		my $len = HEADERS + length $pdu;
-		my $ip = pack 'CCnnnCCnNN', 0x45, 0, $len, $n, 0x4000, 64, 6, 0, 0x7f000001, 0x7f000001;
+		my $ip = pack 'CCnnnCCnNN', 0x45, 0, $len, $n, 0x4000, 64, 6, 0, 0x7f000001,
+			0x7f000001;
 		my $tcp = pack 'nnNNCCnnn', 10000 + $n++, $port, 1, 1, 0x50, 0x18, 65535, 0, 0;
 
 		$file .= pack('LLLL', $n, 0, $len, $len) . $ip . $tcp . $pdu;
@@ -31,7 +32,8 @@ sub pcap_of
 
 my %entity = (lt => '<', gt => '>', quot => '"', amp => '&', '#x27' => "'");
 
-# One PDU: the fields in tshark's order, each { name, showname, show, value, at, len, depth }, offsets in the PDU.
+# One PDU: the fields in tshark's order, each { name, showname, show, value, at, len, depth },
+# offsets in the PDU.
 sub fields_of
 {
 	my ($packet, $proto) = @_;
@@ -45,7 +47,8 @@ sub fields_of
 		my %f = $attributes =~ /(\w+)="([^"]*)"/g;
 
 		s/&(#?\w+);/$entity{$1} \/\/ "&$1;"/ge for values %f;
-		push @fields, { %f{qw(name showname show value)}, at => $f{pos} - HEADERS, len => $f{size}, depth => $depth }
+		push @fields, { %f{qw(name showname show value)}, at => $f{pos} - HEADERS,
+			len => $f{size}, depth => $depth }
 			if $f{name} =~ /^$proto\./;
 		$depth++ unless $leaf;
 	}
@@ -61,8 +64,10 @@ sub shark_read
 	open my $f, '>:raw', $file or die "$file: $!\n";
 	print $f pcap_of($proto, @pdus);
 	close $f;
-	open my $out, '-|', "tshark -n -r $file -d tcp.port==@{[PORT_SMPP]},smpp -d tcp.port==@{[PORT_CMPP]},cmpp " .
-		"-T pdml 2>$folder/tshark.err" or die "tshark: $!\n";
+	my @ports = ('-d', 'tcp.port==' . PORT_SMPP . ',smpp', '-d', 'tcp.port==' . PORT_CMPP .
+		',cmpp');
+	open my $out, '-|', "tshark -n -r $file @ports -T pdml 2>$folder/tshark.err"
+		or die "tshark: $!\n";
 	local $/;
 	my $all = <$out>;
 	close $out or die "tshark failed, see $folder/tshark.err\n";
@@ -80,7 +85,8 @@ sub pdus_of
 	while (length $octets) {
 		my $len = unpack 'N', $octets;
 
-		die "no whole PDU at the end of a stream\n" if length $octets < 4 || $len < 12 || $len > length $octets;
+		die "no whole PDU at the end of a stream\n"
+			if length $octets < 4 || $len < 12 || $len > length $octets;
 		push @pdus, substr $octets, 0, $len, '';
 	}
 	return @pdus;

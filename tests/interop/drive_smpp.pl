@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 # The body of drive_smpp.sh, which see. drive_smpp is the SMSC; smsbox answers each message it
-# delivers, and drive_smpp counts what comes back, and ends. It would be the smsbox, too, but does not
-# name itself to bearerbox, which wants that, and so gets nothing.
-# bearerbox may refuse the first messages, for now, while it still starts.
+# delivers, and drive_smpp counts what comes back, and ends. It would be the smsbox, too, but does
+# not name itself to bearerbox, which wants that, and so gets nothing. bearerbox may refuse the
+# first messages, for now, while it still starts.
 use strict;
 use warnings;
 use Cwd qw(abs_path);
@@ -75,7 +75,8 @@ sub set_up
 	$dir = folder("$build/interop/drive_smpp");
 	my $listen = smscoped($build, 'smpp', $port) or return;
 	spill("$dir/kannel.conf", bearerbox_conf($admin, $box, $listen));
-	start('drive', undef, '/usr/lib/kannel/test/drive_smpp', '-p', $port, '-m', $messages, '-c', "$dir/kannel.conf");
+	start('drive', undef, '/usr/lib/kannel/test/drive_smpp', '-p', $port, '-m', $messages, '-c',
+		"$dir/kannel.conf");
 	until_true(10, sub { listening($port) || !alive('drive') });
 	return unless listening($port);
 	start('bearerbox', undef, '/usr/sbin/bearerbox', "$dir/kannel.conf");
@@ -112,23 +113,29 @@ for my $r (records()) {
 	my $code = $r->{ev} eq 'report' ? 0 : $r->{code} // 0;
 
 	$ours{ $of{ $r->{ev} } }++ if $of{ $r->{ev} };
-	fault("log: $r->{cmd} $r->{seq} is $r->{ev}") if $r->{ev} =~ /^(?:malformed|blind|lost|unknown_code|stall|nack)$/;
+	fault("log: $r->{cmd} $r->{seq} is $r->{ev}")
+		if $r->{ev} =~ /^(?:malformed|blind|lost|unknown_code|stall|nack)$/;
 	fault("log: no request for $r->{cmd} $r->{seq}") if $r->{unmatched};
-	fault("log: code $code of $r->{cmd} $r->{seq}") if $code ne ($r->{ev} eq 'deliver_resp' ? 100 : 0);
+	fault("log: code $code of $r->{cmd} $r->{seq}")
+		if $code ne ($r->{ev} eq 'deliver_resp' ? 100 : 0);
 }
 my %theirs = slurp("$dir/drive.out") =~ /Number of messages sent to (\w+): (\d+)/g;
 my %want = (ESME => $messages, map { $_ => $messages - $ours{refused} } 'SMSC');
 for my $to (sort keys %want) {
 	my $count = $theirs{$to} // -1;
 
-	fault("drive_smpp counts $count messages to the $to, not $want{$to}") if $count != $want{$to};
-	fault("the log has $ours{$to} messages to the $to, not $want{$to}") if ($ours{$to} // $want{$to}) != $want{$to};
+	fault("drive_smpp counts $count messages to the $to, not $want{$to}")
+		if $count != $want{$to};
+	fault("the log has $ours{$to} messages to the $to, not $want{$to}")
+		if ($ours{$to} // $want{$to}) != $want{$to};
 }
 my $received = () = slurp("$dir/access.log") =~ /Receive SMS/g;
 my $sent = () = slurp("$dir/access.log") =~ /Sent SMS/g;
-fault("bearerbox received $received and sent $sent of $want{SMSC}") if $received != $want{SMSC} || $sent != $want{SMSC};
+fault("bearerbox received $received and sent $sent of $want{SMSC}")
+	if $received != $want{SMSC} || $sent != $want{SMSC};
 fault("the log has $ours{answered} answers and $ours{login} logins")
 	if $ours{answered} != $want{SMSC} || $ours{login} != 2;
-printf "%s: drive_smpp: %d messages to the ESME, %d refused for now, %d to the SMSC\n", faults() ? 'not ok' : 'ok',
+printf "%s: drive_smpp: %d messages to the ESME, %d refused for now, %d to the SMSC\n", faults()
+	? 'not ok' : 'ok',
 	$ours{ESME}, $ours{refused}, $ours{SMSC};
 exit(faults() ? 1 : 0);

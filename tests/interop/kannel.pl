@@ -33,15 +33,22 @@ sub serve_app
 		my $request = '';
 
 		while ($request !~ /\r\n\r\n/) {
-			last unless IO::Select->new($c)->can_read(2) && sysread $c, $request, 4096, length $request;
+			last unless IO::Select->new($c)->can_read(2) && sysread $c, $request, 4096,
+				length $request;
 		}
 		$called{$1}++ if $request =~ m{^GET (/\S*)};
-		syswrite $c, "HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 0\r\n\r\n";
+		syswrite $c,
+			"HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 0\r\n\r\n";
 		$seconds = 0;
 	}
 }
 
-sub wait_for { my ($seconds, $condition) = @_; return until_true($seconds, $condition, sub { serve_app(0.05) }) }
+sub wait_for
+{
+	my ($seconds, $condition) = @_;
+
+	return until_true($seconds, $condition, sub { serve_app(0.05) });
+}
 
 sub kannel_conf
 {
@@ -134,7 +141,8 @@ sub send_all
 		my $answer = $http->get("http://127.0.0.1:$sendsms/cgi-bin/sendsms?username=test&password=test" .
 			"&from=10086&to=$to&text=hello+$n&dlr-mask=19&dlr-url=$back");
 
-		fault("message $n was not taken: $answer->{status} $answer->{content}") if $answer->{status} !~ /^2/;
+		fault("message $n was not taken: $answer->{status} $answer->{content}")
+			if $answer->{status} !~ /^2/;
 		serve_app(0);
 	}
 }
@@ -152,7 +160,8 @@ sub check_arrivals
 	$dlr = grep { m{^/dlr} } keys %called;
 	fault("the SMSC saw " . (keys %to) . " accepted and $refused refused of $messages")
 		if keys(%to) + $refused != $messages;
-	fault((keys %to) . " messages, " . (keys %sent) . " receipts sent, " . (keys %acked) . " acknowledged")
+	fault((keys %to) . " messages, " . (keys %sent) . " receipts sent, " . (keys %acked) .
+		" acknowledged")
 		if keys %to != keys %sent || keys %to != keys %acked;
 	fault("Kannel's application heard of $dlr of $messages messages") if $dlr != $messages;
 	fault("inbound: " . (grep { m{^/mo} } keys %called) . " of $inbound")
@@ -174,13 +183,16 @@ sub check_log
 		$count{ $r->{ev} // '?' }++;
 		$resp{ $r->{msgid} }++ if $r->{ev} eq 'submit_resp' && length($r->{msgid} // '');
 		$report{ $r->{msgid} }++ if $r->{ev} eq 'report';
-		fault("no meaning: $line") if $r->{ev} =~ /^(?:login|submit_resp|report)$/ && !$known;
-		fault("no round-trip time: $line") if $r->{ev} eq 'submit_resp' && !defined $r->{rtt_us};
+		fault("no meaning: $line")
+			if $r->{ev} =~ /^(?:login|submit_resp|report)$/ && !$known;
+		fault("no round-trip time: $line")
+			if $r->{ev} eq 'submit_resp' && !defined $r->{rtt_us};
 		$number = $line if $line =~ /86138\d{8}/;
 	}
 	fault("a telephone number that is not masked: $number") if $number;
 	my %want = (login => $binds, submit => $messages, submit_resp => $messages,
-		report => scalar keys %$sent, deliver => $inbound, session_open => $binds, session_close => $binds);
+		report => scalar keys %$sent, deliver => $inbound, session_open => $binds,
+		session_close => $binds);
 	for my $ev (sort keys %want) {
 		fault("log: " . ($count{$ev} // 0) . " $ev records, not $want{$ev}")
 			if ($count{$ev} // 0) != $want{$ev};
@@ -189,8 +201,10 @@ sub check_log
 		fault("log: $count{$ev} $ev records") if $count{$ev};
 	}
 	for my $id (sort keys %$to) {
-		fault("log: message $id has " . ($resp{$id} // 0) . " responses") if ($resp{$id} // 0) != 1;
-		fault("log: message $id has " . ($report{$id} // 0) . " reports") if ($report{$id} // 0) != 1;
+		fault("log: message $id has " . ($resp{$id} // 0) . " responses")
+			if ($resp{$id} // 0) != 1;
+		fault("log: message $id has " . ($report{$id} // 0) . " reports")
+			if ($report{$id} // 0) != 1;
 	}
 }
 
@@ -201,7 +215,8 @@ sub run
 	my $binds = $mode eq 'transceiver' ? 1 : 2;
 	my $before = faults();
 
-	$app = IO::Socket::INET->new(Listen => 64, LocalAddr => '127.0.0.1', Proto => 'tcp') or die "listen: $!\n";
+	$app = IO::Socket::INET->new(Listen => 64, LocalAddr => '127.0.0.1', Proto => 'tcp')
+		or die "listen: $!\n";
 	%called = ();
 	for my $try (1 .. 3) {
 		$dir = folder("$build/interop/kannel-$mode");
@@ -224,7 +239,8 @@ sub run
 	unless ($direct) {
 		my $status = stop("smscoped");
 
-		fault("smscoped ended with wait status $status, see $dir/smscoped.out") if $status != 0;
+		fault("smscoped ended with wait status $status, see $dir/smscoped.out")
+			if $status != 0;
 	}
 	close $keep;
 	my ($to, $sent, $refused) = check_arrivals();

@@ -1,11 +1,12 @@
-# Sourced by the tests of this folder. need NAME PACKAGE...: exit status 77 if a Debian package is missing.
+# Sourced by the tests of this folder. need NAME PACKAGE...: exit status 77 if a Debian package is
+# missing.
 need()
 {
 	name=$1 missing=
 	shift
 	for package in "$@"; do
-		dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed ||
-			missing="$missing $package"
+		status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)
+		[ "$status" = installed ] || missing="$missing $package"
 	done
 	[ -z "$missing" ] && return
 	echo "$name: missing:$missing" >&2

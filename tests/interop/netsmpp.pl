@@ -27,7 +27,8 @@ sub log_is_whole
 	my @records = records();
 
 	for my $r (@records) {
-		fault("log: $r->{ev} $r->{cmd} $r->{seq}") if $r->{ev} =~ /^(?:malformed|blind|lost|unknown_code|stall)$/;
+		fault("log: $r->{ev} $r->{cmd} $r->{seq}")
+			if $r->{ev} =~ /^(?:malformed|blind|lost|unknown_code|stall)$/;
 		fault("log: no request for $r->{cmd} $r->{seq}") if $r->{unmatched};
 	}
 	my ($close) = grep { $_->{ev} eq 'session_close' } @records;
@@ -45,8 +46,10 @@ sub to_net_smpp
 
 	pipe $in, $keep or die "pipe: $!\n";
 	start('smsc', $in, 'perl', "$here/smsc.pl", '--inbound', $inbound);
-	until_true(10, sub { ($port) = slurp("$dir/smsc.out") =~ /^port (\d+)$/m }) or die "netsmpp: no SMSC\n";
-	$listen = smscoped($build, 'smpp', $port) || smscoped($build, 'smpp', $port) or die "netsmpp: no smscoped\n";
+	until_true(10, sub { ($port) = slurp("$dir/smsc.out") =~ /^port (\d+)$/m })
+		or die "netsmpp: no SMSC\n";
+	$listen = smscoped($build, 'smpp', $port) || smscoped($build, 'smpp', $port)
+		or die "netsmpp: no smscoped\n";
 	start('esme', undef, 'perl', "$here/esme.pl", $listen, 'all', 5 + 2 + 2 + 1 + 1 + $inbound);
 	finish($dir);
 	close $keep;
@@ -63,23 +66,30 @@ sub to_simgw
 {
 	my $dir = folder("$build/interop/netsmpp-simgw");
 	my ($port, $listen);
-	my @script = map { ('--line', $_) } 'submit 1/6 11', 'submit 0', 'report 1/2 UNDELIV err=069 after=20ms',
+	my @script = map { ('--line', $_) } 'submit 1/6 11', 'submit 0',
+		'report 1/2 UNDELIV err=069 after=20ms',
 		'report DELIVRD after=20ms';
 
-	start('simgw', undef, "$build/tests/simgw", '--proto', 'smpp', '--listen', '127.0.0.1:0', @script);
-	until_true(10, sub { ($port) = slurp("$dir/simgw.out") =~ /^(\d+)$/m }) or die "netsmpp: no simgw\n";
-	$listen = smscoped($build, 'smpp', $port) || smscoped($build, 'smpp', $port) or die "netsmpp: no smscoped\n";
+	start('simgw', undef, "$build/tests/simgw", '--proto', 'smpp', '--listen', '127.0.0.1:0',
+		@script);
+	until_true(10, sub { ($port) = slurp("$dir/simgw.out") =~ /^(\d+)$/m })
+		or die "netsmpp: no simgw\n";
+	$listen = smscoped($build, 'smpp', $port) || smscoped($build, 'smpp', $port)
+		or die "netsmpp: no smscoped\n";
 	start('esme', undef, 'perl', "$here/esme.pl", $listen, 'plain', 5);
 	finish($dir);
 	fault("simgw saw something strange, see $dir/simgw.out") if stop('simgw') != 0;
 	my %got = slurp("$dir/simgw.out") =~ /(\w+)=(\d+)/g;
 	my @log = account_of_log();
 	same_accounts('the ESME', [account_of_output('esme')], 'the log', \@log);
-	my %want = (logins => scalar only('bind_transceiver_resp', @log), submits => scalar only('submit_sm', @log),
-		answers => scalar only('submit_sm_resp', @log), reports => scalar only('deliver_sm', @log),
+	my %want = (logins => scalar only('bind_transceiver_resp', @log),
+		submits => scalar only('submit_sm', @log),
+		answers => scalar only('submit_sm_resp', @log), reports => scalar only('deliver_sm',
+		@log),
 		acks => scalar only('deliver_sm', @log));
 	for my $key (sort keys %want) {
-		fault("simgw counts $got{$key} $key, the log $want{$key}") if $got{$key} != $want{$key};
+		fault("simgw counts $got{$key} $key, the log $want{$key}")
+			if $got{$key} != $want{$key};
 	}
 	log_is_whole();
 	return scalar @log;
@@ -90,6 +100,7 @@ for my $run ([\&to_net_smpp, 'Net::SMPP to Net::SMPP'], [\&to_simgw, 'Net::SMPP 
 	my $lines = $run->[0]->();
 
 	stop_all();
-	printf "%s: %s: %d lines in each account\n", faults() == $before ? 'ok' : 'not ok', $run->[1], $lines;
+	printf "%s: %s: %d lines in each account\n", faults() == $before ? 'ok' : 'not ok',
+		$run->[1], $lines;
 }
 exit(faults() ? 1 : 0);

@@ -13,12 +13,13 @@
 #	inbound_ack N STATUS
 #	unbind
 #	pdu COMMAND SEQUENCE STATUS ID STAT      its account, as Rig.pm has it
-# A receipt goes out 200 ms after its response: Kannel with two connections loses one that overtakes it.
-# Ends when standard input ends, so it never outlives who started it.
+# A receipt goes out 200 ms after its response: Kannel with two connections loses one that overtakes
+# it. Ends when standard input ends, so it never outlives who started it.
 #
-# The last digit of a destination chooses its fate: 9 is refused with 0x0000000B and gives no receipt;
-# the others are accepted and get the receipt of that digit in %receipt. A message that came by data_sm
-# has its receipt by data_sm, with TLVs. A message whose receipt is out cannot be cancelled or replaced.
+# The last digit of a destination chooses its fate: 9 is refused with 0x0000000B and gives no
+# receipt; the others are accepted and get the receipt of that digit in %receipt. A message that
+# came by data_sm has its receipt by data_sm, with TLVs. A message whose receipt is out cannot be
+# cancelled or replaced.
 use strict;
 use warnings;
 use Getopt::Long;
@@ -80,11 +81,13 @@ sub deliver_receipt
 {
 	my ($id, $to, $from, $stat, $err) = @_;
 	my $data = $message{$id}{data};
-	my $text = "id:$id sub:001 dlvrd:001 submit date:2611211917 done date:2611211917 stat:$stat err:$err text:hello";
+	my $text = "id:$id sub:001 dlvrd:001 submit date:2611211917 done date:2611211917 " .
+		"stat:$stat err:$err text:hello";
 	my @tlvs = (receipted_message_id => "$id\0", message_state => pack('C', $state{$stat} // 5),
 		message_payload => $text);
 	my $seq = deliver($data ? 'data_sm' : 'deliver_sm', "receipt_ack $id", source_addr => $to,
-		destination_addr => $from, esm_class => 4, $data ? @tlvs : (short_message => $text));
+		destination_addr => $from, esm_class => 4, $data ? @tlvs
+		: (short_message => $text));
 
 	$message{$id}{state} = $state{$stat} // 5;
 	told($data ? 'data_sm' : 'deliver_sm', $seq, undef, $id, $stat);
@@ -102,7 +105,8 @@ sub flush_due
 	}
 	while ($submits && $inbound_sent < $inbound) {
 		$inbound_sent++;
-		my $seq = deliver('deliver_sm', "inbound_ack $inbound_sent", source_addr => '8613800001234',
+		my $seq = deliver('deliver_sm', "inbound_ack $inbound_sent",
+			source_addr => '8613800001234',
 			destination_addr => '10086', short_message => "hello $inbound_sent");
 
 		told('deliver_sm', $seq);
@@ -110,11 +114,13 @@ sub flush_due
 	}
 }
 
-# submit_sm and data_sm, one destination; submit_multi, several: one id, and a list of those refused.
+# submit_sm and data_sm, one destination; submit_multi, several: one id, and a list of those
+# refused.
 sub on_submit
 {
 	my ($s, $pdu, $name) = @_;
-	my @to = ref $pdu->{destination_addr} ? @{ $pdu->{destination_addr} } : $pdu->{destination_addr};
+	my @to = ref $pdu->{destination_addr} ? @{ $pdu->{destination_addr} }
+		: $pdu->{destination_addr};
 	my @refused = grep { /9$/ } @to;
 	my $id = sprintf '%X', $next_id++;
 	my $status = @refused == @to ? 0x0B : 0;
@@ -129,7 +135,8 @@ sub on_submit
 	printf "submit %s %s %d\n", $status ? '-' : $id, $to[0], $status;
 	return if $status;
 	$message{$id} = { state => 1, data => $name eq 'data_sm' };
-	push @due, map { [time + 0.2, $id, $_, $pdu->{source_addr}, @{ $receipt{ substr $_, -1 } || $receipt{0} }] }
+	push @due, map { [time + 0.2, $id, $_, $pdu->{source_addr}, @{ $receipt{ substr $_, -1 } ||
+		$receipt{0} }] }
 		grep { !/9$/ } @to if $pdu->{registered_delivery};
 }
 

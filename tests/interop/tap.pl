@@ -12,11 +12,13 @@ use IO::Select;
 use IO::Socket::INET;
 
 my ($port, $name) = @ARGV;
-my $listener = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1', Proto => 'tcp') or die "listen: $!\n";
+my $listener = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1', Proto => 'tcp')
+	or die "listen: $!\n";
 STDOUT->autoflush(1);
 print $listener->sockport, "\n";
 my $caller = $listener->accept or die "accept: $!\n";
-my $other = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port, Proto => 'tcp') or die "dial: $!\n";
+my $other = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port, Proto => 'tcp')
+	or die "dial: $!\n";
 my %to = ($caller => $other, $other => $caller);
 my $open = IO::Select->new($caller, $other);
 my %kept;

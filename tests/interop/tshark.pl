@@ -1,6 +1,6 @@
 #!/usr/bin/perl
-# The body of tshark.sh, which see. Where the two differ and the reason is known, the difference has a
-# name in %known, and the run fails if one of these names is no longer needed.
+# The body of tshark.sh, which see. Where the two differ and the reason is known, the difference has
+# a name in %known, and the run fails if one of these names is no longer needed.
 use strict;
 use warnings;
 use Cwd qw(abs_path);
@@ -17,14 +17,14 @@ my $build = abs_path($ARGV[0] // '') or die "usage: tshark.sh BUILD_DIR\n";
 my %known = (
 	cmpp2 => 'reads every CMPP body as 3.0: of 2.x only the header is compared',
 	refusal => 'reads no body when command_status is not 0, though peers send one',
-	rep_num => 'takes one octet of broadcast_rep_num, which has two: what follows is not compared',
+	rep_num => 'takes one octet of broadcast_rep_num, not two: the rest is not compared',
 	ismg_code => 'leaves off low octets of the gateway code in Msg_Id (bits 37 to 16)',
 	unlisted => 'reads not even the header of a command that it does not list',
 	query_resp => 'calls CMPP_QUERY_RESP by the name of its request',
 	src_id => 'gives Src_Id of SUBMIT 17 octets, not 21 (CMPP 3.0, 8.4.3.1)',
 	no_layout => 'has no body for QUERY, CANCEL, FWD and their responses',
 	report60 => 'reads a report of 60 octets as one of 71',
-	multi_validity => 'calls validity_period of submit_multi schedule_delivery_time (SMPP 3.4, 4.5.1)',
+	multi_validity => "calls submit_multi's validity_period by another name (SMPP 3.4, 4.5.1)",
 	cut_tlv => 'shows a TLV that is longer than what is left as if it were whole',
 	no_nul => 'has no line for a message_id that ends the PDU without its NUL',
 );
@@ -32,8 +32,10 @@ my %met = map { $_ => 0 } keys %known;
 
 # tshark's names of fields, where they are not the specification's.
 my %name = (
-	schedule_delivery_time_r => 'schedule_delivery_time', validity_period_r => 'validity_period',
-	final_date_r => 'final_date', message => 'short_message', servicd_id => 'service_id', valld_time => 'valid_time',
+	schedule_delivery_time_r => 'schedule_delivery_time',
+	validity_period_r => 'validity_period',
+	final_date_r => 'final_date', message => 'short_message', servicd_id => 'service_id',
+	valld_time => 'valid_time',
 	(map { ("esm.submit.$_" => 'esm_class') } qw(msg_mode msg_type features)),
 	(map { ("regdel.$_" => 'registered_delivery') } qw(receipt acks notif)),
 );
@@ -48,7 +50,8 @@ sub explain
 	# Where the length field is wrong, the next PDU would begin in the wrong place.
 	return map { explain($proto, $dialect, $_) } @hex
 		if @hex > 1 && grep { hex(substr $_, 0, 8) != length($_) / 2 } @hex;
-	open my $f, '-|', "$build/smscope", 'explain', '--json', '--proto', $proto, $dialect ? ('--dialect', $dialect) : (),
+	open my $f, '-|', "$build/smscope", 'explain', '--json', '--proto', $proto, $dialect
+		? ('--dialect', $dialect) : (),
 		@hex or die "smscope: $!\n";
 	my @all = map { decode_json($_) } <$f>;
 	close $f;
@@ -77,9 +80,12 @@ sub places_of_tshark
 		$name =~ s/^[sc]mpp\.//;
 		$name =~ s/^(?:connect|submit|deliver)(?:_resp)?\.//;
 		$known = 'rep_num' if $name eq 'broadcast_rep_num';
-		$name = $f->{showname} =~ /: (\w+) \(0x(\w+)\)/ ? "0x$2 " . ($1 eq "0x$2" ? 'unknown' : $1) : '?' if $name eq 'opt_param';
-		next if $f->{len} == 0 || $name =~ /^(?:opt_|msg_id\.|report|dcs\.|message_text|dlist)/;
-		next if $f->{name} =~ /^smpp/ && $f->{depth} > 1 || $f->{name} =~ /^cmpp/ && $f->{depth} > 0 && $name ne 'dest_terminal_id';
+		$name = $f->{showname} =~ /: (\w+) \(0x(\w+)\)/ ? "0x$2 " . ($1 eq "0x$2"
+			? 'unknown' : $1) : '?' if $name eq 'opt_param';
+		next if $f->{len} == 0 ||
+			$name =~ /^(?:opt_|msg_id\.|report|dcs\.|message_text|dlist)/;
+		next if $f->{name} =~ /^smpp/ && $f->{depth} > 1 || $f->{name} =~ /^cmpp/ &&
+			$f->{depth} > 0 && $name ne 'dest_terminal_id';
 		$place{ "$f->{at} $f->{len} " . ($name{$name} // $name) } = 1;
 	}
 	return (\%place, $known);
@@ -91,7 +97,8 @@ sub places_of_explain
 	my %items = map { $_->{name} => 1 } grep { $_->{part} eq 'item' } @{ $e->{fields} };
 
 	return { map { ("$_->{at} $_->{len} " . lc $_->{name} => $_) } grep {
-		$_->{part} =~ /^(?:header|body|item|tlv)$/ && $_->{len} > 0 && $_->{name} ne '(broken)' && !$unshown{ $_->{name} } &&
+		$_->{part} =~ /^(?:header|body|item|tlv)$/ && $_->{len} > 0 &&
+			$_->{name} ne '(broken)' && !$unshown{ $_->{name} } &&
 		!($_->{part} eq 'body' && $items{ $_->{name} })
 	} @{ $e->{fields} } };
 }
@@ -107,7 +114,13 @@ sub excuse
 	return;
 }
 
-sub value { my ($e, $name) = @_; return (map { $_->{value} } grep { $_->{name} eq $name } @{ $e->{fields} })[0] }
+sub value
+{
+	my ($e, $name) = @_;
+	my ($field) = grep { $_->{name} eq $name } @{ $e->{fields} };
+
+	return $field->{value};
+}
 
 sub compare_header
 {
@@ -129,7 +142,8 @@ sub compare_header
 			if hex $status->{show} != hex value($e, 'command_status');
 	}
 	if (defined $shark{message_id} && $shark{message_id}{show} ne value($e, 'message_id')) {
-		fault("$id: message_id $shark{message_id}{show}, we say " . value($e, 'message_id'));
+		fault("$id: message_id $shark{message_id}{show}, we say " . value($e,
+			'message_id'));
 	}
 	return hex($shark{command_status}{show} // 0);
 }
@@ -157,14 +171,15 @@ sub compare_report
 	return unless %part;
 	delete $ours->{$content};
 	for my $f (grep { $_->{name} =~ /Report\./ } @$fields) {
-		my $name = { Status => 'Stat' }->{ $f->{name} =~ s/.*\.//r } // $f->{name} =~ s/.*\.//r;
+		my $name = $f->{name} =~ s/.*\.//r =~ s/^Status$/Stat/r;
 		my $value = $name eq 'SMSC_sequence' ? hex $f->{value} : $f->{show};
 
 		next if $content =~ / 60 / && $name eq 'SMSC_sequence';
 		$value =~ s/\s+$//;
 		fault("$id: $name $value, we say $part{$name}{value}")
 			if $name !~ /time/ && $value ne $part{$name}{value};
-		fault("$id: $name at $f->{at}, we say $part{$name}{at}") if $f->{at} != $part{$name}{at};
+		fault("$id: $name at $f->{at}, we say $part{$name}{at}")
+			if $f->{at} != $part{$name}{at};
 	}
 	$met{report60}++ if $content =~ / 60 /;
 	my ($number) = grep { / dest_terminal_id$/ } keys %$theirs;
@@ -197,9 +212,13 @@ sub compare
 		$met{src_id}++;
 	}
 	if (my ($broken) = grep { $_->{name} eq '(broken)' } @{ $e->{fields} }) {
-		$met{cut_tlv} += delete @{$theirs}{ grep { /^$broken->{at} $broken->{len} 0x/ } keys %$theirs };
+		for my $place (grep { /^$broken->{at} $broken->{len} 0x/ } keys %$theirs) {
+			delete $theirs->{$place};
+			$met{cut_tlv}++;
+		}
 	}
-	if ($e->{pdu} eq 'submit_multi' && (my ($at) = map { /^(\d+) 1 validity_period/ } keys %$ours)) {
+	if ($e->{pdu} eq 'submit_multi' &&
+		(my ($at) = map { /^(\d+) 1 validity_period/ } keys %$ours)) {
 		$met{multi_validity} += delete $theirs->{"$at 1 schedule_delivery_time"};
 		delete $ours->{"$at 1 validity_period"};
 	}
@@ -208,7 +227,8 @@ sub compare
 	}
 	for my $place (sort keys %$ours) {
 		next if $place =~ /command_status/ && $status == 0;	# has no line in requests
-		next if $ours->{$place}{len} == 1 && $ours->{$place}{value} eq '';	# has no line for some empty strings
+		next if $ours->{$place}{len} == 1 &&
+		$ours->{$place}{value} eq '';	# has no line for some empty strings
 		if ($place =~ /message_id/ && $v->{hex} !~ /00$/ && !$theirs->{$place}) {
 			$met{no_nul}++;
 			next;
@@ -232,7 +252,8 @@ sub compare_vectors
 	}
 	for my $proto (sort keys %group) {
 		my @mine = map { @{ $group{$proto}{$_} } } sort keys %{ $group{$proto} };
-		my @ours = map { my $d = $_; explain($proto, $d, map { $_->{hex} } @{ $group{$proto}{$d} }) } sort keys %{ $group{$proto} };
+		my @ours = map { my $d = $_; explain($proto, $d,
+			map { $_->{hex} } @{ $group{$proto}{$d} }) } sort keys %{ $group{$proto} };
 		my @theirs = shark_read($dir, $proto, map { pack 'H*', $_->{hex} } @mine);
 
 		compare($proto, $mine[$_], $ours[$_], $theirs[$_]) for 0 .. $#mine;
@@ -250,7 +271,8 @@ sub msgid_of
 	my ($hex) = @_;
 	my ($high, $low) = unpack 'NN', pack 'H*', $hex;
 
-	return sprintf '%02d%02d%02d%02d%02d-%d-%d', $high >> 28, $high >> 23 & 31, $high >> 18 & 31, $high >> 12 & 63,
+	return sprintf '%02d%02d%02d%02d%02d-%d-%d', $high >> 28, $high >> 23 & 31,
+		$high >> 18 & 31, $high >> 12 & 63,
 		$high >> 6 & 63, ($high & 0x3f) << 16 | $low >> 16, $low & 0xffff;
 }
 
@@ -270,13 +292,17 @@ sub line_of_tshark
 	my $seq = ($f{sequence_number} // $f{Sequence_Id})->{show};
 
 	if ($name =~ /^CMPP/) {
-		my $code = ($f{Result} // $f{Status})->{show} if $name =~ /_RESP$/ && ($f{Result} // $f{Status});
-		my $id = $f{Msg_Id} && $f{Msg_Id}{value} !~ /^0*$/ ? msgid_of($f{Msg_Id}{value}) : undef;
+		my $code = ($f{Result} // $f{Status})->{show}
+			if $name =~ /_RESP$/ && ($f{Result} // $f{Status});
+		my $id = $f{Msg_Id} && $f{Msg_Id}{value} !~ /^0*$/ ? msgid_of($f{Msg_Id}{value})
+			: undef;
 
 		return told($name, $seq, $code) if $name eq 'CMPP_CONNECT_RESP';
 		return told($name, $seq) if $name eq 'CMPP_SUBMIT';
-		return told($name, $seq, hex($f{Result}{value}), $id) if $name eq 'CMPP_SUBMIT_RESP';
-		return $report{Status} ? told($name, $seq, undef, msgid_of($report{Msg_Id}{value}), $report{Status}{show})
+		return told($name, $seq, hex($f{Result}{value}), $id)
+			if $name eq 'CMPP_SUBMIT_RESP';
+		return $report{Status} ? told($name, $seq, undef, msgid_of($report{Msg_Id}{value}),
+			$report{Status}{show})
 			: told($name, $seq) if $name eq 'CMPP_DELIVER';
 		return;
 	}
@@ -296,7 +322,8 @@ sub line_of_tshark
 }
 
 # The same without tshark, for what it cannot read: CMPP 2.0. Only command and sequence.
-my %cmpp_told = (0x80000001 => 'CMPP_CONNECT_RESP', 4 => 'CMPP_SUBMIT', 0x80000004 => 'CMPP_SUBMIT_RESP', 5 => 'CMPP_DELIVER');
+my %cmpp_told = (0x80000001 => 'CMPP_CONNECT_RESP', 4 => 'CMPP_SUBMIT',
+	0x80000004 => 'CMPP_SUBMIT_RESP', 5 => 'CMPP_DELIVER');
 sub line_of_header
 {
 	my ($pdu) = @_;
@@ -311,7 +338,8 @@ sub tap
 	my $listen;
 
 	start($name, undef, 'perl', "$here/tap.pl", $port, $name);
-	until_true(10, sub { ($listen) = slurp("$dir/$name.out") =~ /^(\d+)$/m }) or die "tshark: no $name\n";
+	until_true(10, sub { ($listen) = slurp("$dir/$name.out") =~ /^(\d+)$/m })
+		or die "tshark: no $name\n";
 	return $listen;
 }
 
@@ -321,16 +349,21 @@ sub run_session
 	my ($proto) = @_;
 	my $dir = folder("$build/interop/tshark-$proto");
 	my ($protocol) = $proto =~ /^([a-z]+)/;
-	my @script = map { ('--line', $_) } "submit 1/7 8", 'submit 0', 'report 1/3 UNDELIV err=069 after=20ms',
+	my @script = map { ('--line', $_) } "submit 1/7 8", 'submit 0',
+		'report 1/3 UNDELIV err=069 after=20ms',
 		'report 1/5 EXPIRED after=10ms', 'report DELIVRD after=20ms', 'mo 1/9 "TD"';
 	my $port;
 
-	start('simgw', undef, "$build/tests/simgw", '--proto', $proto, '--listen', '127.0.0.1:0', @script);
-	until_true(10, sub { ($port) = slurp("$dir/simgw.out") =~ /^(\d+)$/m }) or die "tshark: no simgw\n";
+	start('simgw', undef, "$build/tests/simgw", '--proto', $proto, '--listen', '127.0.0.1:0',
+		@script);
+	until_true(10, sub { ($port) = slurp("$dir/simgw.out") =~ /^(\d+)$/m })
+		or die "tshark: no simgw\n";
 	my $behind = tap('behind', $port, $dir);
-	my $listen = smscoped($build, $protocol, $behind) || smscoped($build, $protocol, $behind) or die "tshark: no smscoped\n";
+	my $listen = smscoped($build, $protocol, $behind) || smscoped($build, $protocol, $behind)
+		or die "tshark: no smscoped\n";
 	my $before = tap('before', $listen, $dir);
-	start('simsp', undef, "$build/tests/simsp", '--proto', $proto, '--connect', "127.0.0.1:$before", '--count', 100,
+	start('simsp', undef, "$build/tests/simsp", '--proto', $proto, '--connect',
+		"127.0.0.1:$before", '--count', 100,
 		'--registered', '--wait', 5);
 	until_true(30, sub { !alive('simsp') });
 	until_true(5, sub { !alive('before') && !alive('behind') });
@@ -358,7 +391,8 @@ sub compare_session
 	} else {
 		@other = map { line_of_tshark($_) } shark_read($dir, $proto =~ /^([a-z]+)/, @pdus);
 	}
-	same_accounts($proto eq 'cmpp2' ? 'cmpp2: the wire' : "$proto: tshark", \@other, 'the log', \@log);
+	same_accounts($proto eq 'cmpp2' ? 'cmpp2: the wire' : "$proto: tshark", \@other, 'the log',
+		\@log);
 	stop_all();
 	return (scalar @pdus, scalar @log);
 }
@@ -372,7 +406,8 @@ for my $proto (qw(smpp cmpp3 cmpp2)) {
 	my $before = faults();
 	my ($pdus, $lines) = compare_session($proto);
 
-	printf "%s: %s: %d PDUs on the wire, %d lines in each account\n", faults() == $before ? 'ok' : 'not ok', $proto, $pdus, $lines;
+	printf "%s: %s: %d PDUs on the wire, %d lines in each account\n", faults() == $before ? 'ok'
+		: 'not ok', $proto, $pdus, $lines;
 }
 printf "%s: tshark on %d PDUs of vectors.json\n", faults() ? 'not ok' : 'ok', $vectors;
 exit(faults() ? 1 : 0);
