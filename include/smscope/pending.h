@@ -8,7 +8,8 @@
 
 /*
  * Requests of one session and one direction that wait for their response, by sequence number.
- * Bounded: beyond `limit` the oldest is forgotten. Preallocated; put and take are O(1).
+ * Bounded: beyond `limit`, or where memory is short, the oldest is forgotten. Put and take are O(1); a
+ * table that has never held many takes little memory.
  */
 
 enum { PENDING_ID_LEN = 24 };
@@ -29,7 +30,7 @@ struct pending_table *pending_new(uint32_t limit);
 void pending_free(struct pending_table *t);
 
 /**
- * Remember a request; returns its entry for the caller to fill in. The entry that made room, if
+ * Remember a request; returns its entry for the caller to fill in, valid until the next put. The entry that made room, if
  * any, is copied to `ret_forgotten` and *ret_forgot set. Sequence numbers in use twice stay in
  * order.
  */

@@ -3,9 +3,12 @@
 #include <stdlib.h>
 
 /*
- * Entries lie in one array; links are index + 1, 0 none, so that fresh zeroed pages are a valid
- * empty table and an idle session never touches them. Each entry is in one bucket chain and in the
- * list by age, both oldest first.
+ * Entries lie in one array; links are index + 1, 0 none, so that the array may move. Each entry is in one
+ * bucket chain and in the list by age, both oldest first. There are as many buckets as entries.
+ *
+ * A table begins small and doubles up to its limit: most sessions never have more than a few requests
+ * unanswered, and thousands of idle ones must cost little. It is the one thing in the core that
+ * allocates outside a *_new; where memory is short it forgets the oldest instead.
  */
 struct entry {
 	struct pending p;
@@ -19,45 +22,15 @@ struct bucket {
 
 struct pending_table {
 	uint32_t limit, count;
+	uint32_t room;    /* entries and buckets there are, a power of two */
 	uint32_t touched; /* entries ever used; beyond it none was */
 	uint32_t unused;  /* entries given back, newest first */
 	uint32_t oldest, newest;
-	int shift; /* 32 - log2(buckets) */
 	struct bucket *buckets;
-	struct entry entries[];
+	struct entry *entries;
 };
 
-struct pending_table *pending_new(uint32_t limit)
-{
-	struct pending_table *t;
-	int bits = 4;
-
-	if (limit == 0)
-		limit = 1;
-	if (limit > 1u << 24)
-		limit = 1u << 24;
-	while (1u << bits < limit)
-		bits++;
-	t = calloc(1, sizeof(*t) + limit * sizeof(struct entry));
-	if (t == NULL)
-		return NULL;
-	t->buckets = calloc((size_t)1 << bits, sizeof(struct bucket));
-	if (t->buckets == NULL) {
-		free(t);
-		return NULL;
-	}
-	t->limit = limit;
-	t->shift = 32 - bits;
-	return t;
-}
-
-void pending_free(struct pending_table *t)
-{
-	if (t == NULL)
-		return;
-	free(t->buckets);
-	free(t);
-}
+enum { ROOM_AT_FIRST = 4, LIMIT_MOST = 1 << 24 };
 
 static struct entry *entry_at(struct pending_table *t, uint32_t link)
 {
@@ -66,7 +39,65 @@ static struct entry *entry_at(struct pending_table *t, uint32_t link)
 
 static struct bucket *bucket_of(struct pending_table *t, uint32_t sequence)
 {
-	return &t->buckets[(uint32_t)(sequence * 2654435769u) >> t->shift];
+	uint32_t hash = sequence * 2654435769u;
+
+	return &t->buckets[(hash ^ hash >> 16) & (t->room - 1)];
+}
+
+static void chain(struct pending_table *t, uint32_t link)
+{
+	struct entry *e = entry_at(t, link);
+	struct bucket *b = bucket_of(t, e->p.sequence);
+
+	e->chain_prev = b->last;
+	e->chain_next = 0;
+	if (b->last != 0)
+		entry_at(t, b->last)->chain_next = link;
+	else
+		b->first = link;
+	b->last = link;
+}
+
+/* Room for `room` entries; false, and nothing changed, if memory is short. */
+static bool resize(struct pending_table *t, uint32_t room)
+{
+	struct bucket *buckets = calloc(room, sizeof(*buckets));
+	struct entry *entries = buckets != NULL ? realloc(t->entries, room * sizeof(*entries)) : NULL;
+
+	if (entries == NULL) {
+		free(buckets);
+		return false;
+	}
+	free(t->buckets);
+	t->buckets = buckets;
+	t->entries = entries;
+	t->room = room;
+	for (uint32_t link = t->oldest; link != 0; link = entry_at(t, link)->age_next)
+		chain(t, link);
+	return true;
+}
+
+struct pending_table *pending_new(uint32_t limit)
+{
+	struct pending_table *t = calloc(1, sizeof(*t));
+
+	if (t == NULL)
+		return NULL;
+	t->limit = limit == 0 ? 1 : limit > LIMIT_MOST ? LIMIT_MOST : limit;
+	if (!resize(t, ROOM_AT_FIRST)) {
+		free(t);
+		return NULL;
+	}
+	return t;
+}
+
+void pending_free(struct pending_table *t)
+{
+	if (t == NULL)
+		return;
+	free(t->buckets);
+	free(t->entries);
+	free(t);
 }
 
 /* Take the entry out of its chain and of the list by age, and give it back. */
@@ -109,11 +140,10 @@ static uint32_t unused_entry(struct pending_table *t)
 struct pending *pending_put(struct pending_table *t, uint32_t sequence, uint64_t now_us,
 	struct pending *ret_forgotten, bool *ret_forgot)
 {
-	struct bucket *b = bucket_of(t, sequence);
 	struct entry *e;
 	uint32_t link;
 
-	*ret_forgot = t->count == t->limit;
+	*ret_forgot = t->count == t->limit || (t->count == t->room && !resize(t, 2 * t->room));
 	if (*ret_forgot) {
 		*ret_forgotten = entry_at(t, t->oldest)->p;
 		unlink_entry(t, t->oldest);
@@ -121,13 +151,7 @@ struct pending *pending_put(struct pending_table *t, uint32_t sequence, uint64_t
 	link = unused_entry(t);
 	e = entry_at(t, link);
 	e->p = (struct pending){ .sequence = sequence, .sent_us = now_us };
-	e->chain_prev = b->last;
-	e->chain_next = 0;
-	if (b->last != 0)
-		entry_at(t, b->last)->chain_next = link;
-	else
-		b->first = link;
-	b->last = link;
+	chain(t, link);
 	e->age_prev = t->newest;
 	e->age_next = 0;
 	if (t->newest != 0)
