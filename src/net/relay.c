@@ -227,12 +227,12 @@ static bool flow_unstick(struct flow *f, const uint8_t *p, size_t n)
 		flow_pass(f, p, n, len, RING_CUT);
 		return true;
 	}
-	if (f->in->unread > f->peeked && !leg_ended(f->in)) {
-		if (f->mark_at != end_at) {
-			f->mark_at = end_at;
-			return true;
-		}
-		/* Looked twice and saw no more: an urgent mark is in the way, and a peek never passes it. */
+	if (f->in->unread > f->peeked && f->mark_at != end_at) {
+		f->mark_at = end_at;	/* more came, or there was no room to look at it: look once more */
+		return true;
+	}
+	if (f->in->unread > f->peeked && f->in->unread > f->peeked + leg_ended(f->in)) {
+		/* No more to be seen, a FIN apart: a peek never passes the urgent mark in the way. */
 		if (n < 4)
 			flow_go_blind(f, END_URGENT, 0, NULL);
 		else

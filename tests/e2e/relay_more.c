@@ -1,0 +1,165 @@
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "harness.h"
+
+/*
+ * Ends that coincide with something else: a backlog, a reset right behind octets, a receiver that
+ * does not read, the daemon's own end.
+ */
+
+enum { KIB = 1 << 10, MIB = 1 << 20 };
+
+static struct rig rig;
+static int gateway, gateway_port;
+
+static void begin(enum sim_proto proto, const char *keys, const char *daemon)
+{
+	struct rig_options options = { .daemon = daemon };
+	struct rig_link link = { .protocol = proto == SIM_SMPP ? "smpp" : "cmpp",
+		.upstream = &gateway_port, .upstream_count = 1, .keys = keys };
+
+	gateway = peer_listen(&gateway_port, 64);
+	rig_start(&rig, &options, &link, 1);
+}
+
+/* The engine sees at once all that happens between these two. */
+static void freeze(void)
+{
+	int status;
+
+	assert_int_equal(kill(rig.engine, SIGSTOP), 0);
+	for (int i = 0; i < 100; i++, pause_ms(1)) {
+		char path[64], *text;
+		size_t n;
+
+		snprintf(path, sizeof path, "/proc/%d/stat", (int)rig.engine);
+		text = rig_file(&rig, path, &n);
+		status = strstr(text, ") T ") != NULL;
+		free(text);
+		if (status)
+			return;
+	}
+	fail_msg("the engine does not stop");
+}
+
+static void thaw(void)
+{
+	assert_int_equal(kill(rig.engine, SIGCONT), 0);
+}
+
+/*
+ * The FIN stands behind more octets than one look shows: the PDU that the look ends in is no tail,
+ * the frames behind it are still frames.
+ */
+static void fin_behind_backlog(void **state)
+{
+	size_t n;
+	uint8_t *octets = stream_make(SIM_CMPP2, 101, 900 * KIB, 3000, &n);
+
+	(void)state;
+	begin(SIM_CMPP2, "bad_length = \"close\";", NULL);
+	for (int way = 0; way < 4; way++) {
+		struct pair p = pair_login(&rig, 0, gateway, SIM_CMPP2);
+		int from = way & 1 ? p.gw : p.sp, to = way & 1 ? p.sp : p.gw;
+
+		freeze();
+		peer_send(from, octets, n);
+		if (way & 2)
+			peer_close(from);
+		else
+			shutdown(from, SHUT_WR);
+		pause_ms(50);
+		thaw();
+		peer_expect(to, octets, n);
+		peer_expect_end(to);
+		peer_close(to);
+		if (!(way & 2))
+			peer_close(from);
+	}
+	rig_await_count(&rig, 4, "ev=session_close");
+	assert_int_equal(rig_count(&rig, "ev=session_close how=fin"), 4);
+	free(octets);
+	rig_stop(&rig);
+}
+
+/* No gateway: the answer arrives although far more than the login was sent, and is followed by a FIN. */
+static void refused_with_more_behind(void **state)
+{
+	uint8_t octets[SIM_PDU_MAX];
+	size_t n = hex_load("smpp-bind_transceiver-1", octets, sizeof octets), more;
+	uint8_t *burst = stream_make(SIM_SMPP, 105, 2 * MIB, 3000, &more);
+	int port = port_closed();
+	struct rig_link link = { .protocol = "auto", .upstream = &port, .upstream_count = 1,
+		.keys = "linger_timeout = \"10s\"; retry = \"10ms\";" };
+
+	(void)state;
+	rig_start(&rig, NULL, &link, 1);
+	for (int round = 0; round < 6; round++) {
+		int sp = peer_dial(rig.port[0]);
+		struct sim_pdu answer;
+
+		peer_send(sp, octets, n);
+		peer_send(sp, burst, round < 3 ? 50000 : more);
+		if (round % 2)
+			shutdown(sp, SHUT_WR);
+		peer_read_pdu(sp, SIM_SMPP, octets + n, &answer);
+		assert_int_equal(answer.what, SIM_LOGIN_RESP);
+		assert_int_not_equal(answer.status, 0);
+		peer_expect_end(sp);
+		peer_close(sp);
+	}
+	rig_await_count(&rig, 6, "ev=session_close");
+	free(burst);
+	rig_stop(&rig);
+}
+
+/* What an SP says behind its login, and its FIN, wait while the second server is found. */
+static void speaks_while_dialing(void **state)
+{
+	uint8_t octets[SIM_PDU_MAX];
+	size_t n = hex_load("smpp-bind_transceiver-1", octets, sizeof octets), more;
+	uint8_t *burst = stream_make(SIM_SMPP, 106, 300 * KIB, 3000, &more);
+	int ports[2] = { port_closed(), 0 }, listener = peer_listen(&ports[1], 8);
+	struct rig_link link = { .protocol = "auto", .upstream = ports, .upstream_count = 2,
+		.keys = "retry = \"10ms\"; bad_length = \"close\";" };
+
+	(void)state;
+	rig_start(&rig, NULL, &link, 1);
+	for (int round = 0; round < 4; round++) {
+		int sp = peer_dial(rig.port[0]), gw;
+
+		freeze();
+		peer_send(sp, octets, n);
+		peer_send(sp, burst, more);
+		if (round % 2)
+			shutdown(sp, SHUT_WR);
+		thaw();
+		gw = peer_accept(listener);
+		peer_expect(gw, octets, n);
+		peer_expect(gw, burst, more);
+		if (round % 2 == 0)
+			peer_expect_silence(gw, 50);
+		shutdown(sp, SHUT_WR);
+		peer_expect_end(gw);
+		peer_close(gw);
+		peer_expect_end(sp);
+		peer_close(sp);
+	}
+	rig_await_count(&rig, 4, "ev=session_close");
+	free(burst);
+	rig_stop(&rig);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(fin_behind_backlog, rig_sweep),
+		cmocka_unit_test_teardown(refused_with_more_behind, rig_sweep),
+		cmocka_unit_test_teardown(speaks_while_dialing, rig_sweep),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
