@@ -67,13 +67,10 @@ static void flow_watch_login(struct flow *f, struct span frame)
 
 static void flow_set_partial(struct flow *f, bool waits)
 {
-	struct worker *w = f->session->worker;
-
 	if (waits == (f->partial_ns != 0))
 		return;
-	f->partial_ns = waits ? w->mono_ns : 0;
+	f->partial_ns = waits ? f->session->worker->mono_ns : 0;
 	f->stalled = f->squeezed = false;
-	w->partial_count += waits ? 1 : (uint32_t)-1;
 }
 
 /** The octets of `p` that go out without being framed: while blind, or up to the end of a PDU that is passed on. */
@@ -318,4 +315,49 @@ void flow_step(struct flow *f)
 		}
 	}
 	worker_queue(w, s);
+}
+
+/** A part of a PDU waits: is there room for the rest, does it come? */
+static void flow_watch_partial(struct flow *f)
+{
+	struct session *s = f->session;
+	struct session_event e = { .kind = EVENT_STALL, .side = (uint8_t)f->from };
+
+	worker_watch(s->worker, s);
+	if (leg_squeezed(f->in)) {
+		f->squeezed = f->ready = true;
+		worker_queue(s->worker, s);
+	}
+	if (f->stalled || s->worker->mono_ns - f->partial_ns < s->link->stall_ms * 1000000ull)
+		return;
+	f->stalled = true;
+	e.value = f->in->unread;
+	session_report(s, &e, f->at->taken_at);
+}
+
+/** `in` has ended, but not all that it said is out. As long as `out` takes some of it, it may. */
+static void flow_watch_end(struct flow *f)
+{
+	struct session *s = f->session;
+	uint64_t now = s->worker->mono_ns;
+
+	worker_watch(s->worker, s);
+	f->ready = true;
+	worker_queue(s->worker, s);
+	if (!f->blocked || f->at->sent_at != f->stuck_at || f->stuck_ns == 0) {
+		f->stuck_at = f->at->sent_at;
+		f->stuck_ns = now;
+	} else if (now - f->stuck_ns >= s->link->half_close_timeout_ms * 1000000ull) {
+		session_cause(s, SIDE_US, END_HALF_CLOSE, 0, NULL);
+		session_drain(s);
+	}
+}
+
+void flow_watch(struct flow *f)
+{
+	/* A reset that came together with octets brought one edge, which showed the octets. */
+	if (leg_broken(f->in) || f->in->eof)
+		flow_watch_end(f);
+	else if (f->partial_ns != 0)
+		flow_watch_partial(f);
 }

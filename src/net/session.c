@@ -193,15 +193,14 @@ void session_close(struct session *s)
 		return;
 	memcpy(e.text, s->cause_text, sizeof(e.text));
 	session_report(s, &e, 0);
-	for (int i = 0; i < 2; i++) {
-		if (s->flow[i].partial_ns != 0)
-			w->partial_count--;
-		leg_close(&s->leg[i]);
-	}
+	leg_close(&s->leg[SIDE_SP]);
+	leg_close(&s->leg[SIDE_GW]);
 	session_enter(s, SESSION_CLOSED);
 	census_leave(w->census, s->shared->link, &s->peer);
 	if (s->queued)
 		TAILQ_REMOVE(&w->run, s, run);
+	if (s->watched)
+		TAILQ_REMOVE(&w->watch, s, watch);
 	TAILQ_REMOVE(&w->all, s, all);
 	TAILQ_INSERT_TAIL(&w->dead, s, all);	/* freed at the end of the turn: its callbacks may be on the stack */
 }
@@ -298,6 +297,7 @@ void session_connected(struct session *s)
 	(void)leg_ended(&s->leg[SIDE_SP]);
 	for (int i = 0; i < 2; i++)
 		s->flow[i].hold = hold_of(s->flow[i].in, s->worker->settings->hold_max);
+	worker_watch(s->worker, s);
 	session_step(s);
 }
 
@@ -339,7 +339,7 @@ static void session_greet(struct session *s)
 
 	if (n == -EAGAIN)
 		return;
-	if (n <= 0 || (len == 0 && sp->eof)) {
+	if (n <= 0 || (len == 0 && (sp->eof || leg_broken(sp)))) {
 		session_cause(s, SIDE_SP, sp->error != 0 ? END_RESET : END_FIN, sp->error, NULL);
 	} else if (len < 0) {
 		foreign = proto_foreign(in);
@@ -390,6 +390,7 @@ void session_on_leg(evutil_socket_t fd, short what, void *arg)
 		}
 		break;
 	case SESSION_RELAYING:
+		worker_watch(s->worker, s);
 		if ((what & (EV_READ | EV_CLOSED)) != 0)
 			s->flow[side].ready = true;
 		if ((what & EV_WRITE) != 0)
@@ -405,23 +406,9 @@ void session_on_leg(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-void session_check_partial(struct session *s, uint64_t now_ns)
+void session_watch(struct session *s)
 {
-	for (int i = 0; i < 2 && s->shared->state == SESSION_RELAYING; i++) {
-		struct flow *f = &s->flow[i];
-		struct session_event e = { .kind = EVENT_STALL, .side = (uint8_t)i };
-
-		if (f->partial_ns == 0)
-			continue;
-		if (leg_squeezed(f->in)) {
-			f->squeezed = f->ready = true;
-			worker_queue(s->worker, s);
-		}
-		if (f->stalled ||
-			now_ns - f->partial_ns < (uint64_t)s->link->stall_ms * 1000000u)
-			continue;
-		f->stalled = true;
-		e.value = f->in->unread;
-		session_report(s, &e, f->at->taken_at);
-	}
+	for (int i = 0; i < 2 && s->shared->state == SESSION_RELAYING; i++)
+		if (!s->flow[i].done)
+			flow_watch(&s->flow[i]);
 }

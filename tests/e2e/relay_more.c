@@ -1,4 +1,7 @@
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -85,6 +88,138 @@ static void fin_behind_backlog(void **state)
 	rig_stop(&rig);
 }
 
+/* One edge tells of octets and of the reset behind them; the other side has nothing to say. */
+static void reset_behind_octets(void **state)
+{
+	uint8_t octets[300];
+
+	(void)state;
+	begin(SIM_CMPP2, NULL, NULL);
+	pdu_make(SIM_CMPP2, 7, sizeof octets, octets);
+	for (int way = 0; way < 2; way++) {
+		struct pair p = pair_login(&rig, 0, gateway, SIM_CMPP2);
+		int from = way ? p.gw : p.sp, to = way ? p.sp : p.gw;
+
+		freeze();
+		peer_send(from, octets, sizeof octets);
+		peer_reset(from);
+		thaw();
+		peer_expect(to, octets, sizeof octets);
+		assert_true(peer_ended(to, 3000));
+		peer_close(to);
+	}
+	rig_await_count(&rig, 2, "ev=session_close how=reset");
+	rig_stop(&rig);
+}
+
+/* The same before there is a gateway: half a login, then a reset. */
+static void reset_behind_half_login(void **state)
+{
+	uint8_t octets[SIM_PDU_MAX];
+	size_t n = hex_load("smpp-bind_transceiver-1", octets, sizeof octets);
+	uint64_t start;
+	int sp;
+
+	(void)state;
+	begin(SIM_SMPP, "login_timeout = \"60s\";", NULL);
+	sp = peer_dial(rig.port[0]);
+	rig_await(&rig, 0, NULL, "ev=session_open");
+	freeze();
+	start = now_us();
+	peer_send(sp, octets, n / 2);
+	peer_reset(sp);
+	thaw();
+	rig_await(&rig, 0, NULL, "ev=session_close how=reset");
+	assert_in_range(now_us() - start, 0, 3000000);
+	rig_stop(&rig);
+}
+
+static size_t fill(int fd, const uint8_t *p, size_t n)
+{
+	size_t sent = 0;
+
+	for (int idle = 0; idle < 20 && sent < n;) {
+		ssize_t s = send(fd, p + sent, n - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		if (s > 0) {
+			sent += (size_t)s;
+			idle = 0;
+		} else {
+			pause_ms(20);
+			idle++;
+		}
+	}
+	return sent;
+}
+
+/* `to` reads until the FIN of `from` has reached the daemon, behind what `to` does not read. */
+static void bring_fin(int from, int to)
+{
+	uint8_t away[64 * KIB];
+	struct tcp_info info = { 0 };
+	socklen_t len = sizeof info;
+
+	shutdown(from, SHUT_WR);
+	for (int i = 0; i < 2000 && info.tcpi_state != TCP_FIN_WAIT2; i++) {
+		assert_int_not_equal(peer_read(to, away, sizeof away, WAIT_MS), 0);
+		pause_ms(1);
+		assert_int_equal(getsockopt(from, IPPROTO_TCP, TCP_INFO, &info, &len), 0);
+	}
+	assert_int_equal(info.tcpi_state, TCP_FIN_WAIT2);
+}
+
+/* The sender has ended, the receiver never reads again: not kept for ever. */
+static void end_behind_stuck_reader(void **state)
+{
+	size_t n;
+	uint8_t *octets = stream_make(SIM_CMPP2, 102, 48 * MIB, 3000, &n);
+
+	(void)state;
+	begin(SIM_CMPP2, "half_close_timeout = \"1s\"; linger_timeout = \"300ms\";", NULL);
+	for (int way = 0; way < 4; way++) {
+		struct pair p = pair_login(&rig, 0, gateway, SIM_CMPP2);
+		int from = way & 1 ? p.gw : p.sp, to = way & 1 ? p.sp : p.gw;
+
+		fill(from, octets, n);
+		if (way & 2)
+			bring_fin(from, to);
+		else
+			peer_reset(from);
+		rig_await_count(&rig, (size_t)way + 1, "ev=session_close");
+		if (way & 2)
+			peer_close(from);
+		peer_close(to);
+	}
+	free(octets);
+	rig_stop(&rig);
+}
+
+/* While the receiver reads, however slowly, the rest of an ended stream is not cut off. */
+static void end_behind_slow_reader(void **state)
+{
+	size_t n, got = 0;
+	uint8_t *octets = stream_make(SIM_CMPP2, 103, 2 * MIB, 3000, &n), *out = malloc(n + 1);
+	struct pair p;
+
+	(void)state;
+	begin(SIM_CMPP2, "half_close_timeout = \"1s\"; linger_timeout = \"300ms\";", NULL);
+	p = pair_login_over(peer_dial(rig.port[0]), gateway, SIM_CMPP2);
+	n = fill(p.sp, octets, n);
+	peer_close(p.sp);
+	for (size_t piece = n / 40 + 1; got < n; pause_ms(100)) {
+		size_t some = peer_read(p.gw, out + got, piece < n - got ? piece : n - got, WAIT_MS);
+
+		assert_true(some > 0);
+		got += some;
+	}
+	assert_memory_equal(out, octets, n);
+	peer_expect_end(p.gw);
+	peer_close(p.gw);
+	free(octets);
+	free(out);
+	rig_stop(&rig);
+}
+
 /* No gateway: the answer arrives although far more than the login was sent, and is followed by a FIN. */
 static void refused_with_more_behind(void **state)
 {
@@ -157,6 +292,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(fin_behind_backlog, rig_sweep),
+		cmocka_unit_test_teardown(reset_behind_octets, rig_sweep),
+		cmocka_unit_test_teardown(reset_behind_half_login, rig_sweep),
+		cmocka_unit_test_teardown(end_behind_stuck_reader, rig_sweep),
+		cmocka_unit_test_teardown(end_behind_slow_reader, rig_sweep),
 		cmocka_unit_test_teardown(refused_with_more_behind, rig_sweep),
 		cmocka_unit_test_teardown(speaks_while_dialing, rig_sweep),
 	};
