@@ -85,6 +85,12 @@ static size_t flow_unframed(const struct flow *f, size_t n)
 	return left < n ? (size_t)left : n;
 }
 
+bool flow_even(const struct flow *f)
+{
+	return f->done || f->dead || (f->at->sent_at == f->at->taken_at &&
+		f->at->pass_until <= f->at->taken_at);
+}
+
 /** How many of the `n` unread octets may go out now. */
 static size_t flow_look(const struct flow *f, const uint8_t *p, size_t n)
 {
@@ -100,6 +106,8 @@ static size_t flow_look(const struct flow *f, const uint8_t *p, size_t n)
 		if (len <= 0)
 			return k;
 		k += (size_t)len;
+		if (s->ending)
+			return k;
 	}
 }
 
@@ -288,7 +296,7 @@ void flow_step(struct flow *f)
 		flow_drop(f);
 		return;
 	}
-	for (int turn = 0; turn < FLOW_TURNS; turn++) {
+	for (int turn = 0; turn < FLOW_TURNS && !(s->ending && flow_even(f)); turn++) {
 		ssize_t n = leg_peek(f->in, w->scratch, w->scratch_len);
 		size_t k;
 		bool framed;

@@ -125,7 +125,7 @@ static void session_on_timer(evutil_socket_t fd, short what, void *arg)
 			session_cause(s, SIDE_US, END_HALF_CLOSE, 0, NULL);
 		else if (!s->login_seen)
 			session_cause(s, SIDE_US, END_LOGIN_TIMEOUT, 0, NULL);
-		else
+		else if (!s->ending)
 			break;
 		session_drain(s);
 		break;
@@ -254,8 +254,19 @@ void session_flow_done(struct session *s)
 {
 	if (s->flow[SIDE_SP].done && s->flow[SIDE_GW].done)
 		session_close(s);
-	else
+	else if (!s->ending)
 		session_arm(s, s->link->half_close_timeout_ms);
+}
+
+void session_end(struct session *s)
+{
+	s->ending = true;
+	if (s->shared->state == SESSION_RELAYING) {
+		session_arm(s, s->link->linger_timeout_ms);
+		session_step(s);
+	} else {
+		session_drain(s);
+	}
 }
 
 void session_step(struct session *s)
@@ -270,6 +281,8 @@ void session_step(struct session *s)
 		if (!f->done && f->ready && (f->dead || !f->blocked))
 			flow_step(f);
 	}
+	if (s->ending && flow_even(&s->flow[SIDE_SP]) && flow_even(&s->flow[SIDE_GW]))
+		session_drain(s);
 }
 
 /** The PDU that a flow may hold back must fit the receive window: a quarter of the buffer's memory surely does. */

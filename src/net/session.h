@@ -46,6 +46,7 @@ struct session {
 	uint32_t slot;
 	bool queued, watched;        /* on the worker's run list, watch list */
 	bool login_seen;
+	bool ending;                 /* relays no more than the PDUs of which a part is out */
 	uint8_t server;              /* index of the server being tried */
 	uint8_t cause_side, cause_how;
 	int cause_error;
@@ -68,6 +69,9 @@ void session_cause(struct session *s, unsigned side, enum end_how how, int error
 
 /** Send what FINs are owed, drop what comes, close when the peers have. The cause was noted. */
 void session_drain(struct session *s);
+
+/** Drain as soon as no PDU is half out, in linger_timeout at the latest. The cause was noted. */
+void session_end(struct session *s);
 
 /** Close both legs, report the end; session_free() follows at the end of the loop turn. */
 void session_close(struct session *s);
@@ -106,6 +110,9 @@ void session_on_leg(evutil_socket_t fd, short what, void *arg);
 /* relay.c */
 
 void flow_init(struct flow *f, struct session *s, enum side from);
+
+/** Does nothing of a PDU wait for its rest to go out? */
+bool flow_even(const struct flow *f);
 
 /** Move what can be moved in one direction; bounded, leaves the session on the run list if there is more. */
 void flow_step(struct flow *f);

@@ -72,7 +72,7 @@ static void worker_end_sessions(struct worker *w, bool at_once)
 		if (at_once)
 			session_close(s);
 		else
-			session_drain(s);
+			session_end(s);
 	}
 }
 

@@ -220,6 +220,53 @@ static void end_behind_slow_reader(void **state)
 	rig_stop(&rig);
 }
 
+/* How many octets of `n` at `p` are whole PDUs. */
+static size_t whole(const uint8_t *p, size_t n)
+{
+	size_t at = 0;
+
+	while (n - at >= 4) {
+		int len = sim_pdu_len(SIM_CMPP2, p + at, n - at);
+
+		assert_true(len > 0);
+		if ((size_t)len > n - at)
+			break;
+		at += (size_t)len;
+	}
+	return at;
+}
+
+/* When the time of a drain is over, a receiver that reads gets whole PDUs and then the FIN. */
+static void drain_ends_between_pdus(void **state)
+{
+	size_t n, sent = 0, got = 0;
+	uint8_t *octets = stream_make(SIM_CMPP2, 104, 48 * MIB, 3000, &n), *out = malloc(n);
+	bool told = false;
+	struct pair p;
+
+	(void)state;
+	begin(SIM_CMPP2, "linger_timeout = \"5s\";", "drain_timeout = \"500ms\";");
+	p = pair_login(&rig, 0, gateway, SIM_CMPP2);
+	for (;;) {
+		ssize_t r, s = send(p.sp, octets + sent, n - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		sent += s > 0 ? (size_t)s : 0;
+		r = got + 20000 < sent ? recv(p.gw, out + got, 20000, 0) :
+			recv(p.gw, out + got, n - got, MSG_DONTWAIT);
+		if (r == 0)
+			break;
+		got += r > 0 ? (size_t)r : 0;
+		if (!told && got > MIB)
+			told = kill(rig.pid, SIGTERM) == 0;
+		pause_ms(1);
+	}
+	assert_memory_equal(out, octets, got);
+	assert_int_equal(whole(out, got), got);
+	free(octets);
+	free(out);
+	rig_stop(&rig); /* which still waits for the peers' FINs */
+}
+
 /* No gateway: the answer arrives although far more than the login was sent, and is followed by a FIN. */
 static void refused_with_more_behind(void **state)
 {
@@ -296,6 +343,7 @@ int main(void)
 		cmocka_unit_test_teardown(reset_behind_half_login, rig_sweep),
 		cmocka_unit_test_teardown(end_behind_stuck_reader, rig_sweep),
 		cmocka_unit_test_teardown(end_behind_slow_reader, rig_sweep),
+		cmocka_unit_test_teardown(drain_ends_between_pdus, rig_sweep),
 		cmocka_unit_test_teardown(refused_with_more_behind, rig_sweep),
 		cmocka_unit_test_teardown(speaks_while_dialing, rig_sweep),
 	};
