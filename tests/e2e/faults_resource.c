@@ -79,7 +79,8 @@ static void none_for_the_gateway(void **state)
 	struct rig_link link = { .protocol = "smpp",
 		.upstream = &port,
 		.upstream_count = 1,
-		.keys = "login_timeout = \"60s\"; max_sessions = 1000; max_per_ip = 1000;" };
+		.keys = "login_timeout = \"60s\"; retry = \"1h\"; "
+			"max_sessions = 1000; max_per_ip = 1000;" };
 	uint8_t octets[2 * SIM_PDU_MAX];
 	size_t n = hex_load("smpp-bind_transceiver-1", octets, SIM_PDU_MAX);
 	struct pair p;
@@ -105,6 +106,10 @@ static void none_for_the_gateway(void **state)
 	}
 	assert_int_equal(answered, 1);
 	pair_ping(p, SIM_SMPP);
+	for (int i = 0; i < CALLERS; i++)
+		peer_close(sp[i]);
+	pause_ms(1000);
+	pair_ping(pair_login(&rig, 0, gateway, SIM_SMPP), SIM_SMPP); /* no back-off */
 	peers_sweep();
 	rig_stop(&rig);
 }
