@@ -303,7 +303,7 @@ void flow_step(struct flow *f)
 
 		if (n <= 0) {
 			f->ready = false;
-			if (n != -EAGAIN)
+			if (n != -EAGAIN || f->in->error != 0)
 				flow_end(f, f->in->error);
 			return;
 		}
