@@ -128,7 +128,8 @@ static const struct conf_key link_keys[] = {
 	{ .name = "half_close_timeout", .type = CONF_DURATION, LINK(half_close_timeout_ms),
 	  .min = 100,
 	  .max = 24 * HOUR, .preset = "60s", .unit = "milliseconds", .reloadable = true,
-	  .help = "How long one direction may live on after the other has ended." },
+	  .help = "How long one direction may live on after the other has ended, and the rest of an "
+		"ended one when its receiver takes nothing." },
 	{ .name = "stall", .type = CONF_DURATION, LINK(stall_ms), .min = 100, .max = HOUR,
 	  .preset = "30s", .unit = "milliseconds", .reloadable = true,
 	  .help = "A PDU half arrived for so long gives a stall record." },

@@ -21,13 +21,21 @@ static void dial_report(struct session *s, enum event_kind kind, int error)
 	session_report(s, &e, 0);
 }
 
+/** Did we ourselves lack something? That says nothing about the server. */
+static bool dial_lacks(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
 /** The server being tried did not answer: leave it alone for a while, go on to the next. */
 static void dial_failed(struct session *s, int error)
 {
 	leg_close(&s->leg[SIDE_GW]);
-	*dial_down(s) = s->worker->mono_ns + (uint64_t)s->link->retry_ms * 1000000u;
 	s->cause_error = error;
-	dial_report(s, EVENT_UPSTREAM_DOWN, error);
+	if (!dial_lacks(error)) {
+		*dial_down(s) = s->worker->mono_ns + s->link->retry_ms * 1000000ull;
+		dial_report(s, EVENT_UPSTREAM_DOWN, error);
+	}
 	s->server++;
 }
 

@@ -39,7 +39,7 @@ struct front {
 	struct gate *gates;
 	int gate_count;
 	int reserve_fd;           /* given up to accept and close one connection when descriptors run out */
-	bool accepting, paused, draining, stopping;
+	bool paused, draining, stopping;
 	uint64_t complained_ns, paused_ns, drain_end_ns;
 	bool (*on_control)(void *arg);
 	void *control_arg;
@@ -72,7 +72,6 @@ static void front_gates(struct front *f, bool open)
 		else
 			event_del(f->gates[i].event);
 	}
-	f->accepting = open;
 }
 
 /** Too many: close it at once, and say so once a second. */

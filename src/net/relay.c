@@ -67,13 +67,10 @@ static void flow_watch_login(struct flow *f, struct span frame)
 
 static void flow_set_partial(struct flow *f, bool waits)
 {
-	struct worker *w = f->session->worker;
-
 	if (waits == (f->partial_ns != 0))
 		return;
-	f->partial_ns = waits ? w->mono_ns : 0;
+	f->partial_ns = waits ? f->session->worker->mono_ns : 0;
 	f->stalled = f->squeezed = false;
-	w->partial_count += waits ? 1 : (uint32_t)-1;
 }
 
 /** The octets of `p` that go out without being framed: while blind, or up to the end of a PDU that is passed on. */
@@ -86,6 +83,12 @@ static size_t flow_unframed(const struct flow *f, size_t n)
 	if (f->at->pass_until <= f->at->taken_at)
 		return 0;
 	return left < n ? (size_t)left : n;
+}
+
+bool flow_even(const struct flow *f)
+{
+	return f->done || f->dead || (f->at->sent_at == f->at->taken_at &&
+		f->at->pass_until <= f->at->taken_at);
 }
 
 /** How many of the `n` unread octets may go out now. */
@@ -103,6 +106,8 @@ static size_t flow_look(const struct flow *f, const uint8_t *p, size_t n)
 		if (len <= 0)
 			return k;
 		k += (size_t)len;
+		if (s->ending)
+			return k;
 	}
 }
 
@@ -227,12 +232,12 @@ static bool flow_unstick(struct flow *f, const uint8_t *p, size_t n)
 		flow_pass(f, p, n, len, RING_CUT);
 		return true;
 	}
-	if (f->in->unread > f->peeked && !leg_ended(f->in)) {
-		if (f->mark_at != end_at) {
-			f->mark_at = end_at;
-			return true;
-		}
-		/* Looked twice and saw no more: an urgent mark is in the way, and a peek never passes it. */
+	if (f->in->unread > f->peeked && f->mark_at != end_at) {
+		f->mark_at = end_at;	/* more came, or there was no room to look at it: look once more */
+		return true;
+	}
+	if (f->in->unread > f->peeked && f->in->unread > f->peeked + leg_ended(f->in)) {
+		/* No more to be seen, a FIN apart: a peek never passes the urgent mark in the way. */
 		if (n < 4)
 			flow_go_blind(f, END_URGENT, 0, NULL);
 		else
@@ -291,14 +296,14 @@ void flow_step(struct flow *f)
 		flow_drop(f);
 		return;
 	}
-	for (int turn = 0; turn < FLOW_TURNS; turn++) {
+	for (int turn = 0; turn < FLOW_TURNS && !(s->ending && flow_even(f)); turn++) {
 		ssize_t n = leg_peek(f->in, w->scratch, w->scratch_len);
 		size_t k;
 		bool framed;
 
 		if (n <= 0) {
 			f->ready = false;
-			if (n != -EAGAIN)
+			if (n != -EAGAIN || f->in->error != 0)
 				flow_end(f, f->in->error);
 			return;
 		}
@@ -318,4 +323,49 @@ void flow_step(struct flow *f)
 		}
 	}
 	worker_queue(w, s);
+}
+
+/** A part of a PDU waits: is there room for the rest, does it come? */
+static void flow_watch_partial(struct flow *f)
+{
+	struct session *s = f->session;
+	struct session_event e = { .kind = EVENT_STALL, .side = (uint8_t)f->from };
+
+	worker_watch(s->worker, s);
+	if (leg_squeezed(f->in)) {
+		f->squeezed = f->ready = true;
+		worker_queue(s->worker, s);
+	}
+	if (f->stalled || s->worker->mono_ns - f->partial_ns < s->link->stall_ms * 1000000ull)
+		return;
+	f->stalled = true;
+	e.value = f->in->unread;
+	session_report(s, &e, f->at->taken_at);
+}
+
+/** `in` has ended, but not all that it said is out. As long as `out` takes some of it, it may. */
+static void flow_watch_end(struct flow *f)
+{
+	struct session *s = f->session;
+	uint64_t now = s->worker->mono_ns;
+
+	worker_watch(s->worker, s);
+	f->ready = true;
+	worker_queue(s->worker, s);
+	if (!f->blocked || f->at->sent_at != f->stuck_at || f->stuck_ns == 0) {
+		f->stuck_at = f->at->sent_at;
+		f->stuck_ns = now;
+	} else if (now - f->stuck_ns >= s->link->half_close_timeout_ms * 1000000ull) {
+		session_cause(s, SIDE_US, END_HALF_CLOSE, 0, NULL);
+		session_drain(s);
+	}
+}
+
+void flow_watch(struct flow *f)
+{
+	/* A reset that came together with octets brought one edge, which showed the octets. */
+	if (leg_broken(f->in) || f->in->eof)
+		flow_watch_end(f);
+	else if (f->partial_ns != 0)
+		flow_watch_partial(f);
 }

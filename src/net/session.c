@@ -125,7 +125,7 @@ static void session_on_timer(evutil_socket_t fd, short what, void *arg)
 			session_cause(s, SIDE_US, END_HALF_CLOSE, 0, NULL);
 		else if (!s->login_seen)
 			session_cause(s, SIDE_US, END_LOGIN_TIMEOUT, 0, NULL);
-		else
+		else if (!s->ending)
 			break;
 		session_drain(s);
 		break;
@@ -201,15 +201,14 @@ void session_close(struct session *s)
 	if (s->shared->state == SESSION_CLOSED)
 		return;
 	session_over(s);
-	for (int i = 0; i < 2; i++) {
-		if (s->flow[i].partial_ns != 0)
-			w->partial_count--;
-		leg_close(&s->leg[i]);
-	}
+	leg_close(&s->leg[SIDE_SP]);
+	leg_close(&s->leg[SIDE_GW]);
 	session_enter(s, SESSION_CLOSED);
 	census_leave(w->census, s->shared->link, &s->peer);
 	if (s->queued)
 		TAILQ_REMOVE(&w->run, s, run);
+	if (s->watched)
+		TAILQ_REMOVE(&w->watch, s, watch);
 	TAILQ_REMOVE(&w->all, s, all);
 	TAILQ_INSERT_TAIL(&w->dead, s, all);	/* freed at the end of the turn: its callbacks may be on the stack */
 }
@@ -264,8 +263,19 @@ void session_flow_done(struct session *s)
 {
 	if (s->flow[SIDE_SP].done && s->flow[SIDE_GW].done)
 		session_close(s);
-	else
+	else if (!s->ending)
 		session_arm(s, s->link->half_close_timeout_ms);
+}
+
+void session_end(struct session *s)
+{
+	s->ending = true;
+	if (s->shared->state == SESSION_RELAYING) {
+		session_arm(s, s->link->linger_timeout_ms);
+		session_step(s);
+	} else {
+		session_drain(s);
+	}
 }
 
 void session_step(struct session *s)
@@ -280,6 +290,8 @@ void session_step(struct session *s)
 		if (!f->done && f->ready && (f->dead || !f->blocked))
 			flow_step(f);
 	}
+	if (s->ending && flow_even(&s->flow[SIDE_SP]) && flow_even(&s->flow[SIDE_GW]))
+		session_drain(s);
 }
 
 /** The PDU that a flow may hold back must fit the receive window: a quarter of the buffer's memory surely does. */
@@ -307,6 +319,7 @@ void session_connected(struct session *s)
 	(void)leg_ended(&s->leg[SIDE_SP]);
 	for (int i = 0; i < 2; i++)
 		s->flow[i].hold = hold_of(s->flow[i].in, s->worker->settings->hold_max);
+	worker_watch(s->worker, s);
 	session_step(s);
 }
 
@@ -348,7 +361,7 @@ static void session_greet(struct session *s)
 
 	if (n == -EAGAIN)
 		return;
-	if (n <= 0 || (len == 0 && sp->eof)) {
+	if (n <= 0 || (len == 0 && (sp->eof || leg_broken(sp)))) {
 		session_cause(s, SIDE_SP, sp->error != 0 ? END_RESET : END_FIN, sp->error, NULL);
 	} else if (len < 0) {
 		foreign = proto_foreign(in);
@@ -399,6 +412,7 @@ void session_on_leg(evutil_socket_t fd, short what, void *arg)
 		}
 		break;
 	case SESSION_RELAYING:
+		worker_watch(s->worker, s);
 		if ((what & (EV_READ | EV_CLOSED)) != 0)
 			s->flow[side].ready = true;
 		if ((what & EV_WRITE) != 0)
@@ -414,23 +428,9 @@ void session_on_leg(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-void session_check_partial(struct session *s, uint64_t now_ns)
+void session_watch(struct session *s)
 {
-	for (int i = 0; i < 2 && s->shared->state == SESSION_RELAYING; i++) {
-		struct flow *f = &s->flow[i];
-		struct session_event e = { .kind = EVENT_STALL, .side = (uint8_t)i };
-
-		if (f->partial_ns == 0)
-			continue;
-		if (leg_squeezed(f->in)) {
-			f->squeezed = f->ready = true;
-			worker_queue(s->worker, s);
-		}
-		if (f->stalled ||
-			now_ns - f->partial_ns < (uint64_t)s->link->stall_ms * 1000000u)
-			continue;
-		f->stalled = true;
-		e.value = f->in->unread;
-		session_report(s, &e, f->at->taken_at);
-	}
+	for (int i = 0; i < 2 && s->shared->state == SESSION_RELAYING; i++)
+		if (!s->flow[i].done)
+			flow_watch(&s->flow[i]);
 }

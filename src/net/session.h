@@ -34,17 +34,19 @@ struct flow {
 	size_t peeked;     /* octets that the last look at `in` saw */
 	uint64_t mark_at;  /* stream offset where the last look ended without a whole PDU */
 	uint64_t partial_ns; /* since when a part of a PDU waits; 0: none does */
+	uint64_t stuck_at, stuck_ns; /* `in` has ended, `out` takes nothing: sent_at, and since when */
 };
 
 struct session {
-	TAILQ_ENTRY(session) all, run;
+	TAILQ_ENTRY(session) all, run, watch;
 	struct worker *worker;
 	const struct link_settings *link;
 	const struct proto *proto;   /* NULL until the first PDU told */
 	struct shm_session *shared;
 	uint32_t slot;
-	bool queued;                 /* on the worker's run list */
+	bool queued, watched;        /* on the worker's run list, watch list */
 	bool login_seen;
+	bool ending;                 /* relays no more than the PDUs of which a part is out */
 	uint8_t server;              /* index of the server being tried */
 	uint8_t cause_side, cause_how;
 	int cause_error;
@@ -68,6 +70,9 @@ void session_cause(struct session *s, unsigned side, enum end_how how, int error
 /** Send what FINs are owed, drop what comes, close when the peers have. The cause was noted. */
 void session_drain(struct session *s);
 
+/** Drain as soon as no PDU is half out, in linger_timeout at the latest. The cause was noted. */
+void session_end(struct session *s);
+
 /** Close both legs, report the end; session_free() follows at the end of the loop turn. */
 void session_close(struct session *s);
 
@@ -89,8 +94,8 @@ void session_redial(struct session *s);
 /** The gateway's leg is open and connected. */
 void session_connected(struct session *s);
 
-/** For the sweep: report a PDU that stays half arrived, free one that the receive window has no room for. */
-void session_check_partial(struct session *s, uint64_t now_ns);
+/** For the beat: what no edge tells of. Goes on the watch list again if something is open. */
+void session_watch(struct session *s);
 
 /** Room on the ring for `len` octets about the session, its description filled in; NULL if there is none. */
 struct ring_entry *session_entry(struct session *s, enum ring_kind kind, uint32_t len, uint64_t offset,
@@ -106,8 +111,14 @@ void session_on_leg(evutil_socket_t fd, short what, void *arg);
 
 void flow_init(struct flow *f, struct session *s, enum side from);
 
+/** Does nothing of a PDU wait for its rest to go out? */
+bool flow_even(const struct flow *f);
+
 /** Move what can be moved in one direction; bounded, leaves the session on the run list if there is more. */
 void flow_step(struct flow *f);
+
+/** For the beat: find an end that no edge told of; report a PDU that stays half arrived, free a squeezed one. */
+void flow_watch(struct flow *f);
 
 /** Put one frame on the ring as if it had been relayed: smscope's own refusal, and the login it answers. */
 void flow_copy(struct flow *f, const uint8_t *p, uint32_t len, uint32_t wire_len, uint64_t offset, int flags);

@@ -29,6 +29,14 @@ void worker_queue(struct worker *w, struct session *s)
 	TAILQ_INSERT_TAIL(&w->run, s, run);
 }
 
+void worker_watch(struct worker *w, struct session *s)
+{
+	if (s->watched || s->shared->state == SESSION_CLOSED)
+		return;
+	s->watched = true;
+	TAILQ_INSERT_TAIL(&w->watch, s, watch);
+}
+
 bool worker_tell(struct worker *w, const struct worker_message *m)
 {
 	ssize_t n;
@@ -65,7 +73,7 @@ static void worker_end_sessions(struct worker *w, bool at_once)
 		if (at_once)
 			session_close(s);
 		else
-			session_drain(s);
+			session_end(s);
 	}
 }
 
@@ -90,7 +98,6 @@ static void worker_on_message(struct worker *w, const struct worker_message *m)
 		worker_report_refused(w, m);
 		break;
 	case WORKER_DRAIN:
-		w->draining = true;
 		evtimer_add(w->drain_event, &tv);
 		break;
 	case WORKER_STOP:
@@ -111,20 +118,23 @@ static void worker_on_inbox(evutil_socket_t fd, short what, void *arg)
 		worker_on_message(w, &m);
 }
 
-/** The pulse the keeper watches, and the sweep for PDUs that stay half arrived. */
+/** The pulse the keeper watches, and a look at the sessions that had an edge or have something open. */
 static void worker_on_beat(evutil_socket_t fd, short what, void *arg)
 {
 	struct worker *w = arg;
+	struct session_list now = TAILQ_HEAD_INITIALIZER(now);
 	struct session *s;
 
 	(void)fd;
 	(void)what;
 	worker_tick(w);
 	atomic_store(&w->shm->beat_worker_ns[w->index], w->mono_ns);
-	if (w->partial_count == 0)
-		return;
-	TAILQ_FOREACH(s, &w->all, all)
-		session_check_partial(s, w->mono_ns);
+	TAILQ_CONCAT(&now, &w->watch, watch);
+	while ((s = TAILQ_FIRST(&now)) != NULL) {
+		TAILQ_REMOVE(&now, s, watch);
+		s->watched = false;
+		session_watch(s);
+	}
 }
 
 /** What the edges left over: one more bounded step each. */
@@ -241,6 +251,7 @@ int worker_start(struct worker *w, int index, const struct settings *settings, s
 	TAILQ_INIT(&w->all);
 	TAILQ_INIT(&w->run);
 	TAILQ_INIT(&w->dead);
+	TAILQ_INIT(&w->watch);
 	worker_tick(w);
 	atomic_store(&shm->beat_worker_ns[index], w->mono_ns);
 	w->scratch_len = 4 * (size_t)settings->hold_max;

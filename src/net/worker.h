@@ -21,7 +21,7 @@ struct worker {
 	struct census *census;
 	struct event_base *base;
 	pthread_t thread;
-	bool started, draining, stopping;
+	bool started, stopping;
 	int inbox[2];              /* pipe of struct worker_message */
 	struct event *inbox_event, *beat_event, *drain_event;
 	uint8_t *scratch;          /* what leg_peek() shows, for one flow at a time */
@@ -29,9 +29,9 @@ struct worker {
 	uint32_t *free_slots;
 	uint32_t free_count;
 	uint64_t *server_down_ns;  /* [link * SERVERS_MAX + server]: left alone until then (monotonic) */
-	uint32_t partial_count;    /* flows in which a part of a PDU waits */
 	uint64_t mono_ns, wall_ns; /* of this turn */
 	struct session_list all, run, dead;
+	struct session_list watch; /* those the next beat looks at */
 	_Atomic uint32_t session_count;
 };
 
@@ -57,6 +57,9 @@ void worker_join(struct worker *w);
 
 /** Call session_step() for `s` again before the loop waits. */
 void worker_queue(struct worker *w, struct session *s);
+
+/** Call session_watch() for `s` at the next beat. */
+void worker_watch(struct worker *w, struct session *s);
 
 /** Read the clocks once for this turn. */
 void worker_tick(struct worker *w);

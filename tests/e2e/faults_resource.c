@@ -1,10 +1,16 @@
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "harness.h"
 
-/* Row R1 of the fault list: no descriptor is left when the next connection knocks. */
+/* Rows R1, R2 and R3 of the fault list: no descriptor is left, no memory for a send. */
 
 enum { CALLERS = 200, WATCH_MS = 3000, BOUND_P99_US = 100000 };
 
@@ -79,7 +85,8 @@ static void none_for_the_gateway(void **state)
 	struct rig_link link = { .protocol = "smpp",
 		.upstream = &port,
 		.upstream_count = 1,
-		.keys = "login_timeout = \"60s\"; max_sessions = 1000; max_per_ip = 1000;" };
+		.keys = "login_timeout = \"60s\"; retry = \"1h\"; "
+			"max_sessions = 1000; max_per_ip = 1000;" };
 	uint8_t octets[2 * SIM_PDU_MAX];
 	size_t n = hex_load("smpp-bind_transceiver-1", octets, SIM_PDU_MAX);
 	struct pair p;
@@ -105,6 +112,58 @@ static void none_for_the_gateway(void **state)
 	}
 	assert_int_equal(answered, 1);
 	pair_ping(p, SIM_SMPP);
+	for (int i = 0; i < CALLERS; i++)
+		peer_close(sp[i]);
+	pause_ms(1000);
+	pair_ping(pair_login(&rig, 0, gateway, SIM_SMPP), SIM_SMPP); /* no back-off */
+	peers_sweep();
+	rig_stop(&rig);
+}
+
+enum { NO_ROOM_LEN = 777 };
+
+/* From here on a send of NO_ROOM_LEN octets finds no memory, in this process and those it becomes. */
+static void no_room(void)
+{
+	struct sock_filter rules[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_sendto, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[2])),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NO_ROOM_LEN, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOBUFS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { sizeof rules / sizeof *rules, rules };
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+		|| prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
+		_exit(125);
+}
+
+/* R3 in part: a send that fails although the connection stands. That session ends, for both, and no other. */
+static void no_memory_to_send(void **state)
+{
+	static const struct rig_options options = { .before = no_room };
+	int port, gateway = peer_listen(&port, 64);
+	struct rig_link link = { .protocol = "smpp", .upstream = &port, .upstream_count = 1 };
+	uint8_t octets[NO_ROOM_LEN];
+	struct pair other;
+
+	(void)state;
+	pdu_make(SIM_SMPP, 9, sizeof octets, octets);
+	rig_start(&rig, &options, &link, 1);
+	other = pair_login(&rig, 0, gateway, SIM_SMPP);
+	for (int way = 0; way < 2; way++) {
+		struct pair p = pair_login(&rig, 0, gateway, SIM_SMPP);
+
+		peer_send(way ? p.gw : p.sp, octets, sizeof octets);
+		peer_expect_end(p.sp);
+		peer_expect_end(p.gw);
+		peer_close(p.sp);
+		peer_close(p.gw);
+		rig_await_count(&rig, (size_t)way + 1, "ev=session_close *~ENOBUFS");
+		pair_ping(other, SIM_SMPP);
+	}
 	peers_sweep();
 	rig_stop(&rig);
 }
@@ -114,6 +173,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(no_descriptors, rig_sweep),
 		cmocka_unit_test_teardown(none_for_the_gateway, rig_sweep),
+		cmocka_unit_test_teardown(no_memory_to_send, rig_sweep),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -106,6 +106,8 @@ static void daemon_exec(const struct rig *r, const struct rig_options *o)
 		_exit(126);
 	if (err < 0 || dup2(err, 1) < 0 || dup2(err, 2) < 0 || chdir(r->dir))
 		_exit(126);
+	if (o->before)
+		o->before();
 	setenv("ASAN_OPTIONS", "detect_leaks=1:exitcode=97", 1);
 	setenv("UBSAN_OPTIONS", "print_stacktrace=1", 1);
 	execvp(argv[0], (char *const *)(uintptr_t)argv);
