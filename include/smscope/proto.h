@@ -148,6 +148,10 @@ struct proto {
 	uint8_t dialect_default;   /* until the link has shown another */
 	const char *const *field_names; /* F_COUNT of them; NULL: it has no such field */
 	const struct dialect *dialects;
+	uint8_t code_side;         /* enum code_side: whose numbers its results are */
+	const char *login_verb;    /* of a login's line in the log: "BIND_RESP" */
+	const char *account_key;   /* of the account in that line: "system_id" */
+	const char *logout_word;   /* "unbind" */
 	bool status_in_header;     /* SMPP: octets 8..11 are command_status */
 	uint32_t secret_mask;      /* bit c: command c, or its response, carries a secret; c < 32 */
 	uint32_t nack_command;     /* 0: the protocol has none */

@@ -1,3 +1,4 @@
+#include "smscope/codes.h"
 #include "smscope/receipt.h"
 
 /*
@@ -350,6 +351,10 @@ const struct proto proto_cmpp = {
 	.dialect_default = 0x20,
 	.field_names = field_names,
 	.dialects = dialects,
+	.code_side = CODE_CMPP,
+	.login_verb = "CONNECT_RESP",
+	.account_key = "source_addr",
+	.logout_word = "terminate",
 	.secret_mask = 1u << CONNECT,
 	.layouts = layouts,
 	.status_fields = status_fields,

@@ -1,3 +1,4 @@
+#include "smscope/codes.h"
 #include "smscope/receipt.h"
 
 /*
@@ -266,6 +267,10 @@ const struct proto proto_smpp = {
 	.dialect_default = 0x34,
 	.field_names = field_names,
 	.dialects = dialects,
+	.code_side = CODE_SMPP,
+	.login_verb = "BIND_RESP",
+	.account_key = "system_id",
+	.logout_word = "unbind",
 	.status_in_header = true,
 	.secret_mask = 1u << 1 | 1u << 2 | 1u << 9 | 1u << OUTBIND,
 	.nack_command = (uint32_t)ACK,

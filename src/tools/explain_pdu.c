@@ -113,17 +113,12 @@ static enum code_context context_of(const struct pdu *pdu)
 	}
 }
 
-static enum code_side side_of(const struct pdu *pdu)
-{
-	return pdu->proto == &proto_cmpp ? CODE_CMPP : CODE_SMPP;
-}
-
 static void note_code(const struct explain *e, struct row *r, const struct pdu *pdu,
 	enum code_context context,
 	bool text)
 {
 	meaning_put(&e->meaning, &r->note, (struct code_query){ .context = context,
-		.side = side_of(pdu),
+		.side = (enum code_side)pdu->proto->code_side,
 		.dialect = pdu->dialect, .is_text = text, .number = (int64_t)span_uint(r->octets),
 		.text = r->octets }, false);
 }
