@@ -30,7 +30,9 @@ enum code_context {
 	CTX_COUNT
 };
 
+/* One bit each; another protocol whose numbers mean something else is another one. */
 enum code_side { CODE_SMPP = 1, CODE_CMPP = 2, CODE_ANY = 3 };
+enum { CODE_SIDES = 2 };
 
 /* Whose socket numbers a log shows. ANY: every platform's reading is given. */
 enum code_platform {
@@ -62,6 +64,7 @@ const char *code_context_name(enum code_context c);
 const char *code_class_name(enum code_class c);
 const char *code_origin_name(enum code_origin o);
 const char *code_retry_name(enum code_retry r);
+const char *code_side_name(enum code_side s); /* of one side */
 const char *code_platform_name(enum code_platform p);
 
 /** Value of a name, or negative (SM_ENONE). */

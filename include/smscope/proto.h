@@ -61,13 +61,17 @@ static inline bool role_is_ack(enum role r)
 	return r == R_NACK || (r > R_NONE && r < R_OUTBIND && r % 2 == 0);
 }
 
-/* Every field of every PDU. The names that people see are in field_name(). */
+/*
+ * Every field of every PDU. The names that people see are in field_name(). From F_OWN on each
+ * protocol may have fields that are nobody else's, numbered and named in its own file.
+ */
 enum field {
 	F_NONE,
 #define FIELD(id, smpp, cmpp) F_##id,
 #include "smscope/fields.def"
 #undef FIELD
-	F_COUNT
+	F_OWN,
+	F_COUNT = F_OWN + 32
 };
 
 enum shape {
@@ -129,19 +133,27 @@ struct dialect {
 	const char *name;
 };
 
-/* Columns of fields.def. */
-enum spelling { SPELL_SMPP, SPELL_CMPP, SPELL_COUNT };
+struct pdu;
+struct receipt;
 
 /*
  * Dialects are the protocol's own version octets: CMPP 0x20 0x21 0x30, SMPP 0x33 0x34 0x50.
  */
 struct proto {
 	const char *name;          /* "cmpp" */
+	/*
+	 * UINT slots: the length, the command, …; the last is the counter that a response repeats
+	 */
+	const struct slot *header;
 	uint32_t header_len;       /* 12 or 16; also the least legal PDU length */
 	uint32_t max_pdu;          /* default ceiling for a PDU's length */
 	uint8_t dialect_default;   /* until the link has shown another */
-	uint8_t spelling;          /* enum spelling: its column of fields.def */
+	const char *const *field_names; /* F_COUNT of them; NULL: it has no such field */
 	const struct dialect *dialects;
+	uint8_t code_side;         /* enum code_side: whose numbers its results are */
+	const char *login_verb;    /* of a login's line in the log: "BIND_RESP" */
+	const char *account_key;   /* of the account in that line: "system_id" */
+	const char *logout_word;   /* "unbind" */
 	bool status_in_header;     /* SMPP: octets 8..11 are command_status */
 	uint32_t secret_mask;      /* bit c: command c, or its response, carries a secret; c < 32 */
 	uint32_t nack_command;     /* 0: the protocol has none */
@@ -167,6 +179,12 @@ struct proto {
 	 * request.
 	 */
 	int (*refuse)(struct span frame, int reason, uint8_t *to, size_t cap);
+
+	/**
+	 * The report that a delivery carries, into `ret`, which is empty but for its spans; the
+	 * kind of report (receipt.h).
+	 */
+	int (*report)(const struct pdu *pdu, struct receipt *ret);
 };
 
 /* Reasons of proto.refuse: the protocol chooses the status that fits. */

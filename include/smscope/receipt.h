@@ -42,6 +42,10 @@ struct receipt {
  */
 enum receipt_kind receipt_read(const struct pdu *pdu, struct receipt *ret);
 
+/** proto.report of CMPP and of SMPP. */
+int receipt_cmpp(const struct pdu *pdu, struct receipt *ret);
+int receipt_smpp(const struct pdu *pdu, struct receipt *ret);
+
 /** message_state of a stat word (DELIVRD, case-blind), -1 if it is none of the nine. */
 int receipt_state_of(struct span stat);
 

@@ -38,11 +38,11 @@ static int form_of(const char *name)
 
 static int side_of(const char *name)
 {
-	static const char *const names[] = {
-		"", [CODE_SMPP] = "smpp", [CODE_CMPP] = "cmpp", [CODE_ANY] = "any", NULL
-	};
-
-	return *name != '\0' ? name_in(names, name) : SM_ENONE;
+	for (int s = CODE_SMPP; s <= CODE_ANY; s++) {
+		if (strcmp(name, code_side_name((enum code_side)s)) == 0)
+			return s;
+	}
+	return SM_ENONE;
 }
 
 static void setting_octet(

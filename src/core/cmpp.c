@@ -1,4 +1,5 @@
-#include "smscope/pdu.h"
+#include "smscope/codes.h"
+#include "smscope/receipt.h"
 
 /*
  * CMPP 2.0, 2.1 and 3.0. The header has 12 octets:
@@ -11,6 +12,9 @@
 enum { HEADER = 12, CONNECT = 1, CONNECT_LEN = 39, VERSION_AT = 34 };
 enum { ACK2_LEN = 30, ACK3_LEN = 33 };
 
+static const struct slot header[] = {
+	UINT(F_LENGTH, 4), UINT(F_COMMAND, 4), UINT(F_SEQUENCE, 4), END,
+};
 static const struct slot nothing[] = { END };
 
 /* 39 octets in every version. Source: CMPP 3.0, section 8.4.1.1. */
@@ -262,6 +266,12 @@ static const struct layout layouts[] = {
 	{ 0 },
 };
 
+static const char *const field_names[F_COUNT] = {
+#define FIELD(id, smpp, cmpp) [F_##id] = cmpp,
+#include "smscope/fields.def"
+#undef FIELD
+};
+
 static const struct dialect dialects[] = {
 	{ 0x20, "CMPP 2.0" }, { 0x21, "CMPP 2.1" }, { 0x30, "CMPP 3.0" }, { 0x12, "CMPP 1.2" },
 	{ 0, "CMPP" },
@@ -335,15 +345,21 @@ static int refuse(struct span frame, int reason, uint8_t *to, size_t cap)
 
 const struct proto proto_cmpp = {
 	.name = "cmpp",
+	.header = header,
 	.header_len = HEADER,
 	.max_pdu = 16384, /* a SUBMIT 3.0 with 255 destinations and 255 octets has 8578 */
 	.dialect_default = 0x20,
-	.spelling = SPELL_CMPP,
+	.field_names = field_names,
 	.dialects = dialects,
+	.code_side = CODE_CMPP,
+	.login_verb = "CONNECT_RESP",
+	.account_key = "source_addr",
+	.logout_word = "terminate",
 	.secret_mask = 1u << CONNECT,
 	.layouts = layouts,
 	.status_fields = status_fields,
 	.dialect_of = dialect_of,
 	.login_fit = login_fit,
 	.refuse = refuse,
+	.report = receipt_cmpp,
 };

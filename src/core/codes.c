@@ -538,7 +538,6 @@ int codes_lookup(
 {
 	struct asking a = { q, NULL, ret, cap, 0 };
 	struct value v;
-	int first;
 
 	if ((unsigned)q->context >= CTX_COUNT || cap <= 0)
 		return 0;
@@ -547,11 +546,12 @@ int codes_lookup(
 	else
 		value_number(&v, q->number);
 	a.value = &v;
-	if (q->side & CODE_SMPP)
-		ask_side(&a, set, code_slot(CODE_SMPP));
-	first = a.count;
-	if (q->side & CODE_CMPP)
-		ask_side(&a, set, code_slot(CODE_CMPP));
-	mark_sides(ret, first, a.count);
+	for (int slot = 0; slot < SIDE_SLOTS; slot++) {
+		int first = a.count;
+
+		if ((q->side >> slot & 1u) != 0)
+			ask_side(&a, set, slot);
+		mark_sides(ret, first, a.count);
+	}
 	return a.count;
 }

@@ -9,7 +9,7 @@ struct build_row {
 	struct code_row_def def;
 	struct code_row *row; /* its place in the sealed table; NULL: overridden */
 	int layer;
-	uint32_t dead;        /* bit 2 * match + slot: overridden */
+	uint32_t dead;        /* bit SIDE_SLOTS * match + slot: overridden */
 };
 
 struct build_table {

@@ -18,6 +18,12 @@ static const char *const contexts[CTX_COUNT] = {
 	[CTX_API] = "api",
 };
 
+static const char *const sides[CODE_ANY + 1] = {
+	[CODE_SMPP] = "smpp",
+	[CODE_CMPP] = "cmpp",
+	[CODE_ANY] = "any",
+};
+
 static const char *const classes[CLASS_COUNT] = {
 	[CLASS_UNKNOWN] = "unknown",
 	[CLASS_OK] = "ok",
@@ -98,6 +104,11 @@ const char *code_origin_name(enum code_origin o)
 const char *code_retry_name(enum code_retry r)
 {
 	return at(retries, RETRY_COUNT, r);
+}
+
+const char *code_side_name(enum code_side s)
+{
+	return (unsigned)s <= CODE_ANY && sides[s] != NULL ? sides[s] : "?";
 }
 
 const char *code_platform_name(enum code_platform p)

@@ -75,7 +75,7 @@ static void rules_seal(struct code_builder *b, struct build_profile *p)
 					"profile \"%s\" has a rule for %s of %s already, at %s:%d",
 					p->profile->name,
 					code_context_name((enum code_context)context),
-					slot == 0 ? "smpp" : "cmpp", first->def.file,
+					code_side_name((enum code_side)(1u << slot)), first->def.file,
 					first->def.line);
 			given[context][slot] = r;
 			p->profile->rules[context][slot] = steps;

@@ -56,7 +56,7 @@ static bool entry_of(
 {
 	const struct code_match *m = &r->def.matches[match];
 
-	*ret = (struct entry){ .row = r, .sides = m->sides, .bit = 1u << (2 * match + slot) };
+	*ret = (struct entry){ .row = r, .sides = m->sides, .bit = 1u << (SIDE_SLOTS * match + slot) };
 	switch (m->kind) {
 	case MATCH_NUMBER:
 		ret->rank = m->lo == m->hi ? RANK_EXACT : RANK_RANGE;
@@ -86,7 +86,6 @@ static bool entry_of(
 static int entries_of(struct code_builder *b, const struct build_table *t, int slot, bool text,
 	struct entry **ret)
 {
-	unsigned side = slot == code_slot(CODE_CMPP) ? CODE_CMPP : CODE_SMPP;
 	size_t room = (size_t)t->count * CODE_MATCHES_MAX;
 	struct entry *e = calloc(room > 0 ? room : 1, sizeof(*e));
 	int n = 0;
@@ -103,7 +102,7 @@ static int entries_of(struct code_builder *b, const struct build_table *t, int s
 		for (int k = 0; k < d->match_count; k++) {
 			bool is_text = d->matches[k].kind == MATCH_TEXT;
 
-			if (text != is_text || (!text && (d->matches[k].sides & side) == 0))
+			if (text != is_text || (!text && (d->matches[k].sides >> slot & 1u) == 0))
 				continue;
 			if (entry_of(b, &t->rows[i], k, slot, &e[n]))
 				n++;
@@ -113,7 +112,7 @@ static int entries_of(struct code_builder *b, const struct build_table *t, int s
 	return n;
 }
 
-/* What both sides share is reported once, with the first side. */
+/* What all sides share is reported once, with the first side. */
 static bool reported(const struct entry *a, const struct entry *c, int slot)
 {
 	return slot != 0 && a->sides == CODE_ANY && c->sides == CODE_ANY;
@@ -244,7 +243,7 @@ static void rows_fill(struct code_builder *b, struct build_table *t)
 			all |= (uint32_t)(from->def.matches[k].kind == MATCH_TEXT
 					       ? CODE_SMPP
 					       : from->def.matches[k].sides)
-				<< 2 * k;
+				<< SIDE_SLOTS * k;
 		if (from->dead == all)
 			continue;
 		from->row = r;

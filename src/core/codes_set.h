@@ -38,11 +38,15 @@ struct code_numbers {
 	const struct code_row *fallback; /* the default row */
 };
 
-enum { SIDE_SLOTS = 2, CODE_WORD_MAX = 64 };
+enum { SIDE_SLOTS = CODE_SIDES, CODE_WORD_MAX = 64 };
 
 static inline int code_slot(unsigned side)
 {
-	return side == CODE_CMPP;
+	int slot = 0;
+
+	while (slot < SIDE_SLOTS - 1 && (side >> slot & 1u) == 0)
+		slot++;
+	return slot;
 }
 
 struct code_index {

@@ -79,12 +79,7 @@ void proto_scrub(const struct proto *p, uint8_t *frame, size_t len)
 
 const char *field_name(const struct proto *p, enum field f)
 {
-	static const char *const names[F_COUNT][SPELL_COUNT] = {
-#define FIELD(id, smpp, cmpp) [F_##id] = { smpp, cmpp },
-#include "smscope/fields.def"
-#undef FIELD
-	};
-	const char *name = (unsigned)f < F_COUNT ? names[f][p->spelling] : NULL;
+	const char *name = (unsigned)f < F_COUNT ? p->field_names[f] : NULL;
 
 	return name != NULL ? name : "?";
 }

@@ -137,7 +137,7 @@ static void read_cmpp(struct receipt *ret)
 	ret->smsc_sequence = (uint32_t)reader_uint(&r, 4);
 }
 
-static enum receipt_kind cmpp_report(const struct pdu *pdu, struct receipt *ret)
+int receipt_cmpp(const struct pdu *pdu, struct receipt *ret)
 {
 	uint64_t fwd_type = pdu_uint(pdu, F_MSG_FWD_TYPE);
 
@@ -417,7 +417,7 @@ static void take_text(const struct labels *l, struct span text, struct receipt *
 	ret->text = label_value(l, L_TEXT, text);
 }
 
-static enum receipt_kind smpp_report(const struct pdu *pdu, struct receipt *ret)
+int receipt_smpp(const struct pdu *pdu, struct receipt *ret)
 {
 	unsigned type = (unsigned)pdu_uint(pdu, F_ESM_CLASS) & ESM_TYPE;
 	struct receipt_tlvs t = read_tlvs(pdu);
@@ -460,8 +460,7 @@ enum receipt_kind receipt_read(const struct pdu *pdu, struct receipt *ret)
 	ret->submit_date = ret->done_date = ret->dst = ret->text = none;
 	ret->state = -1;
 	if (role == R_DELIVER || role == R_DATA || role == R_FORWARD)
-		ret->kind = pdu->proto == &proto_cmpp ? cmpp_report(pdu, ret)
-						      : smpp_report(pdu, ret);
+		ret->kind = (enum receipt_kind)pdu->proto->report(pdu, ret);
 	return ret->kind;
 }
 

@@ -369,8 +369,7 @@ static const char *verb(const struct record *r)
 	};
 
 	if (r->kind == REC_LOGIN)
-		return r->proto != NULL && r->proto->status_in_header ? "BIND_RESP"
-								      : "CONNECT_RESP";
+		return r->proto != NULL ? r->proto->login_verb : "LOGIN_RESP";
 	return verbs[r->kind];
 }
 

@@ -102,7 +102,7 @@ static int look_up(const struct scope *s, enum code_context context, bool is_tex
 	struct code_query q = {
 		.profiles = s->link->profiles,
 		.context = context,
-		.side = s->proto->status_in_header ? CODE_SMPP : CODE_CMPP,
+		.side = (enum code_side)s->proto->code_side,
 		.dialect = s->dialect,
 		.is_text = is_text,
 		.number = number,
@@ -222,8 +222,7 @@ static void put_login(struct scope *s, const struct scope_frame *f, struct scope
 			r->code_label = "status";
 		login_answered(s, r->code == 0);
 	}
-	record_text_extra(r, smpp ? "system_id" : "source_addr",
-			  span_of(s->asked, strlen(s->asked)));
+	record_text_extra(r, s->proto->account_key, span_of(s->asked, strlen(s->asked)));
 	if (s->peer != NULL)
 		record_text_extra(r, "peer", span_of(s->peer, strlen(s->peer)));
 	if (smpp && bind_words(w->pdu.command) != NULL)

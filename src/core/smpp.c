@@ -1,4 +1,5 @@
-#include "smscope/pdu.h"
+#include "smscope/codes.h"
+#include "smscope/receipt.h"
 
 /*
  * SMPP 3.3, 3.4 and 5.0. The header has 16 octets:
@@ -11,6 +12,9 @@
 enum { HEADER = 16, OUTBIND = 0x0b };
 enum { TAG_SC_INTERFACE_VERSION = 0x0210 };
 
+static const struct slot header[] = {
+	UINT(F_LENGTH, 4), UINT(F_COMMAND, 4), UINT(F_COMMAND_STATUS, 4), UINT(F_SEQUENCE, 4), END,
+};
 static const struct slot nothing[] = { END };
 
 /*
@@ -176,6 +180,12 @@ static const struct layout layouts[] = {
 	{ 0 },
 };
 
+static const char *const field_names[F_COUNT] = {
+#define FIELD(id, smpp, cmpp) [F_##id] = smpp,
+#include "smscope/fields.def"
+#undef FIELD
+};
+
 static const struct dialect dialects[] = {
 	{ 0x33, "SMPP 3.3" }, { 0x34, "SMPP 3.4" }, { 0x50, "SMPP 5.0" }, { 0, "SMPP" },
 };
@@ -248,11 +258,16 @@ static int refuse(struct span frame, int reason, uint8_t *to, size_t cap)
 
 const struct proto proto_smpp = {
 	.name = "smpp",
+	.header = header,
 	.header_len = HEADER,
 	.max_pdu = 69632, /* a message_payload of 65535 octets and 4 KiB for the rest */
 	.dialect_default = 0x34,
-	.spelling = SPELL_SMPP,
+	.field_names = field_names,
 	.dialects = dialects,
+	.code_side = CODE_SMPP,
+	.login_verb = "BIND_RESP",
+	.account_key = "system_id",
+	.logout_word = "unbind",
 	.status_in_header = true,
 	.secret_mask = 1u << 1 | 1u << 2 | 1u << 9 | 1u << OUTBIND,
 	.nack_command = (uint32_t)ACK,
@@ -260,4 +275,5 @@ const struct proto proto_smpp = {
 	.dialect_of = dialect_of,
 	.login_fit = login_fit,
 	.refuse = refuse,
+	.report = receipt_smpp,
 };

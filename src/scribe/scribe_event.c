@@ -64,7 +64,7 @@ static void put_end(struct record *r, const struct session_event *e, const struc
 
 	record_words_extra(r, "by", side_name(logout ? (uint8_t)x->logout_by : e->side));
 	if (logout)
-		record_words_extra(r, "how", r->proto->status_in_header ? "unbind" : "terminate");
+		record_words_extra(r, "how", r->proto->logout_word);
 	else
 		record_words_extra(r, "how", end_how_name((enum end_how)e->how));
 	record_words_extra(r, "step", step_of(x));

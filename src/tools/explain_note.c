@@ -5,32 +5,29 @@
  * 4.7 and 4.8; CMPP 3.0, section 8.4.
  */
 
-enum { ANY = SPELL_COUNT };
-
 static const struct {
-	uint8_t field, spelling;
-	uint8_t value;
+	uint8_t field, value;
 	const char *words;
 } field_values[] = {
-	{ F_FEE_USER_TYPE, ANY, 0, "the destination pays" },
-	{ F_FEE_USER_TYPE, ANY, 1, "the source pays" },
-	{ F_FEE_USER_TYPE, ANY, 2, "the SP pays" },
-	{ F_FEE_USER_TYPE, ANY, 3, "Fee_terminal_Id pays" },
-	{ F_FEE_TERMINAL_TYPE, ANY, 0, "real number" },
-	{ F_FEE_TERMINAL_TYPE, ANY, 1, "pseudo code" },
-	{ F_DEST_TERMINAL_TYPE, ANY, 0, "real number" },
-	{ F_DEST_TERMINAL_TYPE, ANY, 1, "pseudo code" },
-	{ F_SRC_TERMINAL_TYPE, ANY, 0, "real number" },
-	{ F_SRC_TERMINAL_TYPE, ANY, 1, "pseudo code" },
-	{ F_TP_UDHI, ANY, 1, "a header stands before the text" },
-	{ F_QUERY_TYPE, ANY, 0, "totals" },
-	{ F_QUERY_TYPE, ANY, 1, "by Service_Id" },
-	{ F_MSG_FWD_TYPE, ANY, 0, "MT" },
-	{ F_MSG_FWD_TYPE, ANY, 1, "MO" },
-	{ F_MSG_FWD_TYPE, ANY, 2, "report of an MT" },
-	{ F_MSG_FWD_TYPE, ANY, 3, "report of an MO" },
-	{ F_DEST_FLAG, ANY, 1, "SME address" },
-	{ F_DEST_FLAG, ANY, 2, "distribution list" },
+	{ F_FEE_USER_TYPE, 0, "the destination pays" },
+	{ F_FEE_USER_TYPE, 1, "the source pays" },
+	{ F_FEE_USER_TYPE, 2, "the SP pays" },
+	{ F_FEE_USER_TYPE, 3, "Fee_terminal_Id pays" },
+	{ F_FEE_TERMINAL_TYPE, 0, "real number" },
+	{ F_FEE_TERMINAL_TYPE, 1, "pseudo code" },
+	{ F_DEST_TERMINAL_TYPE, 0, "real number" },
+	{ F_DEST_TERMINAL_TYPE, 1, "pseudo code" },
+	{ F_SRC_TERMINAL_TYPE, 0, "real number" },
+	{ F_SRC_TERMINAL_TYPE, 1, "pseudo code" },
+	{ F_TP_UDHI, 1, "a header stands before the text" },
+	{ F_QUERY_TYPE, 0, "totals" },
+	{ F_QUERY_TYPE, 1, "by Service_Id" },
+	{ F_MSG_FWD_TYPE, 0, "MT" },
+	{ F_MSG_FWD_TYPE, 1, "MO" },
+	{ F_MSG_FWD_TYPE, 2, "report of an MT" },
+	{ F_MSG_FWD_TYPE, 3, "report of an MO" },
+	{ F_DEST_FLAG, 1, "SME address" },
+	{ F_DEST_FLAG, 2, "distribution list" },
 };
 
 static const char *const tons[] = {
@@ -171,9 +168,7 @@ void note_field(struct out *o, const struct pdu *pdu, const struct pdu_field *f)
 	} else if (f->shape == SHAPE_UINT && f->len == 1 &&
 		   (pdu->proto != &proto_smpp || !note_smpp_field(o, (enum field)f->field, v))) {
 		for (size_t i = 0; i < sizeof(field_values) / sizeof(*field_values); i++) {
-			if (field_values[i].field == f->field && field_values[i].value == v &&
-			    (field_values[i].spelling == ANY ||
-			    	field_values[i].spelling == pdu->proto->spelling))
+			if (field_values[i].field == f->field && field_values[i].value == v)
 				out_str(o, field_values[i].words);
 		}
 	}

@@ -114,46 +114,36 @@ static enum code_context context_of(const struct pdu *pdu)
 	}
 }
 
-static enum code_side side_of(const struct pdu *pdu)
-{
-	return pdu->proto == &proto_cmpp ? CODE_CMPP : CODE_SMPP;
-}
-
 static void note_code(const struct explain *e, struct row *r, const struct pdu *pdu,
 	enum code_context context,
 	bool text)
 {
 	meaning_put(&e->meaning, &r->note, (struct code_query){ .context = context,
-		.side = side_of(pdu),
+		.side = (enum code_side)pdu->proto->code_side,
 		.dialect = pdu->dialect, .is_text = text, .number = (int64_t)span_uint(r->octets),
 		.text = r->octets }, false);
 }
 
 static void explain_header(struct explain *e, const struct pdu *pdu)
 {
-	bool smpp = pdu->proto->status_in_header;
-	struct row r;
-	uint32_t code;
+	size_t at = 0;
 
-	row_init(&r, pdu, "header", smpp ? "command_length" : "Total_Length", FORM_NUMBER,
-		span_of(pdu->frame.p, 4));
-	if (pdu->length != pdu->frame.n)
-		out_fmt(&r.note, "%zu octets are here", pdu->frame.n);
-	row_print(e, &r);
-	row_init(&r, pdu, "header", smpp ? "command_id" : "Command_Id", FORM_HEX,
-		span_of(pdu->frame.p + 4, 4));
-	out_str(&r.note, pdu_name(pdu));
-	row_print(e, &r);
-	if (smpp) {
-		row_init(&r, pdu, "header", "command_status", FORM_HEX,
-			span_of(pdu->frame.p + 8, 4));
-		if (pdu_result(pdu, &code))
+	for (const struct slot *s = pdu->proto->header; s->shape != SHAPE_END; s++) {
+		bool hex = s->field == F_COMMAND || s->field == F_COMMAND_STATUS;
+		uint32_t code;
+		struct row r;
+
+		row_init(&r, pdu, "header", field_name(pdu->proto, (enum field)s->field),
+			hex ? FORM_HEX : FORM_NUMBER, span_of(pdu->frame.p + at, s->size));
+		at += s->size;
+		if (s->field == F_LENGTH && pdu->length != pdu->frame.n)
+			out_fmt(&r.note, "%zu octets are here", pdu->frame.n);
+		else if (s->field == F_COMMAND)
+			out_str(&r.note, pdu_name(pdu));
+		else if (s->field == F_COMMAND_STATUS && pdu_result(pdu, &code))
 			note_code(e, &r, pdu, context_of(pdu), false);
 		row_print(e, &r);
 	}
-	row_init(&r, pdu, "header", smpp ? "sequence_number" : "Sequence_Id", FORM_NUMBER,
-		span_of(pdu->frame.p + pdu->proto->header_len - 4, 4));
-	row_print(e, &r);
 }
 
 static enum form form_of(const struct explain *e, const struct pdu_field *f)
