@@ -114,7 +114,10 @@ static void session_on_timer(evutil_socket_t fd, short what, void *arg)
 	worker_tick(s->worker);
 	switch ((enum session_state)s->shared->state) {
 	case SESSION_DIALING:
-		dial_timeout(s);
+		if (s->leg[SIDE_GW].fd >= 0)
+			dial_timeout(s);
+		else
+			session_drain(s);
 		break;
 	case SESSION_ACCEPTED:
 		session_cause(s, SIDE_US, END_LOGIN_TIMEOUT, 0, NULL);
@@ -334,6 +337,10 @@ void session_refuse(struct session *s, enum refusal why)
 	if (s->proto != NULL && n > 0)
 		len = proto_frame(span_of(w->scratch, (size_t)n), s->proto->header_len,
 			s->link->max_pdu);
+	if (len == 0 && (n > 0 || n == -EAGAIN) && !s->leg[SIDE_SP].eof) {
+		session_arm(s, s->link->login_timeout_ms);	/* dialled on accept: the login is still to come */
+		return;
+	}
 	if (len > 0)
 		answer_len = s->proto->refuse(span_of(w->scratch, (size_t)len), (int)why, answer,
 			sizeof(answer));
@@ -409,6 +416,8 @@ void session_on_leg(evutil_socket_t fd, short what, void *arg)
 		} else if (leg_broken(&s->leg[SIDE_SP])) {
 			session_cause(s, SIDE_SP, END_RESET, s->leg[SIDE_SP].error, NULL);
 			session_drain(s);
+		} else if (s->leg[SIDE_GW].fd < 0) {
+			session_refuse(s, REFUSE_UPSTREAM);
 		}
 		break;
 	case SESSION_RELAYING:

@@ -13,7 +13,7 @@
  *   ACCEPTED ─▶ DIALING ─▶ RELAYING ─▶ DRAINING ─▶ CLOSED        any state may go to DRAINING or CLOSED
  *
  *   ACCEPTED   waits for a whole, permitted login; it stays unread in the kernel
- *   DIALING    tries the gateway's servers in order
+ *   DIALING    tries the gateway's servers in order; when none is left, waits for the login to refuse
  *   RELAYING   two flows, each ends on its own
  *   DRAINING   our FIN is out on both legs; what comes is dropped until the peers' FINs or linger_timeout
  */
@@ -79,7 +79,7 @@ void session_close(struct session *s);
 /** Give back the slot and the memory: by the worker, when no callback of the session is on the stack. */
 void session_free(struct session *s);
 
-/** Answer the SP's unread login in its own protocol, then drain. The cause was noted. */
+/** Answer the SP's unread login in its own protocol, once it is here, then drain. The cause was noted. */
 void session_refuse(struct session *s, enum refusal why);
 
 /** Both flows are over, or one is: go on as that asks. Called by the relay. */

@@ -298,6 +298,39 @@ static void refused_with_more_behind(void **state)
 	rig_stop(&rig);
 }
 
+/* Dialled on accept, in vain: the login is answered all the same when it comes, in parts if need be. */
+static void refused_before_login(void **state)
+{
+	uint8_t octets[SIM_PDU_MAX];
+	size_t n = hex_load("smpp-bind_transceiver-1", octets, sizeof octets);
+	int port = port_closed(), sp;
+	struct rig_link link = { .protocol = "smpp", .upstream = &port, .upstream_count = 1,
+		.keys = "dial = \"accept\"; retry = \"10ms\"; login_timeout = \"1s\";" };
+	struct sim_pdu answer;
+
+	(void)state;
+	rig_start(&rig, NULL, &link, 1);
+	for (int round = 0; round < 2; round++) {
+		sp = peer_dial(rig.port[0]);
+		pause_ms(200);
+		peer_send(sp, octets, n / 2);
+		pause_ms(50);
+		if (round == 0) {
+			peer_send(sp, octets + n / 2, n - n / 2);
+			peer_read_pdu(sp, SIM_SMPP, octets + n, &answer);
+			assert_int_equal(answer.what, SIM_LOGIN_RESP);
+			assert_int_not_equal(answer.status, 0);
+		}
+		peer_expect_end(sp);
+		peer_close(sp);
+	}
+	sp = peer_dial(rig.port[0]);
+	pause_ms(50);
+	peer_close(sp);
+	rig_await_count(&rig, 3, "ev=session_close how=upstream");
+	rig_stop(&rig);
+}
+
 /* What an SP says behind its login, and its FIN, wait while the second server is found. */
 static void speaks_while_dialing(void **state)
 {
@@ -345,6 +378,7 @@ int main(void)
 		cmocka_unit_test_teardown(end_behind_slow_reader, rig_sweep),
 		cmocka_unit_test_teardown(drain_ends_between_pdus, rig_sweep),
 		cmocka_unit_test_teardown(refused_with_more_behind, rig_sweep),
+		cmocka_unit_test_teardown(refused_before_login, rig_sweep),
 		cmocka_unit_test_teardown(speaks_while_dialing, rig_sweep),
 	};
 
