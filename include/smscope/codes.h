@@ -22,6 +22,7 @@ enum code_context {
 	CTX_FORWARD_RESP,
 	CTX_REPORT,      /* Stat of a CMPP report, stat: of an SMPP receipt, message_state */
 	CTX_RECEIPT_ERR, /* err: of an SMPP receipt */
+	CTX_NETWORK_ERROR, /* network_error_code of an SMPP receipt whose network is GSM */
 	CTX_NACK,
 	CTX_COMPOSITE,   /* numeric gateway code: prefix and nested code */
 	CTX_LOG,         /* ErrCode: in a gateway's log */

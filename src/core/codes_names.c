@@ -11,6 +11,7 @@ static const char *const contexts[CTX_COUNT] = {
 	[CTX_FORWARD_RESP] = "forward_resp",
 	[CTX_REPORT] = "report",
 	[CTX_RECEIPT_ERR] = "receipt_err",
+	[CTX_NETWORK_ERROR] = "network_error",
 	[CTX_NACK] = "nack",
 	[CTX_COMPOSITE] = "composite",
 	[CTX_LOG] = "log",

@@ -252,6 +252,29 @@ static void put_submit(const struct scope *s, const struct scope_frame *f, struc
 	message_put(r, w, s->link->show_text);
 }
 
+/* Type and number as they came; in a GSM network the number has a meaning, or two. */
+static void put_network_error(const struct scope *s, struct record *r, const struct receipt *x)
+{
+	static const char *const keys[][3] = {
+		{ "net_table", "net_zh", "net_en" },
+		{ "net_also_table", "net_also_zh", "net_also_en" },
+	};
+	enum { NETWORK_GSM = 3, READINGS = sizeof(keys) / sizeof(keys[0]) };
+	struct code_answer answers[READINGS];
+	int n = 0;
+
+	record_uint_extra(r, "net_type", x->network_type);
+	record_uint_extra(r, "net_error", x->network_error);
+	if (x->network_type == NETWORK_GSM)
+		n = look_up(s, CTX_NETWORK_ERROR, false, x->network_error, span_of("", 0), answers,
+			READINGS);
+	for (int i = 0; i < n; i++) {
+		record_words_extra(r, keys[i][0], answers[i].table->name);
+		record_words_extra(r, keys[i][1], answers[i].row->zh);
+		record_words_extra(r, keys[i][2], answers[i].row->en);
+	}
+}
+
 static void put_report(const struct scope *s, const struct scope_frame *f, struct scope_work *w)
 {
 	const struct receipt *x = &w->receipt;
@@ -274,10 +297,8 @@ static void put_report(const struct scope *s, const struct scope_frame *f, struc
 	if (x->err.n > 0)
 		r->err_answer_count = look_up(s, CTX_RECEIPT_ERR, true, 0, x->err, r->err_answers,
 			RECORD_ERR_ANSWERS_MAX);
-	if (x->has_network_error) {
-		record_uint_extra(r, "net_type", x->network_type);
-		record_uint_extra(r, "net_error", x->network_error);
-	}
+	if (x->has_network_error)
+		put_network_error(s, r, x);
 	if (x->submit_date.n > 0)
 		record_text_extra(r, "submitted", x->submit_date);
 	if (x->done_date.n > 0)

@@ -33,6 +33,7 @@ static const struct {
 	{ "status", -1, CODE_SMPP },
 	{ "command_status", -1, CODE_SMPP },
 	{ "message_state", CTX_REPORT, CODE_SMPP },
+	{ "net_error", CTX_NETWORK_ERROR, CODE_SMPP },
 };
 
 static const char usage_text[] =
@@ -41,7 +42,8 @@ static const char usage_text[] =
 	"  --profile P[,P...]   whose codes: infox, aliyun, ... (default: all)\n"
 	"  --context C          where it was seen (default: every context is tried):\n"
 	"                       login submit_resp deliver_resp query_resp cancel_resp\n"
-	"                       forward_resp report receipt_err nack composite log errno api\n"
+	"                       forward_resp report receipt_err network_error nack\n"
+	"                       composite log errno api\n"
 	"  --side smpp|cmpp     protocol the value was seen on\n"
 	"  --cmpp-version 2|3\n"
 	"  --platform windows|hpux|aix|linux   whose socket numbers a log shows\n"

@@ -241,6 +241,81 @@ static void test_ambiguities_nested(void **state)
 	ALL_HOLD(e);
 }
 
+/*
+ * MB: the SMSC's own table first; where its row is a reserved or vendor's range or the default row and
+ * the number is a named SMPP 3.4 status, that status is a further reading. Every number, in both forms.
+ */
+static void check_mb(int n, const struct code_answer *a)
+{
+	const struct code_table *smpp = codes_table(set, "smpp34-status");
+	const struct code_row *smc = a->nested[0].row, *named = NULL;
+	bool found = false;
+
+	assert_string_equal(a->nested[0].table->name, "infox-smc");
+	for (int i = 0; i < smpp->row_count && n > 0; i++)
+		if (smpp->rows[i].lo == n && smpp->rows[i].hi == n && smpp->rows[i].name != NULL)
+			named = &smpp->rows[i];
+	for (int i = 1; i < a->nested_count; i++) {
+		found = found || (a->nested[i].row == named && a->nested[i].ambiguous);
+		assert_true(a->nested[i].table != smpp || a->nested[i].row == named);
+	}
+	assert_int_equal(found, named != NULL && (smc->is_default || smc->lo < smc->hi));
+}
+
+static void test_smsc_answers(void **state)
+{
+	const struct code_profile *p[] = { codes_profile(set, "infox"), NULL };
+	struct code_query stat = { .profiles = p, .context = CTX_REPORT, .side = CODE_CMPP, .is_text = true };
+	struct code_query composite = { .profiles = p, .context = CTX_COMPOSITE, .side = CODE_ANY };
+	struct code_answer ret[CODE_ANSWERS_MAX];
+
+	(void)state;
+	for (int n = 0; n <= 9999; n++) {
+		char text[16];
+
+		snprintf(text, sizeof(text), "MB:%04d", n);
+		stat.text = span_of(text, strlen(text));
+		assert_in_range(codes_lookup(set, &stat, ret, CODE_ANSWERS_MAX), 1, 2);
+		check_mb(n, &ret[0]);
+		composite.number = 100000 + n;
+		assert_int_equal(codes_lookup(set, &composite, ret, CODE_ANSWERS_MAX), 1);
+		check_mb(n, &ret[0]);
+	}
+}
+
+/* Published lists and GSM: a profile picks the number space; standard knows the network's own errors. */
+static void test_carriers(void **state)
+{
+#define LISTS(p, text, want) { p, CTX_REPORT, CODE_CMPP, 0x20, text, 0, want }
+#define MK "短消息中心报告的状态为 UNDELIV > "
+	static const struct expect e[] = {
+		LISTS("carriers-h", "MK:0011", MK "消息等待列表满(MAP 33)"),
+		LISTS("carriers-n", "MK:0011", MK "未开通短消息业务"),
+		LISTS("carriers-n", "MK:11", MK "未开通短消息业务"),
+		LISTS("carriers-n", "MK:0101", MK "系统拥塞"),
+		LISTS("carriers-s", "MK:0011", MK "own"),
+		LISTS("carriers-h", "MK:0099", MK "none"),
+		LISTS("carriers-h", "MB:0066", "短消息中心返回错误响应 > 替换请求无效" STD_MB),
+		LISTS("carriers-s", "MB:0066", "短消息中心返回错误响应 > 超过最大下发数" STD_MB),
+		LISTS("carriers-n", "MB:0066", "短消息中心返回错误响应 > own"),
+		LISTS("carriers-h", "ID:0140", "网关内部检测出的错误 > 不在白名单中"),
+		LISTS("carriers-h", "DELIVRD", "已送达"),
+		LISTS("carriers-aggregator", "MA:0022", "平台规则 > 超过单号码限制" STD_MA),
+		LISTS("carriers-aggregator", "noroute", "没有路由"),
+		{ "carriers-h", CTX_SUBMIT_RESP, CODE_CMPP, 0x20, NULL, 69, "黑名单用户; (其他错误)" },
+		{ "carriers-h", CTX_SUBMIT_RESP, CODE_CMPP, 0x20, NULL, 8, "流量控制:超过约定速率" },
+		{ "standard", CTX_NETWORK_ERROR, CODE_SMPP, 0x34, NULL, 27, "用户不在服务区或关机?; 目的终端不可用?" },
+		{ "standard", CTX_NETWORK_ERROR, CODE_SMPP, 0x34, NULL, 6, "用户不在服务区(短消息)" },
+		{ "standard", CTX_NETWORK_ERROR, CODE_SMPP, 0x34, NULL, 0xd3, "存储空间已满" },
+		{ "standard", CTX_RECEIPT_ERR, CODE_SMPP, 0x34, "027", 0, "" },
+		{ "gsm", CTX_RECEIPT_ERR, CODE_SMPP, 0x34, "006", 0, "用户不在服务区(短消息)" },
+		{ "infox", CTX_RECEIPT_ERR, CODE_SMPP, 0x34, "027", 0, "应答超时" },
+	};
+
+	(void)state;
+	ALL_HOLD(e);
+}
+
 /* Sockets: the platform picks the table; unknown, Winsock comes first. */
 static void test_platform(void **state)
 {
@@ -362,6 +437,8 @@ int main(void)
 		cmocka_unit_test(test_results),
 		cmocka_unit_test(test_ambiguities),
 		cmocka_unit_test(test_ambiguities_nested),
+		cmocka_unit_test(test_smsc_answers),
+		cmocka_unit_test(test_carriers),
 		cmocka_unit_test(test_platform),
 		cmocka_unit_test(test_every_row),
 		cmocka_unit_test(test_rows_whole),

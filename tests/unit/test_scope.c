@@ -345,6 +345,25 @@ static void smpp_receipt(void **state)
 	scope_free(s);
 }
 
+/* network_error_code: 1 network type | 2 error. SMPP 3.4, 5.3.2.31. 27 in MAP is not 27 in RP-Cause. */
+static void network_error(void **state)
+{
+	struct scope *s = scope_of(&proto_smpp, "infox", 16);
+	size_t n = unhex(RECEIPT_TLV "0423000303001b");
+
+	(void)state;
+	octets[3] = (uint8_t)n;
+	assert_int_equal(feed_octets(s, SIDE_GW, n, 1000), 1);
+	expect(0, " net_type=3 net_error=27 net_table=gsm-map-error net_zh=用户不在服务区或关机 net_en=\"absent subscriber\"");
+	expect(0, " net_also_table=gsm-rp-cause net_also_zh=目的终端不可用 net_also_en=\"destination out of order\"");
+	assert_non_null(strstr(line(0, true), "\"net_table\":\"gsm-map-error\""));
+	octets[n - 3] = 8;
+	assert_int_equal(feed_octets(s, SIDE_GW, n, 1000), 1);
+	expect(0, " net_type=8 net_error=27");
+	refuse(0, "net_table");
+	scope_free(s);
+}
+
 static void inbound_message(void **state)
 {
 	struct scope *s = scope_of(&proto_cmpp, "standard", 16);
@@ -548,6 +567,7 @@ int main(void)
 		cmocka_unit_test(infox_result_eight),
 		cmocka_unit_test(cmpp_report),
 		cmocka_unit_test(smpp_receipt),
+		cmocka_unit_test(network_error),
 		cmocka_unit_test(inbound_message),
 		cmocka_unit_test(keepalives_give_no_record),
 		cmocka_unit_test(nack_names_what_it_refuses),
