@@ -109,7 +109,15 @@ int tlv_next(const struct pdu *pdu, size_t *at, struct tlv *ret);
 /** First TLV with that tag; false if there is none. */
 bool pdu_tlv(const struct pdu *pdu, uint16_t tag, struct span *ret_value);
 
-/** The specification's name of a TLV, or NULL. */
+/* What the specification says of a TLV. Peers send other lengths: nothing depends on them. */
+struct tlv_kind {
+	uint16_t tag, len_min, len_max;
+	enum { TLV_NUMBER, TLV_TEXT, TLV_OCTETS } form;
+	const char *name;
+};
+
+/** The TLV with that tag in SMPP 3.4 or 5.0, or NULL; and its name, or NULL. */
+const struct tlv_kind *tlv_kind(uint16_t tag);
 const char *tlv_name(uint16_t tag);
 
 /**

@@ -172,34 +172,17 @@ static const struct slot get_route2[] = {
 static const struct slot get_route3[] = {
 	OCTETS(F_SOURCE_ID, 6), OCTETS(F_ROUTE_TYPE, 4), UINT(F_LAST_ROUTE_ID, 4), END,
 };
-static const struct slot get_route_ack2[] = { RAW(F_ROUTE, 71), END };
-static const struct slot get_mt_route_ack3[] = { RAW(F_ROUTE, 73), END };
-static const struct slot get_mo_route_ack3[] = { RAW(F_ROUTE, 96), END };
-static const struct slot mt_update2[] = {
-	UINT(F_UPDATE_TYPE, 1), UINT(F_ROUTE_ID, 4), ROUTE_HEAD, MT_RANGE(6), END,
-};
-static const struct slot mt_update3[] = {
-	UINT(F_UPDATE_TYPE, 1), UINT(F_ROUTE_ID, 4), ROUTE_HEAD, MT_RANGE(9), UINT(F_USER_TYPE, 1),
-	END,
-};
-static const struct slot mo_update2[] = {
-	UINT(F_UPDATE_TYPE, 1), UINT(F_ROUTE_ID, 4), ROUTE_HEAD, OCTETS(F_SP_ID, 21),
-	OCTETS(F_SERVICE_ID, 10), MO_RANGE, END,
-};
-static const struct slot mo_update3[] = {
-	UINT(F_UPDATE_TYPE, 1), UINT(F_ROUTE_ID, 4), ROUTE_HEAD, SP_OF_3, OCTETS(F_SERVICE_ID, 10),
-	MO_RANGE, END,
-};
-static const struct slot push_mt3[] = {
-	UINT(F_UPDATE_TYPE, 1), UINT(F_ROUTE_ID, 4), ROUTE_HEAD, MT_RANGE(9), UINT(F_USER_TYPE, 1),
-	OCTETS(F_TIME_STAMP, 14), END,
-};
-static const struct slot push_mo3[] = {
-	UINT(F_UPDATE_TYPE, 1), UINT(F_ROUTE_ID, 4), ROUTE_HEAD, SP_OF_3, OCTETS(F_SERVICE_ID, 10),
-	MO_RANGE, OCTETS(F_TIME_STAMP, 14), END,
-};
+static const struct slot get_route_ack2[] = { RAW(F_BODY, 71), END };
+static const struct slot get_mt_route_ack3[] = { RAW(F_BODY, 73), END };
+static const struct slot get_mo_route_ack3[] = { RAW(F_BODY, 96), END };
+static const struct slot mt_update2[] = { RAW(F_BODY, 44), END };
+static const struct slot mt_update3[] = { RAW(F_BODY, 51), END };
+static const struct slot mo_update2[] = { RAW(F_BODY, 67), END };
+static const struct slot mo_update3[] = { RAW(F_BODY, 74), END };
+static const struct slot push_mt3[] = { RAW(F_BODY, 65), END };
+static const struct slot push_mo3[] = { RAW(F_BODY, 88), END };
 static const struct slot route_result[] = { UINT(F_RESULT, 1), END };
-static const struct slot update_ack3[] = { RAW(F_ROUTE, 19), END };
+static const struct slot update_ack3[] = { RAW(F_BODY, 19), END };
 
 enum { ACK = (int)0x80000000 };
 

@@ -17,6 +17,12 @@ static const struct slot header[] = {
 };
 static const struct slot nothing[] = { END };
 
+/* 5.0 allows congestion_state in every response. Source: SMPP 5.0, section 4.8.4.18. */
+static const struct slot tlvs[] = { TLVS, END };
+
+/* The body of a vendor's command: its name is known, its layout is not. */
+static const struct slot opaque[] = { REST(F_BODY), END };
+
 /*
  * The password's limit is 9, yet some SMSCs take longer ones: read to the NUL.
  * Source: SMPP 3.4, section 4.1.1.
@@ -143,10 +149,10 @@ static const struct layout layouts[] = {
 	ROW(5, R_DELIVER, "deliver_sm", message),
 	ROW(ACK | 5, R_DELIVER_ACK, "deliver_sm_resp", message_ack),
 	ROW(0x15, R_PROBE, "enquire_link", nothing),
-	ROW(ACK | 0x15, R_PROBE_ACK, "enquire_link_resp", nothing),
+	ROW(ACK | 0x15, R_PROBE_ACK, "enquire_link_resp", tlvs),
 	ROW(0x103, R_DATA, "data_sm", data),
 	ROW(ACK | 0x103, R_DATA_ACK, "data_sm_resp", message_ack),
-	ROW(ACK, R_NACK, "generic_nack", nothing),
+	ROW(ACK, R_NACK, "generic_nack", tlvs),
 	ROW(1, R_LOGIN, "bind_receiver", bind),
 	ROW(ACK | 1, R_LOGIN_ACK, "bind_receiver_resp", bind_ack),
 	ROW(2, R_LOGIN, "bind_transmitter", bind),
@@ -155,13 +161,13 @@ static const struct layout layouts[] = {
 	ROW(ACK | 9, R_LOGIN_ACK, "bind_transceiver_resp", bind_ack),
 	ROW(OUTBIND, R_OUTBIND, "outbind", outbind),
 	ROW(6, R_LOGOUT, "unbind", nothing),
-	ROW(ACK | 6, R_LOGOUT_ACK, "unbind_resp", nothing),
+	ROW(ACK | 6, R_LOGOUT_ACK, "unbind_resp", tlvs),
 	ROW(3, R_QUERY, "query_sm", query),
 	ROW(ACK | 3, R_QUERY_ACK, "query_sm_resp", query_ack),
 	ROW(7, R_REPLACE, "replace_sm", replace),
-	ROW(ACK | 7, R_REPLACE_ACK, "replace_sm_resp", nothing),
+	ROW(ACK | 7, R_REPLACE_ACK, "replace_sm_resp", tlvs),
 	ROW(8, R_CANCEL, "cancel_sm", cancel),
-	ROW(ACK | 8, R_CANCEL_ACK, "cancel_sm_resp", nothing),
+	ROW(ACK | 8, R_CANCEL_ACK, "cancel_sm_resp", tlvs),
 	ROW(0x21, R_SUBMIT, "submit_multi", multi),
 	ROW(ACK | 0x21, R_SUBMIT_ACK, "submit_multi_resp", multi_ack),
 	ROW(0x22, R_ADMIN, "param_retrieve", param),
@@ -176,7 +182,12 @@ static const struct layout layouts[] = {
 	ROW(0x112, R_BROADCAST, "query_broadcast_sm", broadcast_query),
 	ROW(ACK | 0x112, R_BROADCAST_ACK, "query_broadcast_sm_resp", message_ack),
 	ROW(0x113, R_BROADCAST, "cancel_broadcast_sm", broadcast_cancel),
-	ROW(ACK | 0x113, R_BROADCAST_ACK, "cancel_broadcast_sm_resp", nothing),
+	ROW(ACK | 0x113, R_BROADCAST_ACK, "cancel_broadcast_sm_resp", tlvs),
+	/* Huawei SMPP+ */
+	ROW(0x01000001, R_ADMIN, "auth_acc", opaque),
+	ROW(ACK | 0x01000001, R_ADMIN_ACK, "auth_acc_resp", opaque),
+	ROW(0x01000002, R_ADMIN, "sm_result_notify", opaque),
+	ROW(ACK | 0x01000002, R_ADMIN_ACK, "sm_result_notify_resp", opaque),
 	{ 0 },
 };
 

@@ -7,88 +7,89 @@
  * Source: SMPP 3.4, section 5.3; SMPP 5.0, section 4.8.
  */
 
-/* Ascending by tag. */
-static const struct tag {
-	uint16_t tag;
-	const char *name;
-} tags[] = {
-	{ 0x0005, "dest_addr_subunit" },
-	{ 0x0006, "dest_network_type" },
-	{ 0x0007, "dest_bearer_type" },
-	{ 0x0008, "dest_telematics_id" },
-	{ 0x000d, "source_addr_subunit" },
-	{ 0x000e, "source_network_type" },
-	{ 0x000f, "source_bearer_type" },
-	{ 0x0010, "source_telematics_id" },
-	{ 0x0017, "qos_time_to_live" },
-	{ 0x0019, "payload_type" },
-	{ 0x001d, "additional_status_info_text" },
-	{ 0x001e, "receipted_message_id" },
-	{ 0x0030, "ms_msg_wait_facilities" },
-	{ 0x0201, "privacy_indicator" },
-	{ 0x0202, "source_subaddress" },
-	{ 0x0203, "dest_subaddress" },
-	{ 0x0204, "user_message_reference" },
-	{ 0x0205, "user_response_code" },
-	{ 0x020a, "source_port" },
-	{ 0x020b, "destination_port" },
-	{ 0x020c, "sar_msg_ref_num" },
-	{ 0x020d, "language_indicator" },
-	{ 0x020e, "sar_total_segments" },
-	{ 0x020f, "sar_segment_seqnum" },
-	{ 0x0210, "sc_interface_version" },
-	{ 0x0302, "callback_num_pres_ind" },
-	{ 0x0303, "callback_num_atag" },
-	{ 0x0304, "number_of_messages" },
-	{ 0x0381, "callback_num" },
-	{ 0x0420, "dpf_result" },
-	{ 0x0421, "set_dpf" },
-	{ 0x0422, "ms_availability_status" },
-	{ 0x0423, "network_error_code" },
-	{ 0x0424, "message_payload" },
-	{ 0x0425, "delivery_failure_reason" },
-	{ 0x0426, "more_messages_to_send" },
-	{ 0x0427, "message_state" },
-	{ 0x0428, "congestion_state" },
-	{ 0x0501, "ussd_service_op" },
-	{ 0x0600, "broadcast_channel_indicator" },
-	{ 0x0601, "broadcast_content_type" },
-	{ 0x0602, "broadcast_content_type_info" },
-	{ 0x0603, "broadcast_message_class" },
-	{ 0x0604, "broadcast_rep_num" },
-	{ 0x0605, "broadcast_frequency_interval" },
-	{ 0x0606, "broadcast_area_identifier" },
-	{ 0x0607, "broadcast_error_status" },
-	{ 0x0608, "broadcast_area_success" },
-	{ 0x0609, "broadcast_end_time" },
-	{ 0x060a, "broadcast_service_group" },
-	{ 0x060b, "billing_identification" },
-	{ 0x060d, "source_network_id" },
-	{ 0x060e, "dest_network_id" },
-	{ 0x060f, "source_node_id" },
-	{ 0x0610, "dest_node_id" },
-	{ 0x0611, "dest_addr_np_resolution" },
-	{ 0x0612, "dest_addr_np_information" },
-	{ 0x0613, "dest_addr_np_country" },
-	{ 0x1201, "display_time" },
-	{ 0x1203, "sms_signal" },
-	{ 0x1204, "ms_validity" },
-	{ 0x130c, "alert_on_message_delivery" },
-	{ 0x1380, "its_reply_type" },
-	{ 0x1383, "its_session_info" },
+/* Ascending by tag: the least and the greatest length of the value, what it is, its name. */
+static const struct tlv_kind kinds[] = {
+	{ 0x0005, 1, 1, TLV_NUMBER, "dest_addr_subunit" },
+	{ 0x0006, 1, 1, TLV_NUMBER, "dest_network_type" },
+	{ 0x0007, 1, 1, TLV_NUMBER, "dest_bearer_type" },
+	{ 0x0008, 2, 2, TLV_NUMBER, "dest_telematics_id" },
+	{ 0x000d, 1, 1, TLV_NUMBER, "source_addr_subunit" },
+	{ 0x000e, 1, 1, TLV_NUMBER, "source_network_type" },
+	{ 0x000f, 1, 1, TLV_NUMBER, "source_bearer_type" },
+	{ 0x0010, 1, 1, TLV_NUMBER, "source_telematics_id" },
+	{ 0x0017, 4, 4, TLV_NUMBER, "qos_time_to_live" },
+	{ 0x0019, 1, 1, TLV_NUMBER, "payload_type" },
+	{ 0x001d, 1, 256, TLV_TEXT, "additional_status_info_text" },
+	{ 0x001e, 1, 65, TLV_TEXT, "receipted_message_id" },
+	{ 0x0030, 1, 1, TLV_NUMBER, "ms_msg_wait_facilities" },
+	{ 0x0201, 1, 1, TLV_NUMBER, "privacy_indicator" },
+	{ 0x0202, 2, 23, TLV_OCTETS, "source_subaddress" },
+	{ 0x0203, 2, 23, TLV_OCTETS, "dest_subaddress" },
+	{ 0x0204, 2, 2, TLV_NUMBER, "user_message_reference" },
+	{ 0x0205, 1, 1, TLV_NUMBER, "user_response_code" },
+	{ 0x020a, 2, 2, TLV_NUMBER, "source_port" },
+	{ 0x020b, 2, 2, TLV_NUMBER, "destination_port" },
+	{ 0x020c, 2, 2, TLV_NUMBER, "sar_msg_ref_num" },
+	{ 0x020d, 1, 1, TLV_NUMBER, "language_indicator" },
+	{ 0x020e, 1, 1, TLV_NUMBER, "sar_total_segments" },
+	{ 0x020f, 1, 1, TLV_NUMBER, "sar_segment_seqnum" },
+	{ 0x0210, 1, 1, TLV_NUMBER, "sc_interface_version" },
+	{ 0x0302, 1, 1, TLV_NUMBER, "callback_num_pres_ind" },
+	{ 0x0303, 0, 65, TLV_OCTETS, "callback_num_atag" },
+	{ 0x0304, 1, 1, TLV_NUMBER, "number_of_messages" },
+	{ 0x0381, 4, 19, TLV_OCTETS, "callback_num" },
+	{ 0x0420, 1, 1, TLV_NUMBER, "dpf_result" },
+	{ 0x0421, 1, 1, TLV_NUMBER, "set_dpf" },
+	{ 0x0422, 1, 1, TLV_NUMBER, "ms_availability_status" },
+	{ 0x0423, 3, 3, TLV_OCTETS, "network_error_code" },
+	{ 0x0424, 0, 65535, TLV_OCTETS, "message_payload" },
+	{ 0x0425, 1, 1, TLV_NUMBER, "delivery_failure_reason" },
+	{ 0x0426, 1, 1, TLV_NUMBER, "more_messages_to_send" },
+	{ 0x0427, 1, 1, TLV_NUMBER, "message_state" },
+	{ 0x0428, 1, 1, TLV_NUMBER, "congestion_state" },
+	{ 0x0501, 1, 1, TLV_NUMBER, "ussd_service_op" },
+	{ 0x0600, 1, 1, TLV_NUMBER, "broadcast_channel_indicator" },
+	{ 0x0601, 3, 3, TLV_OCTETS, "broadcast_content_type" },
+	{ 0x0602, 1, 255, TLV_OCTETS, "broadcast_content_type_info" },
+	{ 0x0603, 1, 1, TLV_NUMBER, "broadcast_message_class" },
+	{ 0x0604, 2, 2, TLV_NUMBER, "broadcast_rep_num" },
+	{ 0x0605, 3, 3, TLV_OCTETS, "broadcast_frequency_interval" },
+	{ 0x0606, 1, 101, TLV_OCTETS, "broadcast_area_identifier" },
+	{ 0x0607, 4, 4, TLV_NUMBER, "broadcast_error_status" },
+	{ 0x0608, 1, 1, TLV_NUMBER, "broadcast_area_success" },
+	{ 0x0609, 16, 17, TLV_TEXT, "broadcast_end_time" },
+	{ 0x060a, 1, 255, TLV_OCTETS, "broadcast_service_group" },
+	{ 0x060b, 1, 1024, TLV_OCTETS, "billing_identification" },
+	{ 0x060d, 7, 65, TLV_TEXT, "source_network_id" },
+	{ 0x060e, 7, 65, TLV_TEXT, "dest_network_id" },
+	{ 0x060f, 6, 6, TLV_TEXT, "source_node_id" },
+	{ 0x0610, 6, 6, TLV_TEXT, "dest_node_id" },
+	{ 0x0611, 1, 1, TLV_NUMBER, "dest_addr_np_resolution" },
+	{ 0x0612, 10, 10, TLV_TEXT, "dest_addr_np_information" },
+	{ 0x0613, 1, 5, TLV_TEXT, "dest_addr_np_country" },
+	{ 0x1201, 1, 1, TLV_NUMBER, "display_time" },
+	{ 0x1203, 2, 2, TLV_NUMBER, "sms_signal" },
+	{ 0x1204, 1, 4, TLV_OCTETS, "ms_validity" },
+	{ 0x130c, 0, 1, TLV_NUMBER, "alert_on_message_delivery" },
+	{ 0x1380, 1, 1, TLV_NUMBER, "its_reply_type" },
+	{ 0x1383, 2, 2, TLV_OCTETS, "its_session_info" },
 };
 
 static int compare_tags(const void *key, const void *row)
 {
-	return (int)*(const uint16_t *)key - (int)((const struct tag *)row)->tag;
+	return (int)*(const uint16_t *)key - (int)((const struct tlv_kind *)row)->tag;
+}
+
+const struct tlv_kind *tlv_kind(uint16_t tag)
+{
+	return bsearch(&tag, kinds, sizeof(kinds) / sizeof(*kinds), sizeof(*kinds), compare_tags);
 }
 
 const char *tlv_name(uint16_t tag)
 {
-	const struct tag *t = bsearch(&tag, tags, sizeof(tags) / sizeof(*tags), sizeof(*tags),
-		compare_tags);
+	const struct tlv_kind *k = tlv_kind(tag);
 
-	return t != NULL ? t->name : NULL;
+	return k != NULL ? k->name : NULL;
 }
 
 int tlv_next(const struct pdu *pdu, size_t *at, struct tlv *ret)

@@ -46,7 +46,7 @@ static int odd_octets(const struct pdu *pdu)
 		const struct pdu_field *f = &pdu->fields[i];
 
 		if ((f->shape != SHAPE_CSTR && f->shape != SHAPE_OCTETS) || f->field == F_MSG_ID ||
-		    f->field == F_ROUTE || field_secret((enum field)f->field))
+		    f->field == F_BODY || field_secret((enum field)f->field))
 			continue;
 		for (uint32_t k = 0; k < f->text_len; k++)
 			odd += pdu->frame.p[f->at + k] < ' ' || pdu->frame.p[f->at + k] > '~';

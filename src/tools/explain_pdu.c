@@ -161,7 +161,7 @@ static enum form form_of(const struct explain *e, const struct pdu_field *f)
 	case F_AUTH_SOURCE:
 	case F_AUTH_ISMG:
 	case F_SHORT_MESSAGE:
-	case F_ROUTE:
+	case F_BODY:
 		return FORM_OCTETS;
 	default:
 		if (f->shape == SHAPE_LIST)
