@@ -13,13 +13,13 @@
 
 enum { ITEM_FIELDS_MAX = 8 };
 
-/* How much of `s`, read for `slot`, is text: without the padding of a fixed field. */
-static size_t text_len(const struct slot *slot, struct span s)
+/* How much of a fixed field is text: without its padding. Many are all padding. */
+static size_t text_len(struct span s)
 {
 	const uint8_t *nul;
 
-	if (slot->shape != SHAPE_OCTETS || slot->by != 0)
-		return s.n;
+	if (s.n == 0 || *s.p == '\0')
+		return 0;
 	nul = memchr(s.p, 0, s.n);
 	if (nul != NULL)
 		s.n = (size_t)(nul - s.p);
@@ -28,27 +28,43 @@ static size_t text_len(const struct slot *slot, struct span s)
 	return s.n;
 }
 
-/* Read one field that is not a list; `var_len` is the length of a VAR. */
-static struct pdu_field read_field(struct reader *r, const struct slot *slot, uint64_t var_len)
+/* A C-Octet String; the frame may end where its NUL should be, if the slot says so. */
+static size_t read_cstr(struct reader *r, const struct slot *slot)
 {
-	struct pdu_field f = { .field = slot->field, .shape = slot->shape, .at = (uint32_t)reader_at(r) };
+	size_t left = reader_left(r);
+
+	if (slot->by != 0 && left < slot->size && memchr(r->pos, 0, left) == NULL)
+		return reader_take(r, left).n;
+	return reader_cstr(r, slot->size).n;
+}
+
+/* Read one field that is not a list; `var_len` is the length of a VAR. */
+static inline void read_field(struct reader *r, const struct slot *slot, uint64_t var_len, struct pdu_field *ret)
+{
+	const uint8_t *start = r->pos;
 	size_t text;
 
-	if (slot->shape == SHAPE_CSTR) {
-		/* The frame may end where the NUL should be, if the slot says so. */
-		if (slot->by != 0 && reader_left(r) < slot->size &&
-		    memchr(r->pos, 0, reader_left(r)) == NULL)
-			text = reader_take(r, reader_left(r)).n;
-		else
-			text = reader_cstr(r, slot->size).n;
-	} else {
-		text = text_len(slot, reader_take(r, slot->shape == SHAPE_REST  ? reader_left(r)
-						     : slot->shape == SHAPE_VAR ? (size_t)var_len
-									        : slot->size));
+	switch (slot->shape) {
+	case SHAPE_CSTR:
+		text = read_cstr(r, slot);
+		break;
+	case SHAPE_VAR:
+		text = reader_take(r, (size_t)var_len).n;
+		break;
+	case SHAPE_REST:
+		text = reader_take(r, reader_left(r)).n;
+		break;
+	default:
+		text = reader_take(r, slot->size).n;
+		if (slot->shape == SHAPE_OCTETS && slot->by == 0)
+			text = text_len(span_of(start, text));
+		break;
 	}
-	f.len = (uint32_t)(reader_at(r) - f.at);
-	f.text_len = (uint16_t)(text < UINT16_MAX ? text : UINT16_MAX);
-	return f;
+	ret->field = slot->field;
+	ret->shape = slot->shape;
+	ret->text_len = (uint16_t)(text < UINT16_MAX ? text : UINT16_MAX);
+	ret->at = (uint32_t)(start - r->base);
+	ret->len = (uint32_t)(r->pos - start);
 }
 
 /*
@@ -78,18 +94,18 @@ static size_t read_item(struct reader *r, const struct slot *s, struct pdu_field
 			on = v == s->size;
 			met = met || on;
 		} else if (on) {
-			ret[n++] = read_field(r, s, 0);
+			read_field(r, s, 0, &ret[n++]);
 		}
 	}
 	return n;
 }
 
 /* Read a list of `count` items; what it covers ends with the last whole item. */
-static struct pdu_field read_list(struct reader *r, const struct slot *slot, uint64_t count)
+static void read_list(struct reader *r, const struct slot *slot, uint64_t count, struct pdu_field *ret)
 {
-	struct pdu_field f = { .field = slot->field, .shape = slot->shape, .at = (uint32_t)reader_at(r) };
 	struct pdu_field items[ITEM_FIELDS_MAX];
 
+	*ret = (struct pdu_field){ .field = slot->field, .shape = slot->shape, .at = (uint32_t)reader_at(r) };
 	while (count-- > 0 && r->err == SM_OK) {
 		const uint8_t *start = r->pos;
 
@@ -100,10 +116,9 @@ static struct pdu_field read_list(struct reader *r, const struct slot *slot, uin
 		if (r->err == SM_OK && r->pos == start)
 			r->err = SM_EVALUE;
 		if (r->err == SM_OK)
-			f.len = (uint32_t)(reader_at(r) - f.at);
+			ret->len = (uint32_t)(reader_at(r) - ret->at);
 	}
-	f.text_len = (uint16_t)(f.len < UINT16_MAX ? f.len : UINT16_MAX);
-	return f;
+	ret->text_len = (uint16_t)(ret->len < UINT16_MAX ? ret->len : UINT16_MAX);
 }
 
 /* Step over the TLVs to the frame's end; a fault leaves the reader at the tag of the TLV that has it. */
@@ -121,15 +136,12 @@ static void read_tlvs(struct reader *r)
 	}
 }
 
-static void keep(struct pdu *pdu, struct reader *r, struct pdu_field f)
+/* The field just read behind the others counts. */
+static void keep(struct pdu *pdu, enum field f)
 {
-	if (pdu->field_count == PDU_FIELDS_MAX) {
-		r->err = SM_EFULL;
-		return;
-	}
-	pdu->fields[pdu->field_count++] = f;
-	if (pdu->slot_of[f.field] == 0)
-		pdu->slot_of[f.field] = pdu->field_count;
+	pdu->field_count++;
+	if (pdu->slot_of[f] == 0)
+		pdu->slot_of[f] = pdu->field_count;
 }
 
 static void walk(struct pdu *pdu, const struct layout *layout, size_t end)
@@ -143,22 +155,25 @@ static void walk(struct pdu *pdu, const struct layout *layout, size_t end)
 	pdu->tlvs = span_of(pdu->frame.p + end, 0);
 	reader_take(&r, pdu->proto->header_len);
 	for (; s->shape != SHAPE_END && r.err == SM_OK; s++) {
-		struct pdu_field f;
+		struct pdu_field *f = &pdu->fields[pdu->field_count];
 
 		if (s->shape == SHAPE_STOP) {
 			if (r.pos == r.end)
 				break;
-			continue;
-		}
-		if (s->shape == SHAPE_TLVS) {
+		} else if (s->shape == SHAPE_TLVS) {
 			pdu->tlvs = span_of(r.pos, reader_left(&r));
 			read_tlvs(&r);
-			continue;
+		} else if (pdu->field_count == PDU_FIELDS_MAX) {
+			r.err = SM_EFULL;
+		} else if (s->shape == SHAPE_LIST) {
+			read_list(&r, s, pdu_uint(pdu, (enum field)s->by), f);
+			if (r.err == SM_OK || f->len > 0)
+				keep(pdu, (enum field)s->field);
+		} else {
+			read_field(&r, s, s->shape == SHAPE_VAR ? pdu_uint(pdu, (enum field)s->by) : 0, f);
+			if (r.err == SM_OK)
+				keep(pdu, (enum field)s->field);
 		}
-		f = s->shape == SHAPE_LIST ? read_list(&r, s, pdu_uint(pdu, s->by))
-					   : read_field(&r, s, s->shape == SHAPE_VAR ? pdu_uint(pdu, s->by) : 0);
-		if (r.err == SM_OK || (s->shape == SHAPE_LIST && f.len > 0))
-			keep(pdu, &r, f);
 	}
 	pdu->err = reader_finish(&r);
 	pdu->err_at = (uint32_t)reader_at(&r);
@@ -295,7 +310,7 @@ int pdu_items(const struct pdu *pdu, enum field list, size_t *at, struct pdu_fie
 	} else {
 		const struct slot one = OCTETS(s->field, s->size);
 
-		items[0] = read_field(&r, &one, 0);
+		read_field(&r, &one, 0, &items[0]);
 	}
 	if (r.err != SM_OK)
 		return r.err;
