@@ -39,7 +39,8 @@ static size_t read_cstr(struct reader *r, const struct slot *slot)
 }
 
 /* Read one field that is not a list; `var_len` is the length of a VAR. */
-static inline void read_field(struct reader *r, const struct slot *slot, uint64_t var_len, struct pdu_field *ret)
+static inline void read_field(struct reader *r, const struct slot *slot, uint64_t var_len,
+	struct pdu_field *ret)
 {
 	const uint8_t *start = r->pos;
 	size_t text;
@@ -101,11 +102,13 @@ static size_t read_item(struct reader *r, const struct slot *s, struct pdu_field
 }
 
 /* Read a list of `count` items; what it covers ends with the last whole item. */
-static void read_list(struct reader *r, const struct slot *slot, uint64_t count, struct pdu_field *ret)
+static void read_list(struct reader *r, const struct slot *slot, uint64_t count,
+	struct pdu_field *ret)
 {
 	struct pdu_field items[ITEM_FIELDS_MAX];
 
-	*ret = (struct pdu_field){ .field = slot->field, .shape = slot->shape, .at = (uint32_t)reader_at(r) };
+	*ret = (struct pdu_field){ .field = slot->field, .shape = slot->shape,
+		.at = (uint32_t)reader_at(r) };
 	while (count-- > 0 && r->err == SM_OK) {
 		const uint8_t *start = r->pos;
 
@@ -170,7 +173,9 @@ static void walk(struct pdu *pdu, const struct layout *layout, size_t end)
 			if (r.err == SM_OK || f->len > 0)
 				keep(pdu, (enum field)s->field);
 		} else {
-			read_field(&r, s, s->shape == SHAPE_VAR ? pdu_uint(pdu, (enum field)s->by) : 0, f);
+			uint64_t len = s->shape == SHAPE_VAR ? pdu_uint(pdu, (enum field)s->by) : 0;
+
+			read_field(&r, s, len, f);
 			if (r.err == SM_OK)
 				keep(pdu, (enum field)s->field);
 		}

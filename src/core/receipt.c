@@ -14,7 +14,7 @@ enum { TAG_RECEIPTED_ID = 0x001e, TAG_NETWORK_ERROR = 0x0423, TAG_PAYLOAD = 0x04
 enum { ESM_TYPE = 0x3c, ESM_RECEIPT = 0x04, ESM_INTERMEDIATE = 0x20, ESM_UDHI = 0x40 };
 enum { STATE_SCHEDULED = 0, STATE_ENROUTE = 1, STATE_ACCEPTED = 6, STATE_SKIPPED = 9 };
 
-/* Words of a stat, by message_state; and some that only a few gateways use, of which none is final. */
+/* Words of a stat, by message_state; and some of a few gateways, of which none is final. */
 struct word {
 	const char *text;
 	size_t n;
@@ -23,8 +23,8 @@ struct word {
 #define WORD(s) { s, sizeof(s) - 1 }
 
 static const struct word state_words[] = {
-	WORD("SCHEDULED"), WORD("ENROUTE"), WORD("DELIVRD"), WORD("EXPIRED"), WORD("DELETED"), WORD("UNDELIV"),
-	WORD("ACCEPTD"), WORD("UNKNOWN"), WORD("REJECTD"), WORD("SKIPPED"),
+	WORD("SCHEDULED"), WORD("ENROUTE"), WORD("DELIVRD"), WORD("EXPIRED"), WORD("DELETED"),
+	WORD("UNDELIV"), WORD("ACCEPTD"), WORD("UNKNOWN"), WORD("REJECTD"), WORD("SKIPPED"),
 };
 static const struct word interim_words[] = {
 	WORD("ACKED"), WORD("BUFFRED"), WORD("BUFFERD"), WORD("BUFFERED"),

@@ -9,9 +9,9 @@
 #include "smscope/scope.h"
 
 /*
- * What the steps from a PDU to its line cost, in nanoseconds an operation: the median of many warm batches,
- * and the fastest tenth of them, which other work on the machine disturbs less. PDUs are those of tests/data/sim.
- * It measures and never judges.
+ * What the steps from a PDU to its line cost, in nanoseconds an operation: the median of many warm
+ * batches, and the fastest tenth of them, which other work on the machine disturbs less. PDUs are
+ * those of tests/data/sim. It measures and never judges.
  */
 
 enum { BATCH = 256, BATCHES = 1500, WARM = 200, RING = 8 << 20, FRAME_MAX = 512 };
@@ -24,7 +24,7 @@ struct frame {
 /* The operation of one row of the report, and what it works on. */
 struct op {
 	const char *name;
-	int wanted; /* 0: no figure was asked for */
+	int wanted;                           /* 0: no figure was asked for */
 	void (*prepare)(const struct op *op); /* before each batch, not timed; may be NULL */
 	void (*run)(const struct op *op, int n);
 	const struct proto *proto;
@@ -54,8 +54,13 @@ static void run_ring(const struct op *op, int n)
 		if (e == NULL)
 			abort();
 		size = e->size;
-		*e = (struct ring_entry){ .size = size, .kind = RING_FRAME, .len = (uint32_t)op->frame->n,
-			.wire_len = (uint32_t)op->frame->n, .session = 17, .mono_ns = 1, .wall_ns = 2 };
+		*e = (struct ring_entry){ .size = size,
+			.kind = RING_FRAME,
+			.len = (uint32_t)op->frame->n,
+			.wire_len = (uint32_t)op->frame->n,
+			.session = 17,
+			.mono_ns = 1,
+			.wall_ns = 2 };
 		memcpy(ring_octets(e), op->frame->octets, op->frame->n);
 		ring_publish(ring, e);
 		out = ring_next(ring);
@@ -69,7 +74,8 @@ static void run_parse(const struct op *op, int n)
 	static struct pdu pdu;
 
 	while (n-- > 0) {
-		if (pdu_parse(&pdu, op->proto, op->proto->dialect_default, span_of(op->frame->octets, op->frame->n)) != SM_OK)
+		if (pdu_parse(&pdu, op->proto, op->proto->dialect_default,
+			    span_of(op->frame->octets, op->frame->n)) != SM_OK)
 			abort();
 		kept += pdu.field_count;
 	}
@@ -80,7 +86,8 @@ static void run_receipt(const struct op *op, int n)
 	static struct pdu pdu;
 	static struct receipt receipt;
 
-	if (pdu_parse(&pdu, op->proto, op->proto->dialect_default, span_of(op->frame->octets, op->frame->n)) != SM_OK)
+	if (pdu_parse(&pdu, op->proto, op->proto->dialect_default,
+		    span_of(op->frame->octets, op->frame->n)) != SM_OK)
 		abort();
 	while (n-- > 0)
 		kept += (uint64_t)receipt_read(&pdu, &receipt);
@@ -89,9 +96,12 @@ static void run_receipt(const struct op *op, int n)
 static void run_lookup(const struct op *op, int n)
 {
 	static struct code_answer answers[RECORD_ANSWERS_MAX];
-	struct code_query q = { .profiles = profiles, .context = op->context,
-		.side = op->proto->status_in_header ? CODE_SMPP : CODE_CMPP, .dialect = op->proto->dialect_default,
-		.is_text = op->text != NULL, .number = op->number };
+	struct code_query q = { .profiles = profiles,
+		.context = op->context,
+		.side = op->proto->status_in_header ? CODE_SMPP : CODE_CMPP,
+		.dialect = op->proto->dialect_default,
+		.is_text = op->text != NULL,
+		.number = op->number };
 
 	if (op->text != NULL)
 		q.text = span_of(op->text, strlen(op->text));
@@ -101,7 +111,9 @@ static void run_lookup(const struct op *op, int n)
 
 static void feed(const struct op *op, struct frame *frame, enum side from, uint32_t sequence)
 {
-	struct scope_frame f = { .octets = span_of(frame->octets, frame->n), .from = from, .mono_us = sequence * 10u,
+	struct scope_frame f = { .octets = span_of(frame->octets, frame->n),
+		.from = from,
+		.mono_us = sequence * 10u,
 		.wall_ns = 1795259820123456789u };
 
 	bytes_put_u32(frame->octets + op->proto->header_len - 4, sequence);
@@ -135,7 +147,9 @@ static void prepare_record(const struct op *op)
 static void run_line(const struct op *op, int n)
 {
 	static char line[RECORD_LINE_MAX];
-	const struct record_style style = { .lang = LANG_BOTH, .mask = MASK_PART, .utc_offset_s = 8 * 3600 };
+	const struct record_style style = {
+		.lang = LANG_BOTH, .mask = MASK_PART, .utc_offset_s = 8 * 3600
+	};
 
 	while (n-- > 0)
 		kept += op->json ? record_line_json(&work.records[0], &style, line, sizeof(line))
@@ -149,9 +163,11 @@ static void run_line(const struct op *op, int n)
 #define RECEIPT_OF(x) .run = run_receipt, .frame = (x)
 #define NUMBER_OF(c, v) .run = run_lookup, .context = (c), .number = (v)
 #define TEXT_OF(c, v) .run = run_lookup, .context = (c), .text = (v)
-#define ANSWER_OF(x) .wanted = 300, .prepare = prepare_requests, .run = run_decode, .frame = (x), .from = SIDE_GW
-#define DECODE_OF(x, side) .wanted = 300, .run = run_decode, .frame = (x), .from = (side)
-#define LINE_OF(x, side) .wanted = 1000, .prepare = prepare_record, .run = run_line, .frame = (x), .from = (side)
+#define ANSWER_OF(x)                                                                               \
+	.wanted = 300, .prepare = prepare_requests, .run = run_decode, .frame = (x), .from = SIDE_GW
+#define DECODE_OF(x, side) .run = run_decode, .frame = (x), .from = (side)
+#define LINE_OF(x, side)                                                                           \
+	.wanted = 1000, .prepare = prepare_record, .run = run_line, .frame = (x), .from = (side)
 
 static const struct op ops[] = {
 	{ "ring: a response in and out", CMPP, RING_OF(&cmpp_resp) },
@@ -175,10 +191,10 @@ static const struct op ops[] = {
 	{ "lookup: unknown text", SMPP, TEXT_OF(CTX_REPORT, "NOSUCH") },
 	{ "decode: CMPP submit", CMPP, DECODE_OF(&cmpp_submit, SIDE_SP) },
 	{ "decode: CMPP submit_resp", CMPP, ANSWER_OF(&cmpp_resp) },
-	{ "decode: CMPP report", CMPP, DECODE_OF(&cmpp_report, SIDE_GW) },
+	{ "decode: CMPP report", CMPP, DECODE_OF(&cmpp_report, SIDE_GW), .wanted = 300 },
 	{ "decode: SMPP submit_sm", SMPP, DECODE_OF(&smpp_submit, SIDE_SP) },
 	{ "decode: SMPP submit_sm_resp", SMPP, ANSWER_OF(&smpp_resp) },
-	{ "decode: SMPP report", SMPP, DECODE_OF(&smpp_report, SIDE_GW) },
+	{ "decode: SMPP report", SMPP, DECODE_OF(&smpp_report, SIDE_GW), .wanted = 300 },
 	{ "text line: CMPP submit", CMPP, LINE_OF(&cmpp_submit, SIDE_SP) },
 	{ "text line: CMPP submit_resp", CMPP, LINE_OF(&cmpp_resp, SIDE_GW) },
 	{ "text line: CMPP report", CMPP, LINE_OF(&cmpp_report, SIDE_GW) },
@@ -204,7 +220,8 @@ static void load_frame(struct frame *f, const char *name)
 	while (fgets(line, sizeof(line), from) != NULL) {
 		unsigned octet;
 
-		for (char *p = line; *p != '#' && sscanf(p, "%2x", &octet) == 1 && f->n < FRAME_MAX; p += 2)
+		for (char *p = line; *p != '#' && sscanf(p, "%2x", &octet) == 1 && f->n < FRAME_MAX;
+			p += 2)
 			f->octets[f->n++] = (uint8_t)octet;
 	}
 	fclose(from);
@@ -227,8 +244,11 @@ static void prepare(void)
 		exit(1);
 	profiles[0] = codes_profile(codes, "infox");
 	for (int i = 0; i < 2; i++) {
-		links[i] = (struct scope_link){ .name = "bench", .proto = i == 0 ? &proto_cmpp : &proto_smpp,
-			.codes = codes, .profiles = profiles, .pending = BATCH };
+		links[i] = (struct scope_link){ .name = "bench",
+			.proto = i == 0 ? &proto_cmpp : &proto_smpp,
+			.codes = codes,
+			.profiles = profiles,
+			.pending = BATCH };
 		scopes[i] = scope_new(&links[i], 17, "192.0.2.1:40000");
 	}
 }
