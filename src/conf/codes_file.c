@@ -1,26 +1,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "conf/codes_load.h"
+#include "conf/conf_source.h"
 
-enum { FILE_MAX = 16 << 20 };
-
-/* Walks the raw text beside libconfig, which does not tell what it wrapped or swallowed. */
-struct scan {
-	struct codes_loader *l;
-	const char *p;
-	int line;
-	bool bad;
-};
-
-static void scan_fault(struct scan *s, int line, const char *what)
-{
-	conf_error(s->l->faults, s->l->file, line, "%s", what);
-	s->bad = true;
-}
+enum { FILE_MAX = 4 << 20 };
 
 /* Octets of the UTF-8 character at p, 0 if it is none; the text ends with NUL. */
 static int utf8_len(const unsigned char *p)
@@ -37,7 +25,7 @@ static int utf8_len(const unsigned char *p)
 	return n;
 }
 
-static void scan_utf8(struct scan *s, const char *text)
+static void scan_utf8(struct codes_loader *l, const char *text)
 {
 	int line = 1;
 
@@ -45,92 +33,11 @@ static void scan_utf8(struct scan *s, const char *text)
 		int n = utf8_len(p);
 
 		if (n == 0) {
-			scan_fault(s, line, "not UTF-8");
+			conf_error(l->faults, l->file, line, "not UTF-8");
 			return;
 		}
 		line += *p == '\n';
 		p += n;
-	}
-}
-
-static void scan_string(struct scan *s)
-{
-	int line = s->line;
-
-	for (s->p++; *s->p != '"'; s->p++) {
-		if (*s->p == '\\' && s->p[1] != '\0')
-			s->p++;
-		if (*s->p == '\0') {
-			scan_fault(s, line, "the string that begins here is never closed");
-			return;
-		}
-		s->line += *s->p == '\n';
-	}
-	s->p++;
-}
-
-static void scan_comment(struct scan *s)
-{
-	int line = s->line;
-
-	for (s->p += 2; s->p[0] != '*' || s->p[1] != '/'; s->p++) {
-		if (*s->p == '\0') {
-			scan_fault(s, line, "the comment that begins here is never closed");
-			return;
-		}
-		s->line += *s->p == '\n';
-	}
-	s->p += 2;
-}
-
-static bool is_word(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')
-		|| c == '_' || c == '*' || c == '-';
-}
-
-static void scan_number(struct scan *s, bool minus)
-{
-	char *end;
-	unsigned long long v;
-
-	errno = 0;
-	v = strtoull(s->p, &end, s->p[0] == '0' && (s->p[1] | 0x20) == 'x' ? 16 : 10);
-	if (errno == ERANGE || v > INT64_MAX)
-		scan_fault(s, s->line, "this number does not fit 64 bits");
-	else if (*end != 'L' && v > (unsigned long long)INT32_MAX + minus)
-		scan_fault(s, s->line, "numbers of 2^31 and above are written with an L");
-	s->p = end;
-	while (*s->p == 'L')
-		s->p++;
-}
-
-static void scan_text(struct scan *s)
-{
-	char before = '\0';
-
-	while (*s->p != '\0') {
-		char c = *s->p;
-
-		if (c == '"') {
-			scan_string(s);
-		} else if (c == '/' && s->p[1] == '*') {
-			scan_comment(s);
-		} else if (c == '#' || (c == '/' && s->p[1] == '/')) {
-			s->p += strcspn(s->p, "\n");
-		} else if (c >= '0' && c <= '9') {
-			scan_number(s, before == '-');
-		} else if (c == '@') {
-			scan_fault(s, s->line, "code tables include no other files");
-			s->p++;
-		} else if (is_word(c) && c != '-') {
-			while (is_word(*s->p))
-				s->p++;
-		} else {
-			s->line += c == '\n';
-			s->p++;
-		}
-		before = c;
 	}
 }
 
@@ -176,21 +83,21 @@ out:
 
 int codes_file_read(struct codes_loader *l, config_t *cfg)
 {
+	struct conf_source src = { .faults = l->faults, .alone = true };
+	int before = l->faults->errors;
 	char *text = file_text(l);
-	struct scan s = { l, text, 1, false };
-	int ret = SM_EFORMAT;
 
-	if (text == NULL)
-		return ret;
-	scan_utf8(&s, text);
-	scan_text(&s);
-	if (!s.bad && config_read_string(cfg, text) == CONFIG_FALSE)
+	if (text != NULL) {
+		scan_utf8(l, text);
+		conf_scan(&src, l->file, text, strlen(text));
+	}
+	free(text);
+	if (l->faults->errors == before &&
+		config_read_string(cfg, src.text != NULL ? src.text : "") == CONFIG_FALSE)
 		conf_error(l->faults, l->file, config_error_line(cfg),
 			"%s here or just before: a missing ';' or ',', a ',' too many, or a file "
 			"cut short",
 			config_error_text(cfg));
-	else if (!s.bad)
-		ret = 0;
-	free(text);
-	return ret;
+	conf_source_fini(&src);
+	return l->faults->errors == before ? 0 : SM_EFORMAT;
 }

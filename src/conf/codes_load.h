@@ -14,8 +14,8 @@ struct codes_loader {
 };
 
 /**
- * Read and parse one file. libconfig alone would let pass integers that wrap, a comment that is never
- * closed and octets that are no UTF-8; these are faults here. 0, or SM_EFORMAT with every fault reported.
+ * Read and parse one file. What libconfig alone would let pass, see conf_source.h, and octets that are no
+ * UTF-8 are faults here. 0, or SM_EFORMAT with every fault reported.
  */
 int codes_file_read(struct codes_loader *l, config_t *cfg);
 

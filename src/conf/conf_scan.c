@@ -350,7 +350,10 @@ static const char *scan_include(struct scan *sc, const char *p, const char *end,
 	quote = memchr(name, '"', (size_t)(end - name));
 	if (quote == NULL)
 		return NULL;
-	*ret_ok = include(sc, name, (size_t)(quote - name), depth);
+	if (sc->src->alone)
+		REFUSE(sc, "no other file may be included here");
+	else
+		*ret_ok = include(sc, name, (size_t)(quote - name), depth);
 	return quote + 1;
 }
 

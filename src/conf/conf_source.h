@@ -32,6 +32,7 @@ enum { CONF_BAD_NUMBERS = 32 };
 
 struct conf_source {
 	struct settings *owner;      /* of file names */
+	bool alone;                  /* takes no @include; needs no owner */
 	struct conf_faults *faults;
 	char *text;                  /* NUL-terminated */
 	size_t len, cap;

@@ -16,10 +16,20 @@ enum { TAG_RECEIPTED_ID = 0x001e, TAG_NETWORK_ERROR = 0x0423, TAG_PAYLOAD = 0x04
 enum { ESM_TYPE = 0x3c, ESM_RECEIPT = 0x04, ESM_INTERMEDIATE = 0x20, ESM_UDHI = 0x40 };
 enum { STATE_SCHEDULED = 0, STATE_ENROUTE = 1, STATE_ACCEPTED = 6, STATE_SKIPPED = 9 };
 
-static const char state_words[][12] = {
-	"SCHEDULED", "ENROUTE", "DELIVRD", "EXPIRED", "DELETED", "UNDELIV", "ACCEPTD", "UNKNOWN",
-	"REJECTD",
-	"SKIPPED",
+/* Words of a stat, by message_state; and some of a few gateways, of which none is final. */
+struct word {
+	const char *text;
+	size_t n;
+};
+
+#define WORD(s) { s, sizeof(s) - 1 }
+
+static const struct word state_words[] = {
+	WORD("SCHEDULED"), WORD("ENROUTE"), WORD("DELIVRD"), WORD("EXPIRED"), WORD("DELETED"),
+	WORD("UNDELIV"), WORD("ACCEPTD"), WORD("UNKNOWN"), WORD("REJECTD"), WORD("SKIPPED"),
+};
+static const struct word interim_words[] = {
+	WORD("ACKED"), WORD("BUFFRED"), WORD("BUFFERD"), WORD("BUFFERED"),
 };
 
 static uint8_t lower(uint8_t c)
@@ -27,46 +37,37 @@ static uint8_t lower(uint8_t c)
 	return c >= 'A' && c <= 'Z' ? (uint8_t)(c + 32) : c;
 }
 
-/* Is `s` the word `w`, written in whatever case? */
-static bool same_word(struct span s, const char *w)
+/* Which of the words is `s`, written in whatever case? -1: none. */
+static int word_of(struct span s, const struct word *words, size_t count)
 {
-	size_t i = 0;
+	for (size_t i = 0; i < count; i++) {
+		size_t same = 0;
 
-	while (i < s.n && w[i] != '\0' && lower(s.p[i]) == lower((uint8_t)w[i]))
-		i++;
-	return i == s.n && w[i] == '\0';
-}
-
-int receipt_state_of(struct span stat)
-{
-	for (size_t i = 0; i < sizeof(state_words) / sizeof(*state_words); i++) {
-		if (same_word(stat, state_words[i]))
+		if (s.n != words[i].n)
+			continue;
+		while (same < s.n && lower(s.p[same]) == lower((uint8_t)words[i].text[same]))
+			same++;
+		if (same == s.n)
 			return (int)i;
 	}
 	return -1;
 }
 
-const char *receipt_state_word(int state)
+int receipt_state_of(struct span stat)
 {
-	return state >= STATE_SCHEDULED && state <= STATE_SKIPPED ? state_words[state] : NULL;
+	return word_of(stat, state_words, sizeof(state_words) / sizeof(*state_words));
 }
 
-/*
- * ACCEPTD is final in the specification and "taken over, more to come" from most gateways; so are
- * the words that only some use.
- */
+const char *receipt_state_word(int state)
+{
+	return state >= STATE_SCHEDULED && state <= STATE_SKIPPED ? state_words[state].text : NULL;
+}
+
+/* ACCEPTD is final in the specification and "taken over, more to come" from most gateways. */
 static bool is_interim(int state, struct span stat)
 {
-	static const char *const words[] = { "ACKED", "BUFFRED", "BUFFERD", "BUFFERED" };
-
-	if (state >= 0)
-		return state == STATE_SCHEDULED || state == STATE_ENROUTE ||
-			state == STATE_ACCEPTED;
-	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
-		if (same_word(stat, words[i]))
-			return true;
-	}
-	return false;
+	return state == STATE_SCHEDULED || state == STATE_ENROUTE || state == STATE_ACCEPTED ||
+	       word_of(stat, interim_words, sizeof(interim_words) / sizeof(*interim_words)) >= 0;
 }
 
 static bool is_blank(uint8_t c)
@@ -185,14 +186,14 @@ static enum label label_at(struct span s, const uint8_t *colon, const uint8_t **
 {
 	static const struct {
 		const char *word;
+		char last;
 		uint8_t n, label;
 	} labels[] = {
-		{ "id", 2, L_ID }, { "sub", 3, L_SUB }, { "dlvrd", 5, L_DLVRD },
-		  { "stat", 4, L_STAT },
-		{ "err", 3, L_ERR }, { "text", 4, L_TEXT }, { "submit date", 11, L_SUBMIT },
-		{ "done date", 9, L_DONE }, { "submit_date", 11, L_SUBMIT },
-		  { "done_date", 9, L_DONE },
-		{ "status", 6, L_STAT },
+		{ "id", 'd', 2, L_ID }, { "sub", 'b', 3, L_SUB }, { "dlvrd", 'd', 5, L_DLVRD },
+		{ "stat", 't', 4, L_STAT }, { "err", 'r', 3, L_ERR }, { "text", 't', 4, L_TEXT },
+		{ "submit date", 'e', 11, L_SUBMIT }, { "done date", 'e', 9, L_DONE },
+		{ "submit_date", 'e', 11, L_SUBMIT }, { "done_date", 'e', 9, L_DONE },
+		{ "status", 's', 6, L_STAT },
 	};
 	uint8_t last;
 
@@ -200,7 +201,7 @@ static enum label label_at(struct span s, const uint8_t *colon, const uint8_t **
 		return L_NONE;
 	last = lower(colon[-1]);
 	for (size_t i = 0; i < sizeof(labels) / sizeof(*labels); i++) {
-		if ((uint8_t)labels[i].word[labels[i].n - 1] != last)
+		if ((uint8_t)labels[i].last != last)
 			continue;
 		*ret_start = word_before(s, colon, labels[i].word, labels[i].n);
 		if (*ret_start != NULL)
@@ -323,7 +324,7 @@ static struct span strip_zeros(struct span s)
 /* `s` as a number to `base`; false if it is none of at most 64 bits. */
 static bool number_of(struct span s, unsigned base, uint64_t *ret)
 {
-	uint64_t v = 0;
+	uint64_t v = 0, most = UINT64_MAX / base;
 
 	if (s.n > 2 && base == 16 && s.p[0] == '0' && lower(s.p[1]) == 'x')
 		s = span_of(s.p + 2, s.n - 2);
@@ -338,7 +339,7 @@ static bool number_of(struct span s, unsigned base, uint64_t *ret)
 			d = c - '0';
 		else if (c >= 'a' && c <= 'f')
 			d = c - 'a' + 10u;
-		if (d >= base || v > (UINT64_MAX - d) / base)
+		if (d >= base || v > most || v * base > UINT64_MAX - d)
 			return false;
 		v = v * base + d;
 	}
@@ -440,7 +441,7 @@ int receipt_smpp(const struct pdu *pdu, struct receipt *ret)
 		ret->conflict = ret->conflict || (ret->state >= 0 && ret->state != t.state);
 		ret->state = t.state;
 		if (ret->stat.n == 0)
-			ret->stat = span_of(state_words[t.state], strlen(state_words[t.state]));
+			ret->stat = span_of(state_words[t.state].text, state_words[t.state].n);
 	}
 	read_network_error(t.network_error, ret);
 	ret->undecodable = ret->id.n == 0 && ret->stat.n == 0;

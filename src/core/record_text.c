@@ -111,7 +111,7 @@ static void put_side(struct out *o, const struct code_answer *a, bool zh)
 	}
 	if (a->nested_count > 0)
 		return;
-	record_words(o, a->nested_text, false);
+	text_escape(o, text_of(a->nested_text), true); /* foreign: it must not end the marks */
 	if (a->nested_foreign)
 		out_str(o, zh ? " 对端自定" : " peer's own");
 	else

@@ -37,7 +37,8 @@ uint8_t check_octet(struct span *in)
 
 bool check_inside(struct span outer, struct span s)
 {
-	return s.p >= outer.p && s.p <= outer.p + outer.n && s.n <= (size_t)(outer.p + outer.n - s.p);
+	return s.p >= outer.p && s.p <= outer.p + outer.n &&
+	       s.n <= (size_t)(outer.p + outer.n - s.p);
 }
 
 /* One character: octets by the number of leading ones, and no shorter form of the same. */
@@ -45,7 +46,11 @@ static size_t character(const char *p, size_t n, uint32_t *ret)
 {
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
 	uint8_t head = (uint8_t)*p;
-	size_t len = head < 0x80 ? 1 : head >> 5 == 6 ? 2 : head >> 4 == 14 ? 3 : head >> 3 == 30 ? 4 : 0;
+	size_t len = head < 0x80       ? 1
+		     : head >> 5 == 6  ? 2
+		     : head >> 4 == 14 ? 3
+		     : head >> 3 == 30 ? 4
+				       : 0;
 	uint32_t c = len == 1 ? head : head & (0x7fu >> len);
 
 	CHECK(len > 0 && len <= n);
@@ -72,7 +77,7 @@ void check_shown(const char *p, size_t n)
 
 	for (size_t at = 0; at < n;) {
 		at += character(p + at, n - at, &c);
-		CHECK(c >= 0x20 && (c < 0x7f || c > 0x9f));	/* C0, DEL, C1 */
+		CHECK(c >= 0x20 && (c < 0x7f || c > 0x9f)); /* C0, DEL, C1 */
 		CHECK(c != 0x61c && (c < 0x200b || c > 0x200f) && (c < 0x2028 || c > 0x202e));
 		CHECK((c < 0x2060 || c > 0x206f) && c != 0xfeff);
 	}

@@ -18,7 +18,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 _Noreturn void check_failed(const char *file, int line, const char *what);
 
-/** A copy in memory of just that size, so that the sanitizer sees who reads behind it; the caller frees. */
+/** A copy in memory of just that size, so that the sanitizer sees who reads behind it; the caller
+ * frees. */
 uint8_t *check_copy(const void *p, size_t n);
 
 /** Take at most `n` octets from the head of `in`. */
@@ -32,7 +33,8 @@ bool check_inside(struct span outer, struct span s);
 /** Well-formed UTF-8 to its last octet, written without a look at the core's own reader of it. */
 void check_utf8(const char *p, size_t n);
 
-/** UTF-8 of characters that can be seen and leave their neighbours alone: no control, bidi mark or zero width. */
+/** UTF-8 of characters that can be seen and leave their neighbours alone: no control, bidi mark or
+ * zero width. */
 void check_shown(const char *p, size_t n);
 
 #endif

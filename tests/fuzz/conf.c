@@ -10,9 +10,9 @@
 #include "conf/conf.h"
 
 /*
- * The text of a file, as a configuration and as a code table. What loads, dumps to what loads to the same;
- * what does not, says why. Nothing but the input is read and no name is looked up: the linker leads
- * open() and getaddrinfo() here. An @include of "self" is the input itself.
+ * The text of a file, as a configuration and as a code table. What loads, dumps to what loads to
+ * the same; what does not, says why. Nothing but the input is read and no name is looked up: the
+ * linker leads open() and getaddrinfo() here. An @include of "self" is the input itself.
  */
 
 static char folder[] = "/tmp/smscope-fuzz-XXXXXX", file[64];
@@ -20,8 +20,10 @@ static struct span text;
 
 int __wrap_open(const char *path, int flags, ...);
 int __real_open(const char *path, int flags, ...);
-int __wrap_getaddrinfo(const char *host, const char *port, const struct addrinfo *hints, struct addrinfo **ret);
-int __real_getaddrinfo(const char *host, const char *port, const struct addrinfo *hints, struct addrinfo **ret);
+int __wrap_getaddrinfo(
+	const char *host, const char *port, const struct addrinfo *hints, struct addrinfo **ret);
+int __real_getaddrinfo(
+	const char *host, const char *port, const struct addrinfo *hints, struct addrinfo **ret);
 
 static int memory_file(struct span s)
 {
@@ -41,7 +43,8 @@ int __wrap_open(const char *path, int flags, ...)
 	return -1;
 }
 
-int __wrap_getaddrinfo(const char *host, const char *port, const struct addrinfo *hints, struct addrinfo **ret)
+int __wrap_getaddrinfo(
+	const char *host, const char *port, const struct addrinfo *hints, struct addrinfo **ret)
 {
 	struct addrinfo numeric = *hints;
 
@@ -89,7 +92,8 @@ static void check_said(struct said *s, bool loaded)
 	CHECK(fclose(s->faults.to) == 0);
 	CHECK(loaded == (s->faults.errors == 0));
 	CHECK((memmem(s->words, s->len, ": error: ", 9) != NULL) == (s->faults.errors > 0));
-	CHECK((memmem(s->words, s->len, ": warning: ", 11) != NULL) == (s->faults.warnings > 0) || s->faults.errors > 0);
+	CHECK((memmem(s->words, s->len, ": warning: ", 11) != NULL) == (s->faults.warnings > 0) ||
+		s->faults.errors > 0);
 	free(s->words);
 }
 
@@ -123,7 +127,8 @@ static size_t without_origins(char *p, size_t n)
 	size_t to = 0;
 
 	for (size_t at = 0; at < n; at++) {
-		char *origin = p[at] == ';' ? memmem(p + at, n - at < 5 ? n - at : 5, "; // ", 5) : NULL;
+		char *origin =
+			p[at] == ';' ? memmem(p + at, n - at < 5 ? n - at : 5, "; // ", 5) : NULL;
 
 		if (origin == NULL) {
 			p[to++] = p[at];
@@ -170,8 +175,11 @@ static void ask_all(const struct code_set *set, const struct code_profile *profi
 		CHECK(codes_table(set, table->name) == table && table->source != NULL);
 		for (int i = 0; i < table->row_count; i++) {
 			const struct code_row *row = &table->rows[i];
-			struct code_query q = { .profiles = profiles, .context = (enum code_context)(i % CTX_COUNT),
-				.side = CODE_ANY, .is_text = row->text != NULL, .number = row->lo };
+			struct code_query q = { .profiles = profiles,
+				.context = (enum code_context)(i % CTX_COUNT),
+				.side = CODE_ANY,
+				.is_text = row->text != NULL,
+				.number = row->lo };
 			int n;
 
 			if (q.is_text)
@@ -179,7 +187,8 @@ static void ask_all(const struct code_set *set, const struct code_profile *profi
 			n = codes_lookup(set, &q, answers, CODE_ANSWERS_MAX);
 			CHECK(n >= 0 && n <= CODE_ANSWERS_MAX);
 			for (int k = 0; k < n; k++)
-				CHECK(answers[k].row != NULL && answers[k].nested_count <= CODE_NESTED_MAX);
+				CHECK(answers[k].row != NULL &&
+					answers[k].nested_count <= CODE_NESTED_MAX);
 		}
 	}
 }

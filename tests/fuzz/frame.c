@@ -4,8 +4,8 @@
 #include "smscope/pdu.h"
 
 /*
- * A stream of one direction, cut into PDUs as the relay does it, and what the relay asks of a login:
- * whose it is, in which dialect, what refuses it, which of its octets are secret.
+ * A stream of one direction, cut into PDUs as the relay does it, and what the relay asks of a
+ * login: whose it is, in which dialect, what refuses it, which of its octets are secret.
  */
 
 enum { REFUSAL_MAX = 64 };
@@ -55,7 +55,8 @@ static void check_login(const struct proto *p, struct span frame)
 	const struct proto *found = proto_detect(frame);
 
 	CHECK(p->login_fit(frame) >= 0);
-	CHECK(found == NULL ? p->login_fit(frame) == 0 : found->login_fit(frame) >= p->login_fit(frame));
+	CHECK(found == NULL ? p->login_fit(frame) == 0
+			    : found->login_fit(frame) >= p->login_fit(frame));
 	for (const struct dialect *d = p->dialects; d->value != 0; d++) {
 		uint8_t proved = p->dialect_of(frame, d->value);
 
@@ -116,7 +117,8 @@ static void check_frame(const struct proto *p, struct span frame)
 {
 	check_login(p, frame);
 	check_scrub(p, frame);
-	check_scrub(p, span_of(frame.p, frame.n / 2));	/* as the ring has it of a PDU that is too long */
+	/* Of a PDU that is too long for it the ring has the beginning. */
+	check_scrub(p, span_of(frame.p, frame.n / 2));
 }
 
 static void check_stream(const struct proto *p, struct span in)

@@ -4,8 +4,9 @@
 #include "smscope/pdu.h"
 
 /*
- * The walker, on one PDU as every protocol and dialect. The length field is written here, so that what
- * the fuzzer changes is the command and the body; of the input its first four octets do not count.
+ * The walker, on one PDU as every protocol and dialect. The length field is written here, so that
+ * what the fuzzer changes is the command and the body; of the input its first four octets do not
+ * count.
  */
 
 enum { EVERY_LENGTH = 64, LENGTHS = 48, ITEM_MAX = 8 };
@@ -78,7 +79,8 @@ static void check_fields(const struct pdu *pdu)
 	}
 	/* What parsed, parsed to its last octet, and nothing was left out. */
 	if (pdu->err == SM_OK)
-		CHECK(pdu->frame.p + next == pdu->tlvs.p ? next + pdu->tlvs.n == pdu->frame.n : next == pdu->frame.n);
+		CHECK(pdu->frame.p + next == pdu->tlvs.p ? next + pdu->tlvs.n == pdu->frame.n
+							 : next == pdu->frame.n);
 }
 
 static void check_pdu(const struct proto *p, uint8_t dialect, struct span frame)
@@ -101,7 +103,8 @@ static void check_pdu(const struct proto *p, uint8_t dialect, struct span frame)
 	CHECK(role_is_ack(pdu_role(&pdu)) == role_is_ack(pdu_role_from(&pdu, SIDE_GW)));
 }
 
-/* Beginnings of the frame, all of them if it is short: with their own length, and with that of the whole. */
+/* Beginnings of the frame, all of them if it is short: with their own length, and with that of the
+ * whole. */
 static void check_truncations(const struct proto *p, uint8_t dialect, struct span frame)
 {
 	size_t step = frame.n <= EVERY_LENGTH ? 1 : 1 + frame.n / LENGTHS;

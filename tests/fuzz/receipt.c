@@ -9,8 +9,9 @@
  *
  *     1 which PDU: see build() | 1 flags | 1 octets of TLVs, modulo 64 | TLVs | text
  *
- * flags, of SMPP: bits 0..3 the esm_class's type, bit 6 a user data header; of CMPP: bit 0 Registered_Delivery.
- * Printable octets will do: "d1@id:7 stat:DELIVRD" is a deliver_sm with a receipt's esm_class and no TLVs.
+ * flags, of SMPP: bits 0..3 the esm_class's type, bit 6 a user data header; of CMPP: bit 0
+ * Registered_Delivery. Printable octets will do: "d1@id:7 stat:DELIVRD" is a deliver_sm with a
+ * receipt's esm_class and no TLVs.
  */
 
 enum { FRAME_MAX = 70000, SM_MAX = 254, CMPP_MAX = 255 };
@@ -67,7 +68,8 @@ static void build_cmpp(struct frame *f, const struct input *in, bool v3)
 	put_zeros(f, v3 ? 20 : 8);
 }
 
-/* A FWD 2.0 to one destination; bits 0..1 of the flags are Msg_Fwd_Type. Layout: CMPP 3.0, section 8.4.8.1. */
+/* A FWD 2.0 to one destination; bits 0..1 of the flags are Msg_Fwd_Type. Layout: CMPP 3.0,
+ * section 8.4.8.1. */
 static void build_fwd(struct frame *f, const struct input *in)
 {
 	size_t n = in->text.n < CMPP_MAX ? in->text.n : CMPP_MAX;
@@ -98,7 +100,12 @@ static void put_payload(struct frame *f, struct span text)
 static void build_deliver_sm(struct frame *f, const struct input *in, bool payload)
 {
 	put_header(f, 5, 16);
-	put(f, "\0\1\1" "8613800138000\0" "\1\1" "10086", 25);
+	put(f,
+		"\0\1\1"
+		"8613800138000\0"
+		"\1\1"
+		"10086",
+		25);
 	put_octet(f, esm_class(in));
 	put_zeros(f, 2 + 1 + 1 + 1 + 1 + 1 + 1);
 	put_octet(f, payload ? 0 : in->text.n);
@@ -113,7 +120,12 @@ static void build_deliver_sm(struct frame *f, const struct input *in, bool paylo
 static void build_data_sm(struct frame *f, const struct input *in)
 {
 	put_header(f, 0x103, 16);
-	put(f, "\0\1\1" "8613800138000\0" "\1\1" "10086", 25);
+	put(f,
+		"\0\1\1"
+		"8613800138000\0"
+		"\1\1"
+		"10086",
+		25);
 	put_octet(f, esm_class(in));
 	put_zeros(f, 2);
 	put_payload(f, in->text);
@@ -147,12 +159,13 @@ static void check_receipt(const struct pdu *pdu, const struct receipt *r, enum r
 	CHECK(!r->undecodable || (r->id.n == 0 && r->stat.n == 0));
 }
 
-static enum receipt_kind read_frame(const struct proto *p, struct frame *f, struct pdu *pdu, struct receipt *ret)
+static enum receipt_kind read_frame(
+	const struct proto *p, struct frame *f, struct pdu *pdu, struct receipt *ret)
 {
 	enum receipt_kind kind;
 
 	bytes_put_u32(f->p, (uint32_t)f->n);
-	f->p = realloc(f->p, f->n);	/* to its size: what lies behind it is out of bounds */
+	f->p = realloc(f->p, f->n); /* to its size: what lies behind it is out of bounds */
 	CHECK(f->p != NULL);
 	(void)pdu_parse(pdu, p, p->dialect_default, span_of(f->p, f->n));
 	memset(ret, 0xa5, sizeof(*ret));
@@ -161,7 +174,8 @@ static enum receipt_kind read_frame(const struct proto *p, struct frame *f, stru
 	return kind;
 }
 
-static enum receipt_kind build(const struct input *in, struct frame *f, struct pdu *pdu, struct receipt *ret)
+static enum receipt_kind build(
+	const struct input *in, struct frame *f, struct pdu *pdu, struct receipt *ret)
 {
 	f->p = malloc(FRAME_MAX);
 	CHECK(f->p != NULL);
@@ -205,7 +219,8 @@ static void check_carriers(struct input in)
 		in.which = (uint8_t)*which;
 		(void)build(&in, &b, &pdu, &y);
 		CHECK(x.kind == y.kind && x.state == y.state && x.conflict == y.conflict);
-		CHECK(same(x.id, y.id) && same(x.stat, y.stat) && same(x.err, y.err) && same(x.text, y.text));
+		CHECK(same(x.id, y.id) && same(x.stat, y.stat) && same(x.err, y.err) &&
+			same(x.text, y.text));
 		CHECK(same(x.submit_date, y.submit_date) && same(x.done_date, y.done_date));
 		free(b.p);
 	}

@@ -10,9 +10,10 @@
  *
  *     1 options | 1 profile | n × ( 1 how | 2 octets that follow | PDU )
  *
- * options: bits 0..1 protocol (0, 3: told by the first PDU), 2 message text, 3 colour, 4..5 language, 6..7 mask.
- * how: bit 0 from the gateway, 1 cut, 2 smscope's own, 3 not parsed, 7 the PDU's length field stays as it is;
- * else it is given the PDU's length.
+ * options: bits 0..1 protocol (0, 3: told by the first PDU), 2 message text, 3 colour, 4..5 language,
+ * 6..7 mask.
+ * how: bit 0 from the gateway, 1 cut, 2 smscope's own, 3 not parsed, 7 the PDU's length field stays
+ * as it is; else it is given the PDU's length.
  */
 
 enum { FROM_GW = 1, CUT = 2, OURS = 4, SUSPECT = 8, LENGTH_STAYS = 0x80 };
@@ -47,11 +48,17 @@ static void begin(struct play *p, uint8_t options, uint8_t profile)
 
 	memset(p, 0, sizeof(*p));
 	p->profiles[0] = codes_profile_at(codes(), profile % codes_profile_count(codes()));
-	p->link = (struct scope_link){ .name = "link", .proto = protocols[options & 3], .codes = codes(),
-		.profiles = p->profiles, .pending = PENDING, .show_text = (options & 4) != 0 };
+	p->link = (struct scope_link){ .name = "link",
+		.proto = protocols[options & 3],
+		.codes = codes(),
+		.profiles = p->profiles,
+		.pending = PENDING,
+		.show_text = (options & 4) != 0 };
 	p->style = (struct record_style){ .lang = (enum record_lang)((options >> 4 & 3) % 3),
-		.mask = (enum mask)((options >> 6) % 3), .show_text = (options & 4) != 0,
-		.color = (options & 8) != 0, .utc_offset_s = 8 * 3600 };
+		.mask = (enum mask)((options >> 6) % 3),
+		.show_text = (options & 4) != 0,
+		.color = (options & 8) != 0,
+		.utc_offset_s = 8 * 3600 };
 	p->scope = scope_new(&p->link, 17, "192.0.2.1:40000");
 	CHECK(p->scope != NULL);
 }
@@ -93,7 +100,7 @@ static void check_text(const struct record *r, const struct record_style *style,
 	if (style->color)
 		n = without_color(line, n);
 	check_shown(line, n - 1);
-	if (!style->show_text)	/* in the message's quotes they may stand alone */
+	if (!style->show_text) /* in the message's quotes they may stand alone */
 		CHECK(times(line, n, "«") == times(line, n, "»"));
 	free(line);
 }
@@ -110,7 +117,8 @@ static void check_json(const struct record *r, const struct record_style *style,
 	j = json_loadb(line, n - 1, JSON_REJECT_DUPLICATES, &error);
 	CHECK(j != NULL && json_is_object(j));
 	if (cap == RECORD_LINE_MAX) {
-		CHECK(strcmp(json_string_value(json_object_get(j, "ev")), record_kind_name(r->kind)) == 0);
+		CHECK(strcmp(json_string_value(json_object_get(j, "ev")),
+			      record_kind_name(r->kind)) == 0);
 		CHECK(json_is_string(json_object_get(j, "ts")));
 	}
 	json_decref(j);
@@ -143,8 +151,11 @@ static void check_summary(const struct play *p)
 static void play_frame(struct play *p, uint8_t how, struct span octets)
 {
 	uint8_t *copy = check_copy(octets.p, octets.n);
-	struct scope_frame f = { .octets = span_of(copy, octets.n), .from = (how & FROM_GW) != 0 ? SIDE_GW : SIDE_SP,
-		.cut = (how & CUT) != 0, .ours = (how & OURS) != 0, .mono_us = p->us,
+	struct scope_frame f = { .octets = span_of(copy, octets.n),
+		.from = (how & FROM_GW) != 0 ? SIDE_GW : SIDE_SP,
+		.cut = (how & CUT) != 0,
+		.ours = (how & OURS) != 0,
+		.mono_us = p->us,
 		.wall_ns = 1763723820000000000u + p->us * 1000 };
 	struct scope_summary before, after;
 	int n;

@@ -84,7 +84,8 @@ static bool from_gateway(const struct pdu *pdu)
 {
 	enum role r = pdu_role(pdu);
 
-	return r == R_DELIVER || r == R_ALERT || r == R_OUTBIND || (role_is_ack(r) && r != R_DELIVER_ACK);
+	return r == R_DELIVER || r == R_ALERT || r == R_OUTBIND ||
+	       (role_is_ack(r) && r != R_DELIVER_ACK);
 }
 
 static void put_play(FILE *f, const struct pdu *pdu)
@@ -98,7 +99,9 @@ static void write_receipt(const char *id, const struct pdu *pdu)
 {
 	struct span body = pdu_octets(pdu, F_SHORT_MESSAGE), tlvs = pdu->tlvs;
 	bool cmpp = pdu->proto == &proto_cmpp;
-	uint8_t flags = cmpp ? 1 : (uint8_t)((pdu_uint(pdu, F_ESM_CLASS) >> 2 & 15) | (pdu_uint(pdu, F_ESM_CLASS) & 64));
+	uint8_t flags = cmpp ? 1
+			     : (uint8_t)((pdu_uint(pdu, F_ESM_CLASS) >> 2 & 15) |
+					 (pdu_uint(pdu, F_ESM_CLASS) & 64));
 	FILE *f;
 
 	if (pdu_role(pdu) != R_DELIVER || tlvs.n > 63)
@@ -149,8 +152,7 @@ int main(int argc, char **argv)
 	smpp = create("record", "session-smpp");
 	put(cmpp, span_of("\x40\x01", 2));
 	put(smpp, span_of("\x06\x01", 2));
-	json_array_foreach(all, i, v)
-		write_vector(v, is_cmpp(v) ? cmpp : smpp);
+	json_array_foreach(all, i, v) write_vector(v, is_cmpp(v) ? cmpp : smpp);
 	finish(cmpp);
 	finish(smpp);
 	json_decref(all);

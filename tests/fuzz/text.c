@@ -5,14 +5,23 @@
 #include "smscope/text.h"
 
 /*
- * Text for people: whatever the octets, what is written is safe to show, can be read back, and is never
- * more than there is room for.
+ * Text for people: whatever the octets, what is written is safe to show, can be read back, and is
+ * never more than there is room for.
  */
 
 enum { WRITTEN_MAX = 16 * 1024, INPUT_MAX = 1024, EVERY_CAP = 20 };
 
 /* Every way to write; those from DECODE on are the charsets. */
-enum way { BARE, ESCAPE, JSON, NUMBER, NUMBER_PART, NUMBER_NONE, DECODE, WAYS = DECODE + CHARSET_OTHER + 1 };
+enum way {
+	BARE,
+	ESCAPE,
+	JSON,
+	NUMBER,
+	NUMBER_PART,
+	NUMBER_NONE,
+	DECODE,
+	WAYS = DECODE + CHARSET_OTHER + 1
+};
 
 static void write_way(struct out *o, enum way way, struct span s)
 {
@@ -53,8 +62,8 @@ static json_t *parsed(const char *p, size_t n)
 
 static bool one_word(const char *p, size_t n)
 {
-	return memchr(p, ' ', n) == NULL && memchr(p, '"', n) == NULL && memchr(p, '=', n) == NULL &&
-	       memmem(p, n, "»", strlen("»")) == NULL;
+	return memchr(p, ' ', n) == NULL && memchr(p, '"', n) == NULL &&
+	       memchr(p, '=', n) == NULL && memmem(p, n, "»", strlen("»")) == NULL;
 }
 
 static void check_written(enum way way, const char *p, size_t n)
@@ -147,7 +156,8 @@ static void check_read_back(struct span s, char *to, char *back)
 	}
 }
 
-/* Text that is UTF-8 without NUL comes out of a JSON reader as it was; GSM 03.38 makes such of anything. */
+/* Text that is UTF-8 without NUL comes out of a JSON reader as it was; GSM 03.38 makes such of
+ * anything. */
 static void check_json_read_back(struct span s, char *to, char *back)
 {
 	struct out text = out_of(back, WRITTEN_MAX), o = out_of(to, WRITTEN_MAX);
