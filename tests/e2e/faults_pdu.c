@@ -40,7 +40,7 @@ static void before_login(const char *protocol, uint32_t header_len)
 {
 	uint32_t lengths[32];
 	int count = 0;
-	long peak;
+	long peak = 0;
 
 	for (uint32_t len = 0; len < header_len; len++)
 		lengths[count++] = len;
@@ -49,7 +49,6 @@ static void before_login(const char *protocol, uint32_t header_len)
 	lengths[count++] = 0x80000000;
 	lengths[count++] = 0xffffffff;
 	begin(protocol, "max_pdu = 65536;");
-	peak = rig_engine_kib(&rig, true);
 	for (int i = 0; i < count; i++) {
 		size_t from = json_array_size(rig.records);
 		uint8_t octets[16];
@@ -60,6 +59,9 @@ static void before_login(const char *protocol, uint32_t header_len)
 			fail_msg("length %u before login does not end the session", lengths[i]);
 		peer_close(sp);
 		rig_await(&rig, from, NULL, "ev=session_close *~bad_length");
+		/* The engine listens before it has read its tables; by now it has. */
+		if (i == 0)
+			peak = rig_engine_kib(&rig, true);
 	}
 	assert_false(peer_has_caller(gateway, 50));
 	assert_in_range(rig_engine_kib(&rig, true) - peak, 0,
