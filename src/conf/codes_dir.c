@@ -25,3 +25,14 @@ const char *codes_dir(const char *configured)
 		return env;
 	return in_build_folder() ? SMSCOPE_SOURCE_CODES : SMSCOPE_INSTALLED_CODES;
 }
+
+const char *codes_site_dir(const char *configured)
+{
+	const char *env = getenv("SMSCOPE_CODES_SITE");
+
+	if (configured != NULL)
+		return *configured != '\0' ? configured : NULL;
+	if (env != NULL)
+		return *env != '\0' ? env : NULL;
+	return CODES_SITE;
+}

@@ -1,8 +1,9 @@
 #include <stdlib.h>
 
 #include "tools/decode.h"
+#include "tools/print.h"
 
-enum { TEXT_ROOM = 8192, COLUMNS = 5 };
+enum { COLUMNS = 5 };
 
 static bool first_of(bool *first)
 {
@@ -12,36 +13,11 @@ static bool first_of(bool *first)
 	return was;
 }
 
-static void json_octets(FILE *to, struct span s)
-{
-	char room[TEXT_ROOM];
-	struct out o = out_of(room, sizeof(room));
-
-	text_json(&o, s);
-	fputc('"', to);
-	fwrite(room, 1, out_len(&o), to);
-	fputc('"', to);
-}
-
-static void json_string(FILE *to, const char *s)
-{
-	if (s == NULL)
-		fputs("null", to);
-	else
-		json_octets(to, span_of(s, strlen(s)));
-}
-
-static void json_key(FILE *to, const char *key, const char *value)
-{
-	fprintf(to, ",\"%s\":", key);
-	json_string(to, value);
-}
-
 /* A text of both languages as one: "zh / en", or the one that is wanted or there. */
 static void json_either(
 	FILE *to, const char *key, const char *zh, const char *en, enum record_lang lang)
 {
-	char both[TEXT_ROOM];
+	char both[PRINT_ROOM];
 
 	if (lang == LANG_BOTH && zh != NULL && en != NULL) {
 		snprintf(both, sizeof(both), "%s / %s", zh, en);
@@ -149,25 +125,11 @@ void findings_json(FILE *to, const struct findings *f, enum record_lang lang)
 
 static void text_octets(FILE *to, struct span s)
 {
-	char room[TEXT_ROOM];
+	char room[PRINT_ROOM];
 	struct out o = out_of(room, sizeof(room));
 
 	text_escape(&o, s, false);
 	fwrite(room, 1, out_len(&o), to);
-}
-
-/* Columns that a terminal gives a UTF-8 text: two for CJK and full-width characters. */
-static int text_width(const char *s)
-{
-	int width = 0;
-
-	for (const unsigned char *p = (const unsigned char *)s; *p != '\0'; p++) {
-		if ((*p & 0xc0) == 0x80)
-			continue;
-		/* U+2E80 to U+A4CF, U+AC00 to U+FAFF, U+FE30 and up: all three or four octets. */
-		width += *p > 0xe2 || (*p == 0xe2 && p[1] >= 0xba) ? 2 : 1;
-	}
-	return width;
 }
 
 /* One line of the listing. */
