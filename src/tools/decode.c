@@ -219,8 +219,13 @@ static void part_decode(const struct options *o, struct span part, struct findin
 	int label = label_of(part, &value), context = o->context, before = f->count;
 	uint8_t sides = o->side;
 
-	if (label >= 0 && context < 0)
+	if (label >= 0 && context < 0) {
 		context = labels[label].context;
+		f->context = f->parts > 0 || context < 0
+			? NULL
+			: code_context_name((enum code_context)context);
+	}
+	f->parts++;
 	if (label >= 0 && (sides & labels[label].side) != 0)
 		sides &= labels[label].side;
 	for (int c = 0; c < CTX_COUNT; c++)

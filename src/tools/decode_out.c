@@ -27,19 +27,25 @@ static void json_either(
 	json_key(to, key, lang == LANG_EN ? (en != NULL ? en : zh) : (zh != NULL ? zh : en));
 }
 
-/* The keys of a row, without braces. */
+/* The keys of a row, without braces; all null when there is none. */
 static void json_row(
 	FILE *to, const struct code_table *t, const struct code_row *r, enum record_lang lang)
 {
+	static const struct code_table no_table;
+	static const struct code_row no_row;
+	bool none = r == NULL;
+
+	t = none ? &no_table : t;
+	r = none ? &no_row : r;
 	fputs("\"table\":", to);
 	json_string(to, t->name);
 	json_key(to, "key", r->key);
 	json_key(to, "name", r->name);
 	json_key(to, "zh", r->zh);
 	json_key(to, "en", r->en);
-	json_key(to, "class", code_class_name((enum code_class)r->cls));
-	json_key(to, "origin", code_origin_name((enum code_origin)r->origin));
-	json_key(to, "retry", code_retry_name((enum code_retry)r->retry));
+	json_key(to, "class", none ? NULL : code_class_name((enum code_class)r->cls));
+	json_key(to, "origin", none ? NULL : code_origin_name((enum code_origin)r->origin));
+	json_key(to, "retry", none ? NULL : code_retry_name((enum code_retry)r->retry));
 	json_either(to, "remark", r->remark_zh, r->remark_en, lang);
 	json_either(to, "cause", r->cause_zh, r->cause_en, lang);
 	json_either(to, "action", r->action_zh, r->action_en, lang);
@@ -52,12 +58,15 @@ static void json_row(
 
 static void json_inner_row(FILE *to, const struct code_answer *a, int i, enum record_lang lang)
 {
-	json_row(to, a->nested[i].table, a->nested[i].row, lang);
+	bool there = i < a->nested_count;
+
+	json_row(to, there ? a->nested[i].table : NULL, there ? a->nested[i].row : NULL, lang);
 	fprintf(to, ",\"ambiguous\":%s,\"derived\":%s,\"nested\":null",
-		a->nested[i].ambiguous ? "true" : "false", a->nested[i].derived ? "true" : "false");
+		there && a->nested[i].ambiguous ? "true" : "false",
+		there && a->nested[i].derived ? "true" : "false");
 }
 
-/* The best inner reading; further ones in "also". */
+/* The best inner reading, further ones in "also"; unknown or the peer's own: the same keys, null. */
 static void json_nested(FILE *to, const struct code_answer *a, enum record_lang lang)
 {
 	if (!a->has_nested) {
@@ -68,7 +77,7 @@ static void json_nested(FILE *to, const struct code_answer *a, enum record_lang 
 	json_string(to, a->nested_text);
 	fprintf(to, ",\"known\":%s,\"foreign\":%s", a->nested_count > 0 ? "true" : "false",
 		a->nested_foreign ? "true" : "false");
-	for (int i = 0; i < a->nested_count; i++) {
+	for (int i = 0; i == 0 || i < a->nested_count; i++) {
 		fputs(i == 0 ? "," : i == 1 ? ",\"also\":[{" : ",{", to);
 		json_inner_row(to, a, i, lang);
 		fputs(i > 0 ? "}" : "", to);
