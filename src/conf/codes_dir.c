@@ -33,3 +33,14 @@ const char *codes_dir(const char *configured)
 	snprintf(moved, sizeof(moved), "%s../" SMSCOPE_DATA_CODES, program);
 	return access(moved, R_OK) == 0 ? moved : SMSCOPE_INSTALLED_CODES;
 }
+
+const char *codes_site_dir(const char *configured)
+{
+	const char *env = getenv("SMSCOPE_CODES_SITE");
+
+	if (configured != NULL)
+		return *configured != '\0' ? configured : NULL;
+	if (env != NULL)
+		return *env != '\0' ? env : NULL;
+	return CODES_SITE;
+}

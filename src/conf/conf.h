@@ -68,4 +68,13 @@ struct code_set *codes_load(const char *dir, const char *site_dir, struct conf_f
  */
 const char *codes_dir(const char *configured);
 
+/* Where a site keeps tables of its own unless its configuration says otherwise. */
+#define CODES_SITE "/etc/smscope/codes.d"
+
+/**
+ * The folder of the site's own tables for a tool, which reads no configuration: `configured` if not NULL, else
+ * $SMSCOPE_CODES_SITE, else CODES_SITE; NULL when the one that decides is empty.
+ */
+const char *codes_site_dir(const char *configured);
+
 #endif

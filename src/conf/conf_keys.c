@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "base/shm.h"
+#include "conf/conf.h"
 #include "smscope/err.h"
 
 #define SETTING(f)	offsetof(struct settings, f), 0
@@ -80,7 +81,7 @@ static const struct conf_key daemon_keys[] = {
 	  .help = "Folder of the code tables." },
 	{ .name = "codes_site", .type = CONF_TEXT, SETTING(codes_site_dir), .min = 1,
 	  .max = PATH_MAX,
-	  .preset = "/etc/smscope/codes.d", .reloadable = true,
+	  .preset = CODES_SITE, .reloadable = true,
 	  .help = "Folder of your own code tables; they win over the shipped ones, and it need not "
 		"exist." },
 };

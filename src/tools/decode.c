@@ -11,7 +11,7 @@ enum { PROFILES_MAX = 16, EXIT_UNKNOWN = 1, EXIT_USAGE = 2, RANK_HOLLOW = 3 };
 
 struct options {
 	const struct code_set *set;
-	const char *profile_names, *context_name, *codes;
+	const char *profile_names, *context_name, *codes, *site;
 	const struct code_profile *profiles[PROFILES_MAX + 1];
 	int profile_count;
 	int context;         /* -1: all */
@@ -49,7 +49,8 @@ static const char usage_text[] =
 	"  --platform windows|hpux|aix|linux   whose socket numbers a log shows\n"
 	"  --lang zh|en|both\n"
 	"  --json               one object per value\n"
-	"  --codes DIR          code tables to use\n"
+	"  --codes DIR          code tables to use instead of the shipped ones\n"
+	"  --site DIR           the site's own tables, which win (default: " CODES_SITE ")\n"
 	"example: smscope decode --profile infox MB:0064 0x58 'stat:UNDELIV err:021'\n";
 
 static int usage(FILE *to)
@@ -218,8 +219,13 @@ static void part_decode(const struct options *o, struct span part, struct findin
 	int label = label_of(part, &value), context = o->context, before = f->count;
 	uint8_t sides = o->side;
 
-	if (label >= 0 && context < 0)
+	if (label >= 0 && context < 0) {
 		context = labels[label].context;
+		f->context = f->parts > 0 || context < 0
+			? NULL
+			: code_context_name((enum code_context)context);
+	}
+	f->parts++;
 	if (label >= 0 && (sides & labels[label].side) != 0)
 		sides &= labels[label].side;
 	for (int c = 0; c < CTX_COUNT; c++)
@@ -342,6 +348,9 @@ static bool option_set(struct options *o, int c, const char *arg)
 	case 'd':
 		o->codes = arg;
 		break;
+	case 'o':
+		o->site = arg;
+		break;
 	default:
 		o->json = true;
 		break;
@@ -361,6 +370,7 @@ static int options_read(int argc, char **argv, struct options *o)
 		{ "lang", required_argument, NULL, 'l' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "codes", required_argument, NULL, 'd' },
+		{ "site", required_argument, NULL, 'o' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -428,7 +438,7 @@ static int decode_run(int argc, char **args)
 		return ret - 1;
 	if (optind == argc && isatty(STDIN_FILENO))
 		return usage(stderr);
-	set = codes_load(codes_dir(o.codes), NULL, &faults);
+	set = codes_load(codes_dir(o.codes), codes_site_dir(o.site), &faults);
 	if (set == NULL)
 		return EXIT_UNKNOWN;
 	o.set = set;

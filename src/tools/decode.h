@@ -20,7 +20,8 @@ struct reading {
 struct findings {
 	struct span input;
 	const char *profile; /* as given, NULL: every profile was tried */
-	const char *context; /* as given or as the label says, NULL: every context was tried */
+	const char *context; /* as given or as the only label says; NULL: every context was tried, or several labels */
+	int parts;
 	struct reading at[READINGS_MAX];
 	int count;
 	struct span unknown[PARTS_MAX]; /* parts of the input without a meaning */

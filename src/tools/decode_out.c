@@ -1,8 +1,9 @@
 #include <stdlib.h>
 
 #include "tools/decode.h"
+#include "tools/print.h"
 
-enum { TEXT_ROOM = 8192, COLUMNS = 5 };
+enum { COLUMNS = 5 };
 
 static bool first_of(bool *first)
 {
@@ -12,36 +13,11 @@ static bool first_of(bool *first)
 	return was;
 }
 
-static void json_octets(FILE *to, struct span s)
-{
-	char room[TEXT_ROOM];
-	struct out o = out_of(room, sizeof(room));
-
-	text_json(&o, s);
-	fputc('"', to);
-	fwrite(room, 1, out_len(&o), to);
-	fputc('"', to);
-}
-
-static void json_string(FILE *to, const char *s)
-{
-	if (s == NULL)
-		fputs("null", to);
-	else
-		json_octets(to, span_of(s, strlen(s)));
-}
-
-static void json_key(FILE *to, const char *key, const char *value)
-{
-	fprintf(to, ",\"%s\":", key);
-	json_string(to, value);
-}
-
 /* A text of both languages as one: "zh / en", or the one that is wanted or there. */
 static void json_either(
 	FILE *to, const char *key, const char *zh, const char *en, enum record_lang lang)
 {
-	char both[TEXT_ROOM];
+	char both[PRINT_ROOM];
 
 	if (lang == LANG_BOTH && zh != NULL && en != NULL) {
 		snprintf(both, sizeof(both), "%s / %s", zh, en);
@@ -51,19 +27,25 @@ static void json_either(
 	json_key(to, key, lang == LANG_EN ? (en != NULL ? en : zh) : (zh != NULL ? zh : en));
 }
 
-/* The keys of a row, without braces. */
+/* The keys of a row, without braces; all null when there is none. */
 static void json_row(
 	FILE *to, const struct code_table *t, const struct code_row *r, enum record_lang lang)
 {
+	static const struct code_table no_table;
+	static const struct code_row no_row;
+	bool none = r == NULL;
+
+	t = none ? &no_table : t;
+	r = none ? &no_row : r;
 	fputs("\"table\":", to);
 	json_string(to, t->name);
 	json_key(to, "key", r->key);
 	json_key(to, "name", r->name);
 	json_key(to, "zh", r->zh);
 	json_key(to, "en", r->en);
-	json_key(to, "class", code_class_name((enum code_class)r->cls));
-	json_key(to, "origin", code_origin_name((enum code_origin)r->origin));
-	json_key(to, "retry", code_retry_name((enum code_retry)r->retry));
+	json_key(to, "class", none ? NULL : code_class_name((enum code_class)r->cls));
+	json_key(to, "origin", none ? NULL : code_origin_name((enum code_origin)r->origin));
+	json_key(to, "retry", none ? NULL : code_retry_name((enum code_retry)r->retry));
 	json_either(to, "remark", r->remark_zh, r->remark_en, lang);
 	json_either(to, "cause", r->cause_zh, r->cause_en, lang);
 	json_either(to, "action", r->action_zh, r->action_en, lang);
@@ -76,12 +58,15 @@ static void json_row(
 
 static void json_inner_row(FILE *to, const struct code_answer *a, int i, enum record_lang lang)
 {
-	json_row(to, a->nested[i].table, a->nested[i].row, lang);
+	bool there = i < a->nested_count;
+
+	json_row(to, there ? a->nested[i].table : NULL, there ? a->nested[i].row : NULL, lang);
 	fprintf(to, ",\"ambiguous\":%s,\"derived\":%s,\"nested\":null",
-		a->nested[i].ambiguous ? "true" : "false", a->nested[i].derived ? "true" : "false");
+		there && a->nested[i].ambiguous ? "true" : "false",
+		there && a->nested[i].derived ? "true" : "false");
 }
 
-/* The best inner reading; further ones in "also". */
+/* The best inner reading, further ones in "also"; unknown or the peer's own: the same keys, null. */
 static void json_nested(FILE *to, const struct code_answer *a, enum record_lang lang)
 {
 	if (!a->has_nested) {
@@ -92,7 +77,7 @@ static void json_nested(FILE *to, const struct code_answer *a, enum record_lang 
 	json_string(to, a->nested_text);
 	fprintf(to, ",\"known\":%s,\"foreign\":%s", a->nested_count > 0 ? "true" : "false",
 		a->nested_foreign ? "true" : "false");
-	for (int i = 0; i < a->nested_count; i++) {
+	for (int i = 0; i == 0 || i < a->nested_count; i++) {
 		fputs(i == 0 ? "," : i == 1 ? ",\"also\":[{" : ",{", to);
 		json_inner_row(to, a, i, lang);
 		fputs(i > 0 ? "}" : "", to);
@@ -149,25 +134,11 @@ void findings_json(FILE *to, const struct findings *f, enum record_lang lang)
 
 static void text_octets(FILE *to, struct span s)
 {
-	char room[TEXT_ROOM];
+	char room[PRINT_ROOM];
 	struct out o = out_of(room, sizeof(room));
 
 	text_escape(&o, s, false);
 	fwrite(room, 1, out_len(&o), to);
-}
-
-/* Columns that a terminal gives a UTF-8 text: two for CJK and full-width characters. */
-static int text_width(const char *s)
-{
-	int width = 0;
-
-	for (const unsigned char *p = (const unsigned char *)s; *p != '\0'; p++) {
-		if ((*p & 0xc0) == 0x80)
-			continue;
-		/* U+2E80 to U+A4CF, U+AC00 to U+FAFF, U+FE30 and up: all three or four octets. */
-		width += *p > 0xe2 || (*p == 0xe2 && p[1] >= 0xba) ? 2 : 1;
-	}
-	return width;
 }
 
 /* One line of the listing. */

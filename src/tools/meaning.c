@@ -8,7 +8,7 @@ int meaning_open(struct meaning *m, const char *names)
 	struct conf_faults faults = { .to = stderr };
 	char *list, *rest = NULL;
 
-	m->set = codes_load(codes_dir(NULL), NULL, &faults);
+	m->set = codes_load(codes_dir(NULL), codes_site_dir(NULL), &faults);
 	if (m->set == NULL) {
 		fputs("smscope: the code tables do not load: values are shown without meanings\n",
 			stderr);

@@ -9,6 +9,7 @@ static const struct verb {
 	const char *what;
 } verbs[] = {
 	{ "decode", decode_main, "meaning of codes: smscope decode MB:0041" },
+	{ "codes", codes_main, "the code tables: smscope codes list" },
 	{ "explain", explain_main,
 	  "every field of a PDU: smscope explain 00000010 00000015 00000000 00000001" },
 };

@@ -2,6 +2,7 @@
 #define SMSCOPE_TOOLS_H
 
 /* One function per verb of smscope; argv[0] is the verb. Returns the exit code. */
+int codes_main(int argc, char **argv);
 int explain_main(int argc, char **argv);
 int decode_main(int argc, char **argv);
 

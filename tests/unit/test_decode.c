@@ -1,5 +1,6 @@
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -22,7 +23,8 @@ static int run(const char *args)
 	FILE *f;
 	int rc;
 
-	snprintf(command, sizeof(command), "SMSCOPE_CODES='" SOURCE_DIR "/codes' " BUILD_DIR "/smscope %s", args);
+	snprintf(command, sizeof(command), "SMSCOPE_CODES_SITE= SMSCOPE_CODES='" SOURCE_DIR "/codes' " BUILD_DIR
+		"/smscope %s", args);
 	f = popen(command, "r");
 	assert_non_null(f);
 	n = fread(got, 1, sizeof(got) - 1, f);
@@ -120,6 +122,157 @@ static void test_values(void **state)
 	}
 }
 
+/* Values as people have them, nothing said about where they are from: what stands first, and what else is there. */
+static void test_examples(void **state)
+{
+	static const struct {
+		const char *value, *table, *key, *nested;
+		bool ambiguous;
+		const char *also; /* TABLE KEY of another answer */
+	} cases[] = {
+		{ "8", "smpp34-status", "0x00000008", NULL, true, "infox-submit status=57 result=8" },
+		{ "0x0000000B", "infox-login", "status=11 result=3", NULL, true, "smpp34-status 0x0000000B" },
+		{ "0051", "smpp34-status", "0x00000033", NULL, true, "infox-composite AAAA" },
+		{ "MB:0064", "infox-report-prefix", "MB:xxxx", "0X00000040", true, "cmpp-stat-prefix MB:xxxx" },
+		{ "mb:0064", "infox-report-prefix", "MB:xxxx", "0X00000040", true, "cmpp-stat-prefix MB:xxxx" },
+		{ "MI::0010", "infox-report-prefix", "MI::zzzz", NULL, false, "carriers-prefix-h MI:nnnn" },
+		{ "stat:UNDELIV err:021", "infox-message-state", "UNDELIV", NULL, true, "gsm-map-error 21" },
+		{ "ESME_RTHROTTLED", "smpp34-status", "0x00000058", NULL, false, NULL },
+		{ "E_STORE_TIME_OUT", "infox-internal", "E_STORE_TIME_OUT= 0x80000150", NULL, false, NULL },
+		{ "isv.AMOUNT_NOT_ENOUGH", "aliyun-smpp", "isv.AMOUNT_NOT_ENOUGH 45", NULL, false, NULL },
+		{ "E000510", "huaweicloud-code", "E000510", NULL, false, NULL },
+		{ "ErrCode:97001", "infox-protocol", "97001", NULL, false, NULL },
+		{ "2301104", "linux-errno", "104", NULL, false, NULL },
+		{ "-2147483312", "infox-internal", "E_STORE_TIME_OUT= 0x80000150", NULL, false,
+		  "infox-submit-gateway 一个负数" },
+		{ "MB:0088", "infox-report-prefix", "MB:xxxx", "0X0000004C – 0X0000005F", true, NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char args[256], key[256];
+		const char *nested;
+		bool also = cases[i].also == NULL;
+		json_t *j, *a;
+		size_t k;
+
+		snprintf(args, sizeof(args), "decode --json '%s'", cases[i].value);
+		assert_int_equal(run(args), 0);
+		j = parse();
+		assert_string_equal(member(j, "input"), cases[i].value);
+		assert_true(json_is_null(json_object_get(j, "profile")));
+		assert_true(json_is_true(json_object_get(j, "known")));
+		if (json_is_true(json_object_get(j, "ambiguous")) != cases[i].ambiguous)
+			fail_msg("%s", got);
+		a = answer(j, 0);
+		assert_string_equal(member(a, "table"), cases[i].table);
+		assert_string_equal(member(a, "key"), cases[i].key);
+		nested = json_string_value(json_object_get(json_object_get(a, "nested"), "key"));
+		assert_int_equal(nested == NULL, cases[i].nested == NULL);
+		if (nested != NULL)
+			assert_string_equal(nested, cases[i].nested);
+		json_array_foreach(json_object_get(j, "answers"), k, a) {
+			snprintf(key, sizeof(key), "%s %s", member(a, "table"), member(a, "key"));
+			also = also || (k > 0 && strcmp(key, cases[i].also) == 0);
+		}
+		if (!also)
+			fail_msg("no %s in: %s", cases[i].also, got);
+		json_decref(j);
+	}
+}
+
+/* The keys that programs rely on, in an answer and in its nested one, known or not. */
+static void has_keys(json_t *j)
+{
+	static const char *const keys[] = { "table", "key", "name", "zh", "en", "class", "origin", "retry", "remark", "cause",
+		"action", "derived", "source", "nested" };
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (json_object_get(j, keys[i]) == NULL)
+			fail_msg("no \"%s\" in: %s", keys[i], got);
+	assert_true(json_is_boolean(json_object_get(j, "derived")));
+}
+
+static void test_contract(void **state)
+{
+	static const char *const values[] = { "CB:0007", "CB:9999", "SB:0007", "DELIVRD", "0012", "40072" };
+	static const char *const top[] = { "input", "profile", "context", "known", "ambiguous", "answers" };
+	json_t *j, *a;
+	size_t k;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+		char args[256];
+
+		snprintf(args, sizeof(args), "decode --json --profile infox --context report --side cmpp %s", values[i]);
+		assert_int_equal(run(args), 0);
+		j = parse();
+		for (k = 0; k < sizeof(top) / sizeof(top[0]); k++)
+			assert_non_null(json_object_get(j, top[k]));
+		json_array_foreach(json_object_get(j, "answers"), k, a) {
+			json_t *nested = json_object_get(a, "nested");
+
+			has_keys(a);
+			if (json_is_null(nested))
+				continue;
+			has_keys(nested);
+			assert_true(json_is_boolean(json_object_get(nested, "known")));
+			assert_int_equal(json_is_true(json_object_get(nested, "known")),
+				json_is_string(json_object_get(nested, "table")));
+		}
+		json_decref(j);
+	}
+	/* A label names the context, two labels do not. */
+	assert_int_equal(run("decode --json ErrCode:97001"), 0);
+	j = parse();
+	assert_string_equal(member(j, "context"), "log");
+	json_decref(j);
+	assert_int_equal(run("decode --json 'stat:DELIVRD err:021'"), 0);
+	j = parse();
+	assert_true(json_is_null(json_object_get(j, "context")));
+	json_decref(j);
+	/* One object a line, from standard input, too. */
+	assert_int_equal(run("decode --json --profile infox --context report <<'X'\nIB:0072\nZZ:1\nID:0020\nX\n"), 1);
+	k = 0;
+	for (char *p = got; (p = strchr(p, '\n')) != NULL; p++)
+		k++;
+	assert_int_equal(k, 3);
+}
+
+static void test_platforms(void **state)
+{
+	static const struct {
+		const char *platform, *table;
+		size_t count;
+	} cases[] = {
+		{ "windows", "infox-winsock", 1 }, { "hpux", "infox-hpux", 1 }, { "aix", NULL, 0 },
+	};
+	json_t *j;
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		char args[256];
+
+		snprintf(args, sizeof(args), "decode --json --profile infox --context log --platform %s 10054", cases[i].platform);
+		assert_int_equal(run(args), cases[i].count == 0);
+		j = parse();
+		assert_int_equal(json_array_size(json_object_get(j, "answers")), cases[i].count);
+		if (cases[i].count > 0)
+			assert_string_equal(member(answer(j, 0), "table"), cases[i].table);
+		json_decref(j);
+	}
+	assert_int_equal(run("decode --json --profile infox --context log 10054"), 0);
+	j = parse();
+	assert_int_equal(json_array_size(json_object_get(j, "answers")), 2);
+	assert_string_equal(member(answer(j, 0), "table"), "infox-winsock");
+	assert_true(json_is_true(json_object_get(j, "ambiguous")));
+	json_decref(j);
+	assert_int_equal(run("decode --json --context errno --platform linux 104"), 0);
+	j = parse();
+	assert_string_equal(member(answer(j, 0), "name"), "ECONNRESET");
+	json_decref(j);
+}
+
 static void test_unknown(void **state)
 {
 	json_t *j;
@@ -170,6 +323,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_json),
 		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_examples),
+		cmocka_unit_test(test_contract),
+		cmocka_unit_test(test_platforms),
 		cmocka_unit_test(test_unknown),
 		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_usage),
