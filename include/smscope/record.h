@@ -164,6 +164,15 @@ void answer_text(struct out *o, const struct code_answer *answers, int count,
 		 enum record_lang lang);
 
 /**
+ * How many answers a line shows: the best, those that are as good, and what stands beside a row
+ * that says little.
+ */
+int answers_shown(const struct code_answer *answers, int count);
+
+/** "infox-report-prefix>infox-smc": the tables that the answers shown came from. */
+void answers_tables(struct out *o, const struct code_answer *answers, int count);
+
+/**
  * What happened, who said so, what to do: of an answer with a nested meaning, the inner row tells
  * what happened and what to do (unless its class is unknown), the outer one who said so.
  */

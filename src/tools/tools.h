@@ -4,5 +4,6 @@
 /* One function per verb of smscope; argv[0] is the verb. Returns the exit code. */
 int explain_main(int argc, char **argv);
 int decode_main(int argc, char **argv);
+int annotate_main(int argc, char **argv);
 
 #endif
