@@ -77,6 +77,7 @@ struct record {
 	bool code_is_text;
 	uint32_t code; /* shown in hexadecimal under SMPP (0x0000000E), decimal under CMPP */
 	struct span code_text;
+	enum code_context code_context; /* that it was looked up in */
 	int answer_count;         /* 0 with has_code: unknown to every table */
 
 	struct span err;          /* err: of an SMPP receipt */
