@@ -46,6 +46,15 @@ enum receipt_kind receipt_read(const struct pdu *pdu, struct receipt *ret);
 int receipt_cmpp(const struct pdu *pdu, struct receipt *ret);
 int receipt_smpp(const struct pdu *pdu, struct receipt *ret);
 
+/**
+ * Read the text of a receipt that stands alone, without its PDU. RECEIPT_NONE if it has too few of
+ * a receipt's labels to be one. Spans point into `text` or into `store`.
+ */
+enum receipt_kind receipt_of_text(struct span text, struct receipt *ret);
+
+/** Read the 60 or 71 octets of a CMPP report that stand alone. RECEIPT_NONE if they fit no report. */
+enum receipt_kind receipt_of_cmpp(struct span body, struct receipt *ret);
+
 /** message_state of a stat word (DELIVRD, case-blind), -1 if it is none of the nine. */
 int receipt_state_of(struct span stat);
 

@@ -77,6 +77,7 @@ struct record {
 	bool code_is_text;
 	uint32_t code; /* shown in hexadecimal under SMPP (0x0000000E), decimal under CMPP */
 	struct span code_text;
+	enum code_context code_context; /* that it was looked up in */
 	int answer_count;         /* 0 with has_code: unknown to every table */
 
 	struct span err;          /* err: of an SMPP receipt */
@@ -162,6 +163,15 @@ void record_words(struct out *o, const char *words, bool json);
 /** An answer list as people read it: «流量控制错 / flow control», nested meanings joined by " → ". */
 void answer_text(struct out *o, const struct code_answer *answers, int count,
 		 enum record_lang lang);
+
+/**
+ * How many answers a line shows: the best, those that are as good, and what stands beside a row
+ * that says little.
+ */
+int answers_shown(const struct code_answer *answers, int count);
+
+/** "infox-report-prefix>infox-smc": the tables that the answers shown came from. */
+void answers_tables(struct out *o, const struct code_answer *answers, int count);
 
 /**
  * What happened, who said so, what to do: of an answer with a nested meaning, the inner row tells

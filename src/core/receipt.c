@@ -450,16 +450,65 @@ int receipt_smpp(const struct pdu *pdu, struct receipt *ret)
 	return is_interim(ret->state, ret->stat) ? RECEIPT_INTERIM : RECEIPT_FINAL;
 }
 
-enum receipt_kind receipt_read(const struct pdu *pdu, struct receipt *ret)
+/* Empty, its spans at the beginning of `s`. */
+static void clear(struct receipt *ret, struct span s)
 {
-	struct span none = { pdu->frame.p, 0 };
-	enum role role = pdu_role(pdu);
+	struct span none = { s.p, 0 };
 
 	memset(ret, 0, offsetof(struct receipt, store));
 	ret->store_len = 0;
 	ret->raw = ret->id = ret->stat = ret->err = none;
 	ret->submit_date = ret->done_date = ret->dst = ret->text = none;
 	ret->state = -1;
+}
+
+enum receipt_kind receipt_of_text(struct span text, struct receipt *ret)
+{
+	struct labels l;
+	struct span s;
+
+	clear(ret, text);
+	ret->raw = text;
+	s = receipt_text(text, ret);
+	read_labels(s, &l);
+	if (!l.seen[L_STAT] && (!l.seen[L_ID] || l.count < 3))
+		return RECEIPT_NONE;
+	take_text(&l, s, ret);
+	ret->state = receipt_state_of(ret->stat);
+	ret->kind = is_interim(ret->state, ret->stat) ? RECEIPT_INTERIM : RECEIPT_FINAL;
+	return ret->kind;
+}
+
+/* Digits, as the times of a report are; some gateways leave them empty. */
+static bool is_time(struct span s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] < '0' || s.p[i] > '9')
+			return false;
+	}
+	return true;
+}
+
+enum receipt_kind receipt_of_cmpp(struct span body, struct receipt *ret)
+{
+	clear(ret, body);
+	ret->raw = body;
+	if (body.n != 60 && body.n != 71)
+		return RECEIPT_NONE;
+	read_cmpp(ret);
+	if (ret->undecodable || ret->stat.n == 0 || !is_time(ret->submit_date) ||
+	    !is_time(ret->done_date))
+		return RECEIPT_NONE;
+	ret->state = receipt_state_of(ret->stat);
+	ret->kind = is_interim(ret->state, ret->stat) ? RECEIPT_INTERIM : RECEIPT_FINAL;
+	return ret->kind;
+}
+
+enum receipt_kind receipt_read(const struct pdu *pdu, struct receipt *ret)
+{
+	enum role role = pdu_role(pdu);
+
+	clear(ret, span_of(pdu->frame.p, 0));
 	if (role == R_DELIVER || role == R_DATA || role == R_FORWARD)
 		ret->kind = (enum receipt_kind)pdu->proto->report(pdu, ret);
 	return ret->kind;

@@ -148,11 +148,7 @@ void answer_text(struct out *o, const struct code_answer *answers, int count, en
 	LIT(o, "»");
 }
 
-/*
- * How many answers are shown: the best, those that are as good, and what stands beside a row that
- * says little.
- */
-static int shown_answers(const struct code_answer *answers, int count)
+int answers_shown(const struct code_answer *answers, int count)
 {
 	int shown = count > 0;
 
@@ -167,10 +163,10 @@ static void put_meaning(struct line *l, const struct code_answer *answers, int c
 {
 	out_char(l->o, ' ');
 	put_paint(l, l->color);
-	answer_text(l->o, answers, shown_answers(answers, count), l->style->lang);
+	answer_text(l->o, answers, answers_shown(answers, count), l->style->lang);
 	put_paint(l, l->color != NULL ? RESET : NULL);
 	settle(l);
-	for (int i = 0; i < shown_answers(answers, count); i++) {
+	for (int i = 0; i < answers_shown(answers, count); i++) {
 		if (answers[i].row->name != NULL) {
 			put_foreign(l, "name", text_of(answers[i].row->name));
 			break;
@@ -297,20 +293,19 @@ static void put_body(struct line *l)
 	settle(l);
 }
 
-/* "infox-report-prefix>infox-smc": every meaning names the table it came from. */
-static void put_tables(struct line *l, const struct code_answer *answers, int count)
+void answers_tables(struct out *o, const struct code_answer *answers, int count)
 {
-	for (int i = 0; i < shown_answers(answers, count); i++) {
+	for (int i = 0; i < answers_shown(answers, count); i++) {
 		const struct code_answer *a = &answers[i];
 
 		if (i > 0)
-			out_char(l->o, '|');
-		text_escape(l->o, text_of(a->table->name), true);
+			out_char(o, '|');
+		text_escape(o, text_of(a->table->name), true);
 		for (int n = 0; n < a->nested_count; n++) {
 			if (n > 0 && a->nested[n].table == a->nested[n - 1].table)
 				continue;
-			out_char(l->o, n == 0 ? '>' : ',');
-			text_escape(l->o, text_of(a->nested[n].table->name), true);
+			out_char(o, n == 0 ? '>' : ',');
+			text_escape(o, text_of(a->nested[n].table->name), true);
 		}
 	}
 }
@@ -335,12 +330,12 @@ static void put_advice(struct line *l)
 	}
 	if (r->answer_count > 0) {
 		begin(l, "table");
-		put_tables(l, r->answers, r->answer_count);
+		answers_tables(l->o, r->answers, r->answer_count);
 		settle(l);
 	}
 	if (r->err_answer_count > 0) {
 		begin(l, "err_table");
-		put_tables(l, r->err_answers, r->err_answer_count);
+		answers_tables(l->o, r->err_answers, r->err_answer_count);
 		settle(l);
 	}
 }

@@ -120,6 +120,7 @@ static bool put_result(const struct scope *s, struct record *r, const struct pdu
 		return false;
 	r->has_code = true;
 	r->code_label = s->proto->status_in_header ? "status" : "result";
+	r->code_context = context;
 	r->answer_count =
 		look_up(s, context, false, r->code, span_of("", 0), r->answers, RECORD_ANSWERS_MAX);
 	return true;
@@ -285,6 +286,7 @@ static void put_report(const struct scope *s, const struct scope_frame *f, struc
 	r->msgid_binary = x->id_binary;
 	r->dst = x->dst;
 	r->code_label = "stat";
+	r->code_context = CTX_REPORT;
 	r->code_is_text = true;
 	r->code_text = x->stat;
 	if (x->stat.n == 0 && word != NULL)

@@ -21,13 +21,15 @@ void scribe_emit(struct scribe *s, struct record *r)
 {
 	r->id = atomic_fetch_add_explicit(&s->shm->next_record, 1, memory_order_relaxed) + 1;
 	tally_add(&s->tally.records[r->kind], 1);
-	if (r->has_code)
+	if (r->has_code && r->kind != REC_UNKNOWN_CODE)
 		tally_add(r->answer_count > 0 ? &s->tally.known : &s->tally.unknown, 1);
 	if (r->kind == REC_MALFORMED)
 		tally_add(&s->tally.malformed, 1);
 	s->given++;
 	for (int i = 0; i < s->sink_count; i++)
 		sink_put(s->sinks[i], r);
+	if (code_is_unknown(r) || err_is_unknown(r))
+		scribe_unknown_note(s, r);
 }
 
 void track_end(struct track *t)
@@ -265,6 +267,7 @@ static void scribe_discard(struct scribe *s)
 	free(s->tracks);
 	free(s->links);
 	free(s->profiles);
+	scribe_unknown_free(s);
 	free(s);
 }
 
@@ -282,8 +285,10 @@ struct scribe *scribe_new(const struct settings *settings, struct shm *shm,
 	s->shm = shm;
 	s->sinks = sinks;
 	s->sink_count = sink_count;
+	pthread_mutex_init(&s->unknown_lock, NULL);
 	s->tracks = calloc(shm->session_max, sizeof(*s->tracks));
-	if (s->tracks == NULL || !prepare_links(s, codes)) {
+	s->unknown = calloc((size_t)settings->link_count + 1, sizeof(struct unknown_codes *));
+	if (s->tracks == NULL || s->unknown == NULL || !prepare_links(s, codes)) {
 		log_error("scribe: out of memory");
 		scribe_discard(s);
 		return NULL;

@@ -4,6 +4,7 @@
 #include "base/settings.h"
 #include "base/shm.h"
 #include "sink/sink.h"
+#include "smscope/unknown.h"
 
 /*
  * One thread from the rings to records: parse → decode → correlate → record → counters, sinks.
@@ -35,6 +36,13 @@ struct scribe *scribe_new(const struct settings *settings, struct shm *shm,
 
 /** Any thread; a consistent-enough snapshot. */
 void scribe_counts(const struct scribe *s, struct scribe_counts *ret);
+
+/**
+ * The codes of a link that no table knows, into `ret` (at most `cap`), in the order in which they
+ * were first seen; link_count stands for sessions whose link cannot be told. Returns how many there
+ * are. Any thread.
+ */
+int scribe_unknown(struct scribe *s, int link, struct unknown_code *ret, int cap);
 
 /**
  * Drain what is in the rings, flush the sinks, join the thread. Call when the workers have stopped.

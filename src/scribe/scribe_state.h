@@ -38,6 +38,8 @@ struct scribe {
 	uint64_t lost_told_ns;
 	bool suspect[SHM_RINGS_MAX]; /* the ring's first entry was in hand when an engine died */
 	uint32_t given;                       /* records of the entry in hand */
+	pthread_mutex_t unknown_lock;         /* taken for an unknown code, and by who asks */
+	struct unknown_codes **unknown;       /* by link; NULL until it has one */
 	struct scope_work work;
 };
 
@@ -50,6 +52,26 @@ static inline void tally_add(_Atomic uint64_t *count, uint64_t n)
 
 /** Number the record, count it, hand it to every sink. */
 void scribe_emit(struct scribe *s, struct record *r);
+
+/** Count the codes of a record that no table knows, and tell of those that are new. */
+void scribe_unknown_note(struct scribe *s, const struct record *r);
+void scribe_unknown_free(struct scribe *s);
+
+/** Does no table know the record's code, or no more of it than its prefix? */
+static inline bool code_is_unknown(const struct record *r)
+{
+	const struct code_answer *a = &r->answers[0];
+
+	if (!r->has_code || r->kind == REC_UNKNOWN_CODE)
+		return false;
+	return r->answer_count == 0 ||
+	       (a->has_nested && a->nested_count == 0 && !a->nested_foreign);
+}
+
+static inline bool err_is_unknown(const struct record *r)
+{
+	return r->err.n > 0 && r->err_answer_count == 0;
+}
 
 /** The session of an entry, followed from here on if it was not yet. NULL: the entry names none. */
 struct track *scribe_track(struct scribe *s, const struct ring_entry *e);

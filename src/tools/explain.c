@@ -8,7 +8,8 @@
 
 /*
  * smscope explain: hexadecimal digits → octets → PDUs by their lengths → the protocol that fits all
- * of them best → a tree for each.
+ * of them best → a tree for each. A report alone, as text or as the octets of its body, gives one,
+ * too.
  */
 
 enum { EXIT_USAGE = 2, DIALECT_UNKNOWN = -1, EXACT = 8 };
@@ -21,11 +22,12 @@ struct options {
 
 static int usage(FILE *to)
 {
-	fputs("usage: smscope explain [OPTION...] [HEX...]\n"
-		"Every field of one PDU, or of several in a row: offset, length, value, meaning.\n"
+	fputs("usage: smscope explain [OPTION...] [HEX... | TEXT]\n"
+		"Every field of one PDU, or of several in a row: offset, length, value, meaning;\n"
+		"also of the body of a CMPP report, and of the text of a receipt.\n"
 		"Digits are read from the arguments, from FILE, or from standard input; blanks,\n"
 		"0x, ':' and comments that begin with # are skipped.\n"
-		"  -f, --file FILE        read the digits from FILE\n"
+		"  -f, --file FILE        read from FILE\n"
 		"      --proto P          cmpp or smpp; else told by the shape of the PDUs\n"
 		"      --dialect V        2.0 2.1 3.0 (CMPP), 3.3 3.4 5.0 (SMPP); else told\n"
 		"                         by login and lengths\n"
@@ -33,7 +35,8 @@ static int usage(FILE *to)
 		"      --lang L           zh, en or both\n"
 		"      --json             one object a PDU\n"
 		"      --show-secrets     passwords and authenticators, too\n"
-		"example: smscope explain 0000000d 80000008 00000017 00\n", to);
+		"example: smscope explain 0000000d 80000008 00000017 00\n"
+		"         smscope explain 'id:7 stat:UNDELIV err:021 text:'\n", to);
 	return to == stdout ? 0 : EXIT_USAGE;
 }
 
@@ -191,7 +194,29 @@ static int explain_all(struct explain *e, const struct options *o, struct span a
 	return 0;
 }
 
-static int read_file(struct hex *h, const char *path)
+/* Receipts are lines of text; everything else is digits. */
+struct input {
+	struct hex hex;
+	FILE *receipts; /* what is written there comes out as `text`, a line each */
+	char *text;
+	size_t text_n;
+};
+
+static int take_line(struct input *in, const char *line, size_t n)
+{
+	const char *comment = memchr(line, '#', n);
+	struct receipt receipt;
+
+	if (receipt_of_text(span_of(line, comment != NULL ? (size_t)(comment - line) : n),
+		&receipt) == RECEIPT_NONE)
+		return hex_add(&in->hex, line, n);
+	fwrite(line, 1, n, in->receipts);
+	if (n == 0 || line[n - 1] != '\n')
+		fputc('\n', in->receipts);
+	return SM_OK;
+}
+
+static int read_file(struct input *in, const char *path)
 {
 	FILE *f = path != NULL ? fopen(path, "r") : stdin;
 	char *line = NULL;
@@ -202,7 +227,7 @@ static int read_file(struct hex *h, const char *path)
 	if (f == NULL)
 		return -errno;
 	while (err == SM_OK && (n = getline(&line, &cap, f)) >= 0)
-		err = hex_add(h, line, (size_t)n);
+		err = take_line(in, line, (size_t)n);
 	if (err == SM_OK && ferror(f))
 		err = -EIO;
 	free(line);
@@ -211,14 +236,36 @@ static int read_file(struct hex *h, const char *path)
 	return err;
 }
 
-static int read_input(struct hex *h, const char *path, char **args, int count)
+/* All arguments as one line: a receipt has blanks. */
+static int read_arguments(struct input *in, char **args, int count)
 {
+	char *line = NULL;
+	size_t n = 0;
+	FILE *f = open_memstream(&line, &n);
+	int err = -ENOMEM;
+
+	for (int i = 0; i < count && f != NULL; i++)
+		fprintf(f, "%s%s", i > 0 ? " " : "", args[i]);
+	if (f != NULL && fclose(f) == 0)
+		err = take_line(in, line, n);
+	free(line);
+	return err;
+}
+
+static int read_input(struct input *in, const char *path, char **args, int count)
+{
+	struct hex *h = &in->hex;
 	int err = SM_OK;
 
-	if (count == 0 || path != NULL)
-		err = read_file(h, path);
-	for (int i = 0; i < count && err == SM_OK; i++)
-		err = hex_add(h, args[i], strlen(args[i]));
+	in->receipts = open_memstream(&in->text, &in->text_n);
+	if (in->receipts == NULL)
+		err = -ENOMEM;
+	if (err == SM_OK && (count == 0 || path != NULL))
+		err = read_file(in, path);
+	if (err == SM_OK && count > 0)
+		err = read_arguments(in, args, count);
+	if (in->receipts != NULL && fclose(in->receipts) != 0)
+		err = -ENOMEM;
 	if (err == SM_OK && h->half)
 		err = SM_EFORMAT;
 	if (err == SM_EFORMAT)
@@ -228,9 +275,50 @@ static int read_input(struct hex *h, const char *path, char **args, int count)
 	else if (err != SM_OK)
 		fprintf(stderr, "smscope explain: %s: %s\n", path != NULL ? path : "input",
 			err_text(err));
-	else if (h->n == 0)
+	else if (h->n == 0 && in->text_n == 0)
 		fputs("smscope explain: no octets\n", stderr);
-	return err == SM_OK && h->n == 0 ? SM_ENONE : err;
+	return err == SM_OK && h->n == 0 && in->text_n == 0 ? SM_ENONE : err;
+}
+
+static void explain_receipts(struct explain *e, struct span text)
+{
+	size_t at = 0;
+
+	while (at < text.n) {
+		const uint8_t *line = text.p + at, *end = memchr(line, '\n', text.n - at);
+		size_t n = end != NULL ? (size_t)(end - line) : text.n - at;
+		struct receipt receipt;
+
+		if (receipt_of_text(span_of(line, n), &receipt) != RECEIPT_NONE)
+			explain_alone(e, &proto_smpp, &receipt, at);
+		at += n + 1;
+	}
+}
+
+/* Octets that are no PDU but what one carries. */
+static bool explain_body(struct explain *e, const struct options *o, struct span all)
+{
+	struct receipt receipt;
+
+	if (proto_frame(all, 12, UINT32_MAX) > 0)
+		return false;
+	if (o->proto != &proto_smpp && receipt_of_cmpp(all, &receipt) != RECEIPT_NONE)
+		explain_alone(e, &proto_cmpp, &receipt, 0);
+	else if (o->proto != &proto_cmpp && receipt_of_text(all, &receipt) != RECEIPT_NONE)
+		explain_alone(e, &proto_smpp, &receipt, 0);
+	else
+		return false;
+	return true;
+}
+
+static int explain_input(struct explain *e, const struct options *o, const struct input *in)
+{
+	struct span octets = span_of(in->hex.octets, in->hex.n);
+
+	explain_receipts(e, span_of(in->text, in->text_n));
+	if (octets.n == 0 || explain_body(e, o, octets))
+		return 0;
+	return explain_all(e, o, octets);
 }
 
 static int dialect_of_text(const char *s)
@@ -288,20 +376,18 @@ int explain_main(int argc, char **argv)
 {
 	struct options o = { .dialect = DIALECT_UNKNOWN };
 	struct explain e = { .to = stdout };
-	struct hex h = { 0 };
+	struct input in = { 0 };
 	const char *path = NULL;
 	int rc = read_options(argc, argv, &o, &e, &path);
 
 	if (rc != SM_OK)
 		return rc;
-	if (read_input(&h, path, argv + optind, argc - optind) != SM_OK) {
-		free(h.octets);
-		return EXIT_USAGE;
-	}
 	rc = EXIT_USAGE;
-	if (meaning_open(&e.meaning, o.profiles) == SM_OK)
-		rc = explain_all(&e, &o, span_of(h.octets, h.n));
+	if (read_input(&in, path, argv + optind, argc - optind) == SM_OK &&
+	    meaning_open(&e.meaning, o.profiles) == SM_OK)
+		rc = explain_input(&e, &o, &in);
 	meaning_close(&e.meaning);
-	free(h.octets);
+	free(in.hex.octets);
+	free(in.text);
 	return fflush(stdout) == 0 ? rc : 1;
 }

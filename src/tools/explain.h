@@ -10,6 +10,8 @@ struct explain {
 	bool json, secrets; /* secrets: show passwords and authenticators */
 	struct meaning meaning;
 	int rows;           /* of the PDU being shown */
+	const struct receipt *receipt; /* that it carries, or NULL */
+	bool text_shown;    /* its message was shown as text already */
 };
 
 /* How a value is written. */
@@ -25,6 +27,7 @@ struct row {
 	uint32_t at, len;
 	enum form form;
 	struct span octets;
+	struct span raw;     /* what `octets` was decoded from: JSON shows both; empty: nothing */
 	char note_text[NOTE_MAX];
 	struct out note;     /* what the value means; into note_text */
 };
@@ -38,6 +41,27 @@ void row_print(struct explain *e, const struct row *r);
 /** What a field's or a TLV's value means by the specification, where it is one of a list. */
 void note_field(struct out *o, const struct pdu *pdu, const struct pdu_field *f);
 void note_tlv(struct out *o, const struct tlv *t);
+
+/** Append what the row's octets mean as a code, a number or a text, in that context. */
+void note_code(const struct explain *e, struct row *r, const struct pdu *pdu,
+	enum code_context context, bool text);
+
+/** Begin and end an object of the output; `name` is what it is called. */
+void explain_begin(struct explain *e, const struct pdu *pdu, const char *name, size_t at,
+	const char *why);
+void explain_end(struct explain *e, const struct pdu *pdu);
+
+/** If the message `s` of the PDU is text, make it the row's value, decoded. */
+void row_decode(struct explain *e, struct row *r, const struct pdu *pdu, struct span s);
+
+/** The rows of the report that the PDU carries. */
+void explain_report(struct explain *e, const struct pdu *pdu, const struct receipt *t);
+
+/** The rows of the message, unless they were shown. */
+void explain_message(struct explain *e, const struct pdu *pdu);
+
+/** Show a report that stands alone: the body of a CMPP report, or the text of a receipt. */
+void explain_alone(struct explain *e, const struct proto *p, const struct receipt *t, size_t at);
 
 /** Show one parsed PDU. `at` is its offset in the input, `why` how its dialect is known. */
 void explain_pdu(struct explain *e, const struct pdu *pdu, size_t at, const char *why);

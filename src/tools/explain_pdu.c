@@ -1,6 +1,6 @@
 #include "tools/explain.h"
 
-enum { OCTETS_SHOWN = 24, VALUE_MAX = 150000 };
+enum { OCTETS_SHOWN = 24, VALUE_MAX = 1 << 20 };
 enum { TAG_PAYLOAD = 0x0424, TAG_STATE = 0x0427 };
 
 void row_init(struct row *r, const struct pdu *pdu, const char *part, const char *name,
@@ -14,6 +14,7 @@ void row_init(struct row *r, const struct pdu *pdu, const char *part, const char
 	r->len = (uint32_t)octets.n;
 	r->form = form;
 	r->octets = octets;
+	r->raw = span_of(octets.p, 0);
 	r->note = out_of(r->note_text, sizeof(r->note_text));
 }
 
@@ -60,6 +61,12 @@ static void print_json(struct explain *e, const struct row *r, const struct out 
 	if (r->placed)
 		fprintf(e->to, ",\"at\":%u,\"len\":%u", r->at, r->len);
 	fprintf(e->to, ",\"value\":%.*s", (int)out_len(value), value->base);
+	if (r->raw.n > 0) {
+		fputs(",\"octets\":\"", e->to);
+		for (size_t i = 0; i < r->raw.n; i++)
+			fprintf(e->to, "%02x", r->raw.p[i]);
+		fputc('"', e->to);
+	}
 	if (out_len(&r->note) > 0) {
 		text_json(&o, span_of(r->note.base, out_len(&r->note)));
 		fprintf(e->to, ",\"meaning\":\"%.*s\"", (int)out_len(&o), o.base);
@@ -69,7 +76,7 @@ static void print_json(struct explain *e, const struct row *r, const struct out 
 
 void row_print(struct explain *e, const struct row *r)
 {
-	static char text[VALUE_MAX]; /* the longest message_payload in hexadecimal */
+	static char text[VALUE_MAX]; /* the longest message_payload, all of it escaped */
 	struct out o = out_of(text, sizeof(text));
 	bool inner = strcmp(r->part, "item") == 0 || strcmp(r->part, "report") == 0;
 
@@ -114,7 +121,7 @@ static enum code_context context_of(const struct pdu *pdu)
 	}
 }
 
-static void note_code(const struct explain *e, struct row *r, const struct pdu *pdu,
+void note_code(const struct explain *e, struct row *r, const struct pdu *pdu,
 	enum code_context context,
 	bool text)
 {
@@ -182,6 +189,8 @@ static void explain_field(struct explain *e, const struct pdu *pdu, const struct
 	if (f->field == F_RESULT || f->field == F_STATUS || f->field == F_SUCCESS_ID ||
 		f->field == F_ERROR_STATUS_CODE)
 		note_code(e, &r, pdu, context_of(pdu), false);
+	else if (f->field == F_SHORT_MESSAGE)
+		row_decode(e, &r, pdu, r.octets);
 	else if (form != FORM_SECRET)
 		note_field(&r.note, pdu, f);
 	row_print(e, &r);
@@ -229,6 +238,8 @@ static void explain_tlvs(struct explain *e, const struct pdu *pdu)
 		while (text && r.octets.n > 0 && r.octets.p[r.octets.n - 1] == 0)
 			r.octets.n--;
 		note_tlv(&r.note, &t);
+		if (t.tag == TAG_PAYLOAD)
+			row_decode(e, &r, pdu, t.value);
 		if (t.tag == TAG_STATE && t.value.n == 1)
 			r.form = FORM_NUMBER;
 		row_print(e, &r);
@@ -241,127 +252,45 @@ static void explain_tlvs(struct explain *e, const struct pdu *pdu)
 	}
 }
 
-/*
- * The user data header at the head of `s`: told, and skipped. Source: 3GPP TS 23.040, section
- * 9.2.3.24.
- */
-static struct span explain_udh(struct explain *e, const struct pdu *pdu, struct span s)
-{
-	struct reader udh, ie;
-	struct row r;
-
-	if (s.n == 0 || s.p[0] >= s.n)
-		return s;
-	row_init(&r, pdu, "message", "user data header", FORM_OCTETS, span_of(s.p, 1u + s.p[0]));
-	udh = reader_of(span_of(s.p + 1, s.p[0]));
-	while (udh.err == SM_OK && reader_left(&udh) > 0) {
-		unsigned id = (unsigned)reader_uint(&udh, 1), ref, total, part;
-
-		ie = reader_of(reader_take(&udh, (size_t)reader_uint(&udh, 1)));
-		if ((id != 0x00 || reader_left(&ie) != 3) && (id != 0x08 || reader_left(&ie) != 4))
-			continue;
-		ref = (unsigned)reader_uint(&ie, id == 0 ? 1 : 2);
-		total = (unsigned)reader_uint(&ie, 1);
-		part = (unsigned)reader_uint(&ie, 1);
-		out_fmt(&r.note, "part %u of %u, reference %u", part, total, ref);
-	}
-	row_print(e, &r);
-	return span_of(s.p + 1 + s.p[0], s.n - 1 - s.p[0]);
-}
-
-/* The short message as text. */
-static void explain_message(struct explain *e, const struct pdu *pdu)
-{
-	static char text[4 * 65536];
-	struct out o = out_of(text, sizeof(text));
-	struct span s = pdu_octets(pdu, F_SHORT_MESSAGE), payload;
-	enum charset c = text_charset(pdu->proto->name, (uint8_t)pdu_uint(pdu, F_DATA_CODING));
-	struct row r;
-
-	if (s.n == 0 && pdu_tlv(pdu, TAG_PAYLOAD, &payload))
-		s = payload;
-	if (s.n == 0)
-		return;
-	if ((pdu_uint(pdu, F_ESM_CLASS) & 0x40) != 0 || pdu_uint(pdu, F_TP_UDHI) == 1)
-		s = explain_udh(e, pdu, s);
-	text_decode(&o, c, s);
-	row_init(&r, pdu, "message", "text", FORM_TEXT, s);
-	r.octets = span_of(text, out_len(&o));
-	out_str(&r.note, text_charset_name(c));
-	row_print(e, &r);
-}
-
-static void explain_value(struct explain *e, const struct pdu *pdu, const char *name, struct span s)
-{
-	struct row r;
-
-	if (s.n == 0)
-		return;
-	row_init(&r, pdu, "report", name, FORM_TEXT, s);
-	if (strcmp(name, "stat") == 0 || strcmp(name, "Stat") == 0)
-		note_code(e, &r, pdu, CTX_REPORT, true);
-	if (strcmp(name, "err") == 0)
-		note_code(e, &r, pdu, CTX_RECEIPT_ERR, true);
-	row_print(e, &r);
-}
-
-static void explain_report(struct explain *e, const struct pdu *pdu, const struct receipt *t)
-{
-	bool cmpp = pdu->proto == &proto_cmpp;
-	char id[40];
-	struct row r;
-
-	row_init(&r, pdu, "message", "report", FORM_OCTETS, t->raw);
-	out_str(&r.note, t->undecodable ? "fits no known shape"
-			 : t->kind == RECEIPT_INTERIM ? "interim" : "final");
-	out_str(&r.note, t->conflict ? "; text and TLVs disagree" : "");
-	row_print(e, &r);
-	if (t->id_binary) {
-		row_init(&r, pdu, "report", "Msg_Id", FORM_HEX, t->id);
-		out_put(&r.note, id, msgid_text(span_uint(t->id), id, sizeof(id)));
-		row_print(e, &r);
-	} else {
-		explain_value(e, pdu, "id", t->id);
-	}
-	explain_value(e, pdu, cmpp ? "Stat" : "stat", t->stat);
-	explain_value(e, pdu, "err", t->err);
-	explain_value(e, pdu, cmpp ? "Submit_time" : "submit date", t->submit_date);
-	explain_value(e, pdu, cmpp ? "Done_time" : "done date", t->done_date);
-	explain_value(e, pdu, cmpp ? "Dest_terminal_Id" : "handset", t->dst);
-	explain_value(e, pdu, "text", t->text);
-	if (cmpp && (t->raw.n == 60 || t->raw.n == 71) && !t->undecodable) {
-		row_init(&r, pdu, "report", "SMSC_sequence", FORM_NUMBER,
-			span_of(t->raw.p + t->raw.n - 4, 4));
-		row_print(e, &r);
-	}
-}
-
-static void explain_title(struct explain *e, const struct pdu *pdu, size_t at, const char *why)
+void explain_begin(struct explain *e, const struct pdu *pdu, const char *name, size_t at,
+	const char *why)
 {
 	const char *dialect = dialect_name(pdu->proto, pdu->dialect);
 
+	e->rows = 0;
+	e->text_shown = false;
 	if (e->json) {
 		fprintf(e->to,
 			"{\"offset\":%zu,\"length\":%zu,\"proto\":\"%s\",\"dialect\":\"%s\","
 			"\"why\":\"%s\",\"pdu\":\"%s\"",
-			at, pdu->frame.n, pdu->proto->name, dialect, why, pdu_name(pdu));
+			at, pdu->frame.n, pdu->proto->name, dialect, why, name);
 		if (pdu->err != SM_OK)
 			fprintf(e->to, ",\"error\":\"%s\",\"error_at\":%u", err_text(pdu->err),
 				pdu->err_at);
 		fputs(",\"fields\":[", e->to);
 		return;
 	}
-	fprintf(e->to, "%s  %s  %zu octets at %zu  (dialect: %s)\n", dialect, pdu_name(pdu),
+	fprintf(e->to, "%s  %s  %zu octets at %zu  (dialect: %s)\n", dialect, name,
 		pdu->frame.n, at, why);
 	fprintf(e->to, "  %6s %6s  %-34s  %s\n", "offset", "length", "field", "value");
+}
+
+void explain_end(struct explain *e, const struct pdu *pdu)
+{
+	if (e->json)
+		fputs("]}\n", e->to);
+	else if (pdu->err != SM_OK)
+		fprintf(e->to, "  error at offset %u: %s\n\n", pdu->err_at, err_text(pdu->err));
+	else
+		fputc('\n', e->to);
 }
 
 void explain_pdu(struct explain *e, const struct pdu *pdu, size_t at, const char *why)
 {
 	struct receipt receipt;
 
-	e->rows = 0;
-	explain_title(e, pdu, at, why);
+	e->receipt = receipt_read(pdu, &receipt) != RECEIPT_NONE ? &receipt : NULL;
+	explain_begin(e, pdu, pdu_name(pdu), at, why);
 	if (pdu->frame.n >= pdu->proto->header_len)
 		explain_header(e, pdu);
 	for (int i = 0; i < pdu->field_count; i++) {
@@ -371,14 +300,10 @@ void explain_pdu(struct explain *e, const struct pdu *pdu, size_t at, const char
 			explain_field(e, pdu, &pdu->fields[i], "body");
 	}
 	explain_tlvs(e, pdu);
-	if (receipt_read(pdu, &receipt) != RECEIPT_NONE)
-		explain_report(e, pdu, &receipt);
+	if (e->receipt != NULL)
+		explain_report(e, pdu, e->receipt);
 	else
 		explain_message(e, pdu);
-	if (e->json)
-		fputs("]}\n", e->to);
-	else if (pdu->err != SM_OK)
-		fprintf(e->to, "  error at offset %u: %s\n\n", pdu->err_at, err_text(pdu->err));
-	else
-		fputc('\n', e->to);
+	e->receipt = NULL;
+	explain_end(e, pdu);
 }

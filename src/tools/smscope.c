@@ -12,6 +12,8 @@ static const struct verb {
 	{ "codes", codes_main, "the code tables: smscope codes list" },
 	{ "explain", explain_main,
 	  "every field of a PDU: smscope explain 00000010 00000015 00000000 00000001" },
+	{ "annotate", annotate_main,
+	  "meanings behind the lines of a log: tail -F gateway.log | smscope annotate" },
 };
 
 static void usage(FILE *to)

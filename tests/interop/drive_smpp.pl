@@ -114,7 +114,8 @@ for my $r (records()) {
 
 	$ours{ $of{ $r->{ev} } }++ if $of{ $r->{ev} };
 	fault("log: $r->{cmd} $r->{seq} is $r->{ev}")
-		if $r->{ev} =~ /^(?:malformed|blind|lost|unknown_code|stall|nack)$/;
+		if $r->{ev} =~ /^(?:malformed|blind|lost|stall|nack)$/
+		|| ($r->{ev} eq 'unknown_code' && $r->{context} ne 'receipt_err');
 	fault("log: no request for $r->{cmd} $r->{seq}") if $r->{unmatched};
 	fault("log: code $code of $r->{cmd} $r->{seq}")
 		if $code ne ($r->{ev} eq 'deliver_resp' ? 100 : 0);

@@ -28,7 +28,8 @@ sub log_is_whole
 
 	for my $r (@records) {
 		fault("log: $r->{ev} $r->{cmd} $r->{seq}")
-			if $r->{ev} =~ /^(?:malformed|blind|lost|unknown_code|stall)$/;
+			if $r->{ev} =~ /^(?:malformed|blind|lost|stall)$/
+			|| ($r->{ev} eq 'unknown_code' && $r->{context} ne 'receipt_err');
 		fault("log: no request for $r->{cmd} $r->{seq}") if $r->{unmatched};
 	}
 	my ($close) = grep { $_->{ev} eq 'session_close' } @records;

@@ -50,7 +50,8 @@ sub finish
 	undef $keep;
 	for my $r (records()) {
 		fault("log: $r->{ev} $r->{cmd} $r->{seq}")
-			if $r->{ev} =~ /^(?:malformed|blind|lost|unknown_code|stall|nack)$/;
+			if $r->{ev} =~ /^(?:malformed|blind|lost|stall|nack)$/
+			|| ($r->{ev} eq 'unknown_code' && $r->{context} ne 'receipt_err');
 		fault("log: no request for $r->{cmd} $r->{seq}") if $r->{unmatched};
 		fault("log: ended by $r->{how}, $r->{unanswered} unanswered")
 			if $r->{ev} eq 'session_close' && ($r->{how} ne 'unbind' || $r->{unanswered}

@@ -114,6 +114,98 @@ static void faults_of_the_input(void **state)
 		run("--proto cmpp 0000000c000000080000001700"), 1); /* one octet of a second PDU */
 }
 
+/* CMPP 2.0, 7.4.5.1: Msg_Id, Stat, Submit_time, Done_time, Dest_terminal_Id 21, SMSC_sequence */
+static const char report_body[] = "b2b9da8000010000" "4d423a30303634" "32363039313630323437"
+	"32363039313630323438" "313338303031333830303000000000000000000000" "00000007";
+
+static const char *field_value(json_t *pdu, const char *name, const char *key)
+{
+	json_t *field;
+	size_t i;
+
+	json_array_foreach(json_object_get(pdu, "fields"), i, field) {
+		if (strcmp(vector_str(field, "name"), name) == 0)
+			return vector_str(field, key);
+	}
+	return "(none)";
+}
+
+static void reports_that_stand_alone(void **state)
+{
+	char arguments[512];
+	json_t *pdu;
+
+	(void)state;
+	snprintf(arguments, sizeof(arguments), "--json --profile infox %s", report_body);
+	assert_int_equal(run(arguments), 0);
+	pdu = json_loads(output, 0, NULL);
+	assert_string_equal(vector_str(pdu, "proto"), "cmpp");
+	assert_string_equal(vector_str(pdu, "dialect"), "CMPP 2.0");
+	assert_string_equal(vector_str(pdu, "pdu"), "report");
+	assert_string_equal(field_value(pdu, "Stat", "value"), "MB:0064");
+	assert_non_null(strstr(field_value(pdu, "Stat", "meaning"), "address error"));
+	assert_string_equal(field_value(pdu, "Dest_terminal_Id", "value"), "13800138000");
+	assert_string_equal(field_value(pdu, "Msg_Id", "meaning"), "1105142942-1-0");
+	json_decref(pdu);
+	/* without its last octet it is nothing that is known */
+	snprintf(arguments, sizeof(arguments), "%.*s", (int)sizeof(report_body) - 3, report_body);
+	assert_int_not_equal(run(arguments), 0);
+	/* as arguments with blanks, in capitals, as hexadecimal digits */
+	assert_int_equal(run("--json 'id:77 submit date:2609160247 STAT:UNDELIV err:021 "
+			     "text:a#b'"), 0);
+	pdu = json_loads(output, 0, NULL);
+	assert_string_equal(vector_str(pdu, "pdu"), "receipt");
+	assert_string_equal(field_value(pdu, "stat", "value"), "UNDELIV");
+	assert_string_equal(field_value(pdu, "err", "value"), "021");
+	assert_string_equal(field_value(pdu, "text", "value"), "a#b");
+	assert_string_equal(field_value(pdu, "submit date", "value"), "2609160247");
+	json_decref(pdu);
+	assert_int_equal(run("id:77 sub:001 stat:ENROUTE"), 0);
+	assert_non_null(strstr(output, "\"interim\""));
+	assert_int_equal(run("69643a3920737461743a44454c49565244206572723a303030"), 0);
+	assert_non_null(strstr(output, "\"DELIVRD\""));
+	/* the comment of a line of digits is none */
+	assert_int_equal(run("'0000000c0000000800000017 # id:7 stat:DELIVRD'"), 0);
+	assert_non_null(strstr(output, "CMPP_ACTIVE_TEST"));
+	assert_null(strstr(output, "receipt"));
+}
+
+/* A message that is text is shown as text, where it lies; JSON keeps its octets. */
+static void messages_as_text(void **state)
+{
+	static const struct {
+		const char *id, *shown;
+	} cases[] = {
+		{ "smpp-deliver_sm-receipt-1", "id:" },
+		{ "smpp-submit_sm-1", "¡" },
+		{ "cmpp-submit-20", "" },
+	};
+	json_t *vectors = vectors_load(), *v, *pdu;
+	size_t i;
+
+	(void)state;
+	json_array_foreach(vectors, i, v) {
+		for (size_t k = 0; k < sizeof(cases) / sizeof(*cases); k++) {
+			bool smpp = vector_proto(v) == &proto_smpp;
+			const char *name = smpp ? "short_message" : "Msg_Content";
+			char arguments[4096];
+
+			if (strcmp(vector_str(v, "id"), cases[k].id) != 0)
+				continue;
+			snprintf(arguments, sizeof(arguments), "--json %s", vector_str(v, "hex"));
+			assert_int_equal(run(arguments), 0);
+			pdu = json_loads(output, 0, NULL);
+			assert_memory_equal(field_value(pdu, name, "value"), cases[k].shown,
+				strlen(cases[k].shown));
+			assert_non_null(strcasestr(vector_str(v, "hex"),
+				field_value(pdu, name, "octets")));
+			assert_true(strlen(field_value(pdu, name, "octets")) > 0);
+			json_decref(pdu);
+		}
+	}
+	json_decref(vectors);
+}
+
 /* Foreign octets do not reach the terminal as they are. */
 static void output_is_escaped(void **state)
 {
@@ -139,7 +231,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(vectors_as_json), cmocka_unit_test(secrets_only_when_asked),
 		cmocka_unit_test(dialect_from_the_login), cmocka_unit_test(faults_of_the_input),
-		cmocka_unit_test(output_is_escaped),
+		cmocka_unit_test(output_is_escaped), cmocka_unit_test(reports_that_stand_alone),
+		cmocka_unit_test(messages_as_text),
 	};
 
 	return cmocka_run_group_tests(tests, present, NULL);

@@ -514,6 +514,44 @@ static void message_ids(void **state)
 	assert_int_equal(msgid_text(0x17a5e1c186a11234, text, 4), 4);
 }
 
+/* Without a PDU around it: a stat alone is enough, an id needs company. */
+static void without_a_pdu(void **state)
+{
+	static const struct {
+		const char *text;
+		enum receipt_kind kind;
+	} cases[] = {
+		{ "stat:DELIVRD", RECEIPT_FINAL }, { "err:021 Stat: ENROUTE ", RECEIPT_INTERIM },
+		{ "id:7 sub:001 err:000", RECEIPT_FINAL }, { "id:7 err:000", RECEIPT_NONE },
+		{ "00000010 00000015: 0c", RECEIPT_NONE }, { "state:DELIVRD", RECEIPT_NONE },
+		{ "", RECEIPT_NONE },
+	};
+	uint8_t body[72] = { 0xb2, 0xb9, 0xda, 0x80, 0, 1 };
+	struct receipt r;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		size_t n = strlen(cases[i].text);
+		char *exact = malloc(n > 0 ? n : 1);
+
+		memcpy(exact, cases[i].text, n);
+		if (receipt_of_text(span_of(exact, n), &r) != cases[i].kind)
+			fail_msg("%s", cases[i].text);
+		free(exact);
+	}
+	memcpy(body + 8, "UNDELIV26091602472609160248", 27);
+	for (size_t n = 0; n <= sizeof(body); n++) {
+		uint8_t *exact = malloc(n > 0 ? n : 1);
+
+		memcpy(exact, body, n);
+		assert_int_equal(receipt_of_cmpp(span_of(exact, n), &r),
+			n == 60 || n == 71 ? RECEIPT_FINAL : RECEIPT_NONE);
+		free(exact);
+	}
+	body[20] = 'x'; /* no time */
+	assert_int_equal(receipt_of_cmpp(span_of(body, 60), &r), RECEIPT_NONE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -522,7 +560,7 @@ int main(void)
 			cmocka_unit_test(network_errors),
 		cmocka_unit_test(behind_a_header), cmocka_unit_test(reports_of_vectors),
 		cmocka_unit_test(cmpp_lengths), cmocka_unit_test(states_and_words),
-			cmocka_unit_test(message_ids),
+			cmocka_unit_test(message_ids), cmocka_unit_test(without_a_pdu),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
