@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "tools/explain.h"
 #include "tools/hex.h"
@@ -11,7 +12,7 @@
  * of them best → a tree for each.
  */
 
-enum { EXIT_USAGE = 2, DIALECT_UNKNOWN = -1, EXACT = 8 };
+enum { EXIT_USAGE = 2, DIALECT_UNKNOWN = -1, EXACT = 8, READ_STEP = 65536 };
 
 struct options {
 	const struct proto *proto;  /* NULL: told by shape */
@@ -24,8 +25,9 @@ static int usage(FILE *to)
 	fputs("usage: smscope explain [OPTION...] [HEX...]\n"
 		"Every field of one PDU, or of several in a row: offset, length, value, meaning.\n"
 		"Digits are read from the arguments, from FILE, or from standard input; blanks,\n"
-		"0x, ':' and comments that begin with # are skipped.\n"
-		"  -f, --file FILE        read the digits from FILE\n"
+		"0x, ':' and comments that begin with # are skipped. A file may also be what\n"
+		"xxd, hexdump -C or a packet analyser prints, or the octets themselves.\n"
+		"  -f, --file FILE        read FILE; - is standard input\n"
 		"      --proto P          cmpp or smpp; else told by the shape of the PDUs\n"
 		"      --dialect V        2.0 2.1 3.0 (CMPP), 3.3 3.4 5.0 (SMPP); else told\n"
 		"                         by login and lengths\n"
@@ -100,13 +102,17 @@ static int fit(const struct proto *p, struct span all, bool *ret_exact)
 	return score;
 }
 
-/* The protocol of the first login, else the one under which all of it is most plausible. */
-static const struct proto *choose(struct span all)
+/*
+ * The protocol of the first login, else the one under which all of it is most plausible: a guess,
+ * for others (SGIP, SMGP) begin with a length and a command, too.
+ */
+static const struct proto *choose(struct span all, const char **ret_why)
 {
 	int64_t n = proto_frame(all, 12, UINT32_MAX);
 	const struct proto *best = n > 0 ? proto_detect(span_of(all.p, (size_t)n)) : NULL;
 	int most = 0, exact_count = 0;
 
+	*ret_why = "by this login";
 	if (best != NULL)
 		return best;
 	for (const struct proto *const *p = proto_all(); *p != NULL; p++) {
@@ -119,9 +125,11 @@ static const struct proto *choose(struct span all)
 			best = *p;
 		}
 	}
-	if (exact_count > 1)
-		fprintf(stderr,
-			"smscope explain: more than one protocol fits; taken as %s, --proto decides\n",
+	*ret_why = exact_count == 1 ? "guessed, the only one that fits"
+		 : exact_count > 1 ? "guessed, more than one fits" : "guessed, none fits";
+	if (exact_count != 1 && best != NULL)
+		fprintf(stderr, "smscope explain: %s; taken as %s, --proto decides\n",
+			exact_count > 1 ? "more than one protocol fits" : "no protocol fits",
 			best->name);
 	return best;
 }
@@ -138,8 +146,8 @@ static const char *parse(struct pdu *pdu, const struct options *o, const struct 
 
 	pdu_parse(pdu, p, *dialect, frame);
 	if (pdu->err == SM_OK && (pdu_role(pdu) == R_LOGIN || pdu_role(pdu) == R_LOGIN_ACK)) {
-		bool proved = pdu_role(pdu) == R_LOGIN || p == &proto_cmpp ||
-			pdu_tlv(pdu, 0x0210, &version);
+		bool proved = pdu_role(pdu) == R_LOGIN ? p->dialect_of(frame, 0) != 0
+			: p == &proto_cmpp || pdu_tlv(pdu, 0x0210, &version);
 
 		*known = *known || proved;
 		*dialect = shown;
@@ -163,11 +171,14 @@ static const char *parse(struct pdu *pdu, const struct options *o, const struct 
 
 static int explain_all(struct explain *e, const struct options *o, struct span all)
 {
-	const struct proto *p = o->proto != NULL ? o->proto : choose(all);
+	const struct proto *p = o->proto;
 	uint8_t dialect;
 	bool known = false;
 	size_t at = 0;
 
+	e->proto_why = "as given";
+	if (p == NULL)
+		p = choose(all, &e->proto_why);
 	if (p == NULL) {
 		const char *foreign = proto_foreign(all);
 
@@ -191,22 +202,35 @@ static int explain_all(struct explain *e, const struct options *o, struct span a
 	return 0;
 }
 
+/* All of a file, or of standard input: digits, a dump, or the octets themselves. */
 static int read_file(struct hex *h, const char *path)
 {
-	FILE *f = path != NULL ? fopen(path, "r") : stdin;
-	char *line = NULL;
-	size_t cap = 0;
-	ssize_t n;
-	int err = SM_OK;
+	bool standard = path == NULL || strcmp(path, "-") == 0;
+	FILE *f = standard ? stdin : fopen(path, "r");
+	char *text = NULL;
+	size_t cap = 0, n = 0, got = 0;
+	int err = f != NULL ? SM_OK : -errno;
 
-	if (f == NULL)
-		return -errno;
-	while (err == SM_OK && (n = getline(&line, &cap, f)) >= 0)
-		err = hex_add(h, line, (size_t)n);
+	while (err == SM_OK) {
+		if (n + READ_STEP > cap) {
+			char *more = realloc(text, cap = 2 * cap + READ_STEP);
+
+			if (more == NULL) {
+				err = -ENOMEM;
+				break;
+			}
+			text = more;
+		}
+		if ((got = fread(text + n, 1, READ_STEP, f)) == 0)
+			break;
+		n += got;
+	}
 	if (err == SM_OK && ferror(f))
 		err = -EIO;
-	free(line);
-	if (f != stdin)
+	if (err == SM_OK)
+		err = hex_add_any(h, text, n);
+	free(text);
+	if (f != NULL && !standard)
 		fclose(f);
 	return err;
 }
@@ -221,7 +245,10 @@ static int read_input(struct hex *h, const char *path, char **args, int count)
 		err = hex_add(h, args[i], strlen(args[i]));
 	if (err == SM_OK && h->half)
 		err = SM_EFORMAT;
-	if (err == SM_EFORMAT)
+	if (err == SM_EFORMAT && count == 1 && path == NULL && access(args[0], R_OK) == 0)
+		fprintf(stderr, "smscope explain: no hexadecimal digits; for the file: -f %s\n",
+			args[0]);
+	else if (err == SM_EFORMAT)
 		fprintf(stderr, h->half ? "smscope explain: an odd digit in line %d\n"
 					: "smscope explain: no hexadecimal digit in line %d\n",
 						h->line + 1);

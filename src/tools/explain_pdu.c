@@ -1,7 +1,8 @@
+#include "smscope/body.h"
 #include "tools/explain.h"
 
 enum { OCTETS_SHOWN = 24, VALUE_MAX = 150000 };
-enum { TAG_PAYLOAD = 0x0424, TAG_STATE = 0x0427 };
+enum { TAG_ERROR_STATUS = 0x0607 };
 
 void row_init(struct row *r, const struct pdu *pdu, const char *part, const char *name,
 	enum form form,
@@ -71,7 +72,8 @@ void row_print(struct explain *e, const struct row *r)
 {
 	static char text[VALUE_MAX]; /* the longest message_payload in hexadecimal */
 	struct out o = out_of(text, sizeof(text));
-	bool inner = strcmp(r->part, "item") == 0 || strcmp(r->part, "report") == 0;
+	bool inner = strcmp(r->part, "item") == 0 || strcmp(r->part, "report") == 0 ||
+		strcmp(r->part, "element") == 0;
 
 	print_value(r, &o, e->json);
 	if (e->json) {
@@ -206,6 +208,20 @@ static void explain_list(struct explain *e, const struct pdu *pdu, const struct 
 	}
 }
 
+/* How a TLV's value is written: as its specification has it, an unknown one by its length. */
+static enum form tlv_form(const struct tlv *t)
+{
+	const struct tlv_kind *k = tlv_kind(t->tag);
+
+	if (t->tag == TAG_ERROR_STATUS && t->value.n == 4)
+		return FORM_HEX;
+	if (k != NULL && k->form == TLV_TEXT)
+		return FORM_TEXT;
+	if (t->value.n == 0 || t->value.n > (k != NULL ? 8 : 2))
+		return FORM_OCTETS;
+	return k == NULL || k->form == TLV_NUMBER ? FORM_NUMBER : FORM_OCTETS;
+}
+
 static void explain_tlvs(struct explain *e, const struct pdu *pdu)
 {
 	struct tlv t;
@@ -216,20 +232,16 @@ static void explain_tlvs(struct explain *e, const struct pdu *pdu)
 	while ((got = tlv_next(pdu, &at, &t)) > 0) {
 		const char *name = tlv_name(t.tag);
 		char label[64];
-		bool text = t.tag == 0x001d || t.tag == 0x001e || t.tag == 0x0609 ||
-			t.tag == 0x060d || t.tag == 0x060e;
-		bool number = t.value.n == 1 || t.value.n == 2;
 
 		snprintf(label, sizeof(label), "0x%04x %s", t.tag, name != NULL ? name : "unknown");
-		row_init(&r, pdu, "tlv", label,
-			text ? FORM_TEXT : number ? FORM_NUMBER : FORM_OCTETS, t.value);
+		row_init(&r, pdu, "tlv", label, tlv_form(&t), t.value);
 		r.at = t.at;
 		r.len = (uint32_t)t.value.n + 4;
-		while (text && r.octets.n > 0 && r.octets.p[r.octets.n - 1] == 0)
+		while (r.form == FORM_TEXT && r.octets.n > 0 && r.octets.p[r.octets.n - 1] == 0)
 			r.octets.n--;
 		note_tlv(&r.note, &t);
-		if (t.tag == TAG_STATE && t.value.n == 1)
-			r.form = FORM_NUMBER;
+		if (r.form == FORM_HEX)
+			note_code(e, &r, pdu, CTX_SUBMIT_RESP, false);
 		row_print(e, &r);
 	}
 	if (got < 0) {
@@ -240,32 +252,80 @@ static void explain_tlvs(struct explain *e, const struct pdu *pdu)
 	}
 }
 
-/*
- * The user data header at the head of `s`: told, and skipped. Source: 3GPP TS 23.040, section
- * 9.2.3.24.
- */
-static struct span explain_udh(struct explain *e, const struct pdu *pdu, struct span s)
+/* Source: 3GPP TS 23.040, section 9.2.3.24. */
+static const char *element_name(uint8_t id)
 {
-	struct reader udh, ie;
+	static const char *const names[] = {
+		[0x00] = "concatenation", [0x01] = "special message indication",
+		[0x04] = "ports, 8 bits", [0x05] = "ports, 16 bits", [0x06] = "SMSC control",
+		[0x07] = "source of the header", [0x08] = "concatenation, 16 bits",
+		[0x09] = "wireless control messages", [0x24] = "national single shift",
+		[0x25] = "national locking shift",
+	};
+	const char *name = id < sizeof(names) / sizeof(*names) ? names[id] : NULL;
+
+	return name != NULL ? name : id >= 0x70 && id <= 0x7f ? "SIM toolkit security" : "element";
+}
+
+static void explain_element(struct explain *e, const struct pdu *pdu, const struct udh_element *ie)
+{
+	uint32_t reference, part, total;
+	char label[64];
 	struct row r;
 
-	if (s.n == 0 || s.p[0] >= s.n)
-		return s;
-	row_init(&r, pdu, "message", "user data header", FORM_OCTETS, span_of(s.p, 1u + s.p[0]));
-	udh = reader_of(span_of(s.p + 1, s.p[0]));
-	while (udh.err == SM_OK && reader_left(&udh) > 0) {
-		unsigned id = (unsigned)reader_uint(&udh, 1), ref, total, part;
-
-		ie = reader_of(reader_take(&udh, (size_t)reader_uint(&udh, 1)));
-		if ((id != 0x00 || reader_left(&ie) != 3) && (id != 0x08 || reader_left(&ie) != 4))
-			continue;
-		ref = (unsigned)reader_uint(&ie, id == 0 ? 1 : 2);
-		total = (unsigned)reader_uint(&ie, 1);
-		part = (unsigned)reader_uint(&ie, 1);
-		out_fmt(&r.note, "part %u of %u, reference %u", part, total, ref);
-	}
+	snprintf(label, sizeof(label), "0x%02x %s", ie->id, element_name(ie->id));
+	row_init(&r, pdu, "element", label, FORM_OCTETS, ie->data);
+	r.at -= 2;
+	r.len += 2;
+	if (udh_part(ie, &reference, &part, &total))
+		out_fmt(&r.note, "part %u of %u, reference %u", part, total, reference);
+	else if (ie->id == 0x00 || ie->id == 0x08)
+		out_str(&r.note, "makes no sense: ignored");
+	else if (ie->id == 0x05 && ie->data.n == 4)
+		out_fmt(&r.note, "to port %u, from port %u",
+			(unsigned)span_uint(span_of(ie->data.p, 2)),
+			(unsigned)span_uint(span_of(ie->data.p + 2, 2)));
+	else if (ie->id == 0x04 && ie->data.n == 2)
+		out_fmt(&r.note, "to port %u, from port %u", ie->data.p[0], ie->data.p[1]);
+	else if ((ie->id == 0x24 || ie->id == 0x25) && ie->data.n == 1)
+		out_fmt(&r.note, "language table %u, not applied to the text", ie->data.p[0]);
 	row_print(e, &r);
-	return span_of(s.p + 1 + s.p[0], s.n - 1 - s.p[0]);
+}
+
+/* The header at the head of the message, told element by element. */
+static void explain_udh(struct explain *e, const struct pdu *pdu, const struct body *b)
+{
+	struct udh_element ie;
+	struct row r;
+	size_t at = 0;
+
+	if (b->udh.n > 0) {
+		row_init(&r, pdu, "message", "user data header", FORM_OCTETS, b->udh);
+		row_print(e, &r);
+	}
+	while (udh_next(b->udh, &at, &ie) > 0)
+		explain_element(e, pdu, &ie);
+}
+
+static void explain_part(struct explain *e, const struct pdu *pdu, const struct body *b)
+{
+	static const char *const sources[] = {
+		[PART_FIELDS] = "by Pk_total and Pk_number", [PART_TLVS] = "by the sar_ TLVs",
+		[PART_HEADER] = "by the user data header",
+	};
+	char text[32];
+	struct row r;
+
+	if (b->total < 2)
+		return;
+	row_init(&r, pdu, "message", "part", FORM_TEXT, span_of("", 0));
+	r.octets = span_of(text, (size_t)snprintf(text, sizeof(text), "%u/%u", b->part, b->total));
+	out_str(&r.note, sources[b->source]);
+	if (b->disagree)
+		out_str(&r.note, b->octets.n > 0 && pdu_has(pdu, F_PK_TOTAL)
+				 ? "; Pk_total and Pk_number say otherwise"
+				 : "; the sar_ TLVs say otherwise");
+	row_print(e, &r);
 }
 
 /* The short message as text. */
@@ -273,20 +333,20 @@ static void explain_message(struct explain *e, const struct pdu *pdu)
 {
 	static char text[4 * 65536];
 	struct out o = out_of(text, sizeof(text));
-	struct span s = pdu_octets(pdu, F_SHORT_MESSAGE), payload;
-	enum charset c = text_charset(pdu->proto->name, (uint8_t)pdu_uint(pdu, F_DATA_CODING));
+	struct body b;
 	struct row r;
 
-	if (s.n == 0 && pdu_tlv(pdu, TAG_PAYLOAD, &payload))
-		s = payload;
-	if (s.n == 0)
+	body_read(pdu, &b);
+	if (b.octets.n == 0)
 		return;
-	if ((pdu_uint(pdu, F_ESM_CLASS) & 0x40) != 0 || pdu_uint(pdu, F_TP_UDHI) == 1)
-		s = explain_udh(e, pdu, s);
-	text_decode(&o, c, s);
-	row_init(&r, pdu, "message", "text", FORM_TEXT, s);
+	explain_udh(e, pdu, &b);
+	explain_part(e, pdu, &b);
+	text_decode(&o, b.charset, b.text);
+	row_init(&r, pdu, "message", "text", FORM_TEXT, b.text);
 	r.octets = span_of(text, out_len(&o));
-	out_str(&r.note, text_charset_name(c));
+	out_str(&r.note, text_charset_name(b.charset));
+	if (b.udh_broken)
+		out_str(&r.note, "; the user data header that is announced does not fit");
 	row_print(e, &r);
 }
 
@@ -301,6 +361,8 @@ static void explain_value(struct explain *e, const struct pdu *pdu, const char *
 		note_code(e, &r, pdu, CTX_REPORT, true);
 	if (strcmp(name, "err") == 0)
 		note_code(e, &r, pdu, CTX_RECEIPT_ERR, true);
+	if (strstr(name, "date") != NULL || strstr(name, "_time") != NULL)
+		note_date(&r.note, s);
 	row_print(e, &r);
 }
 
@@ -341,17 +403,18 @@ static void explain_title(struct explain *e, const struct pdu *pdu, size_t at, c
 
 	if (e->json) {
 		fprintf(e->to,
-			"{\"offset\":%zu,\"length\":%zu,\"proto\":\"%s\",\"dialect\":\"%s\","
-			"\"why\":\"%s\",\"pdu\":\"%s\"",
-			at, pdu->frame.n, pdu->proto->name, dialect, why, pdu_name(pdu));
+			"{\"offset\":%zu,\"length\":%zu,\"proto\":\"%s\",\"proto_why\":\"%s\","
+			"\"dialect\":\"%s\",\"why\":\"%s\",\"pdu\":\"%s\"",
+			at, pdu->frame.n, pdu->proto->name, e->proto_why, dialect, why,
+			pdu_name(pdu));
 		if (pdu->err != SM_OK)
 			fprintf(e->to, ",\"error\":\"%s\",\"error_at\":%u", err_text(pdu->err),
 				pdu->err_at);
 		fputs(",\"fields\":[", e->to);
 		return;
 	}
-	fprintf(e->to, "%s  %s  %zu octets at %zu  (dialect: %s)\n", dialect, pdu_name(pdu),
-		pdu->frame.n, at, why);
+	fprintf(e->to, "%s  %s  %zu octets at %zu  (protocol: %s; dialect: %s)\n", dialect,
+		pdu_name(pdu), pdu->frame.n, at, e->proto_why, why);
 	fprintf(e->to, "  %6s %6s  %-34s  %s\n", "offset", "length", "field", "value");
 }
 
