@@ -258,7 +258,7 @@ static enum charset cmpp_charset(uint8_t format)
 
 enum charset text_charset(const char *proto_name, uint8_t coding)
 {
-	return strcmp(proto_name, "cmpp") == 0 ? cmpp_charset(coding) : smpp_charset(coding);
+	return strcmp(proto_name, "smpp") == 0 ? smpp_charset(coding) : cmpp_charset(coding);
 }
 
 const char *text_charset_name(enum charset c)

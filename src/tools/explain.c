@@ -47,8 +47,8 @@ static int odd_octets(const struct pdu *pdu)
 	for (int i = 0; i < pdu->field_count; i++) {
 		const struct pdu_field *f = &pdu->fields[i];
 
-		if ((f->shape != SHAPE_CSTR && f->shape != SHAPE_OCTETS) || f->field == F_MSG_ID ||
-		    f->field == F_BODY || field_secret((enum field)f->field))
+		if ((f->shape != SHAPE_CSTR && f->shape != SHAPE_OCTETS) ||
+		    field_secret((enum field)f->field))
 			continue;
 		for (uint32_t k = 0; k < f->text_len; k++)
 			odd += pdu->frame.p[f->at + k] < ' ' || pdu->frame.p[f->at + k] > '~';
@@ -120,7 +120,7 @@ static const struct proto *choose(struct span all, const char **ret_why)
 		int score = fit(*p, all, &exact);
 
 		exact_count += exact;
-		if (score > most) {
+		if (score > most || (exact && best == NULL)) {
 			most = score;
 			best = *p;
 		}

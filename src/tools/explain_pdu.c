@@ -159,15 +159,10 @@ static enum form form_of(const struct explain *e, const struct pdu_field *f)
 	case F_VERSION:
 	case F_ERROR_STATUS_CODE:
 		return FORM_HEX;
-	case F_AUTH_SOURCE:
-	case F_AUTH_ISMG:
-	case F_SHORT_MESSAGE:
-	case F_BODY:
-		return FORM_OCTETS;
 	default:
-		if (f->shape == SHAPE_LIST)
-			return FORM_OCTETS;
-		return f->shape == SHAPE_UINT ? FORM_NUMBER : FORM_TEXT;
+		if (f->shape == SHAPE_UINT)
+			return FORM_NUMBER;
+		return f->shape == SHAPE_CSTR || f->shape == SHAPE_OCTETS ? FORM_TEXT : FORM_OCTETS;
 	}
 }
 
