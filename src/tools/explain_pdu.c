@@ -357,7 +357,7 @@ static void explain_value(struct explain *e, const struct pdu *pdu, const char *
 	if (strcmp(name, "err") == 0)
 		note_code(e, &r, pdu, CTX_RECEIPT_ERR, true);
 	if (strstr(name, "date") != NULL || strstr(name, "_time") != NULL)
-		note_date(&r.note, s);
+		note_time(&r.note, s);
 	row_print(e, &r);
 }
 

@@ -62,6 +62,7 @@ void note_date(struct out *o, struct span text)
 	static const struct {
 		size_t n, year_digits, pairs;
 	} forms[] = { { 10, 2, 4 }, { 12, 2, 5 }, { 12, 4, 4 }, { 14, 4, 5 } };
+	size_t digits = 0;
 
 	for (size_t i = 0; i < sizeof(forms) / sizeof(*forms); i++) {
 		struct reader r = reader_of(text);
@@ -75,7 +76,9 @@ void note_date(struct out *o, struct span text)
 			return;
 		}
 	}
-	if (text.n > 0)
+	for (size_t i = 0; i < text.n; i++)
+		digits += text.p[i] >= '0' && text.p[i] <= '9';
+	if (text.n > 0 && digits == text.n)
 		out_str(o, "no date");
 }
 
