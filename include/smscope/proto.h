@@ -78,6 +78,7 @@ enum shape {
 	SHAPE_END,
 	SHAPE_UINT,   /* big-endian integer of `size` octets */
 	SHAPE_OCTETS, /* `size` octets, right-padded with NUL (or spaces, from real peers) */
+	SHAPE_RAW,    /* `size` octets that are no text and have no padding */
 	SHAPE_CSTR,   /* C-Octet String, at most `size` octets with its NUL */
 	SHAPE_VAR,    /* as many octets as field `by` says */
 	/* field `by` items: `size` octets each, or, if `item` is set, one walk of it each */
@@ -94,14 +95,14 @@ enum shape {
 struct slot {
 	uint8_t shape;
 	uint8_t field;
-	uint8_t by; /* another field; of OCTETS and CSTR: 1 for RAW and CSTR_OPEN */
+	uint8_t by; /* another field; of CSTR: 1 for CSTR_OPEN */
 	uint16_t size;
 	const struct slot *item;
 };
 
 #define UINT(f, n)	{ SHAPE_UINT, (f), 0, (n), NULL }
 #define OCTETS(f, n)	{ SHAPE_OCTETS, (f), 0, (n), NULL }
-#define RAW(f, n)	{ SHAPE_OCTETS, (f), 1, (n), NULL } /* not text: has no padding */
+#define RAW(f, n)	{ SHAPE_RAW, (f), 0, (n), NULL }
 #define CSTR(f, n)	{ SHAPE_CSTR, (f), 0, (n), NULL }
 #define CSTR_OPEN(f, n)	{ SHAPE_CSTR, (f), 1, (n), NULL } /* the frame may end before its NUL */
 #define VAR(f, len)	{ SHAPE_VAR, (f), (len), 0, NULL }

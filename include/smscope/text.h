@@ -83,9 +83,10 @@ void text_number(struct out *o, struct span s, enum mask mask);
 
 /* How the octets of a message are to be read. */
 enum charset { CHARSET_GSM, CHARSET_ASCII, CHARSET_LATIN1, CHARSET_UCS2, CHARSET_GB18030,
-	CHARSET_BINARY, CHARSET_OTHER };
+	CHARSET_CYRILLIC, CHARSET_HEBREW, CHARSET_JIS, CHARSET_KOREAN, CHARSET_BINARY,
+	CHARSET_OTHER };
 
-/** Charset of an SMPP data_coding or a CMPP Msg_Fmt. */
+/** Charset of an SMPP data_coding or a CMPP Msg_Fmt, which SGIP and SMGP have, too. */
 enum charset text_charset(const char *proto_name, uint8_t coding);
 const char *text_charset_name(enum charset c);
 

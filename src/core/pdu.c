@@ -16,7 +16,7 @@ enum { ITEM_FIELDS_MAX = 8 };
 /* How much of `s`, read for `slot`, is text: without the padding of a fixed field. */
 static inline size_t text_len(const struct slot *slot, struct span s)
 {
-	if (slot->shape != SHAPE_OCTETS || slot->by != 0)
+	if (slot->shape != SHAPE_OCTETS)
 		return s.n;
 	s.n = bytes_nul(s.p, s.n);
 	while (s.n > 0 && s.p[s.n - 1] == ' ')

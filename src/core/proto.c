@@ -1,5 +1,6 @@
 #include "smscope/pdu.h"
 
+/* One line for each: every loop over the protocols is over these. */
 static const struct proto *const protocols[] = { &proto_cmpp, &proto_smpp, NULL };
 
 const struct proto *const *proto_all(void)

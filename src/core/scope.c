@@ -499,14 +499,18 @@ static void put_malformed(const struct scope *s, const struct scope_frame *f, st
 	record_words_extra(r, "from", f->from == SIDE_SP ? "sp" : "gw");
 }
 
-/* Did enough of a body that does not parse to its end come through for its record? */
+/*
+ * Did enough of a body that does not parse to its end come through for its record? A report is
+ * read before TLVs that overrun, and before a LinkID that is cut (a gateway sends 60 octets where it
+ * says 71).
+ */
 static bool tells_enough(const struct pdu *pdu)
 {
 	uint32_t code;
 
 	if (pdu->err == SM_OK || pdu->err == SM_ETRAIL || pdu->err == SM_ELEN)
 		return true;
-	if (pdu->err == SM_ESHORT && pdu->tlvs.n > 0) /* a cut TLV: all before it is there */
+	if (pdu->err == SM_ESHORT && (pdu->tlvs.n > 0 || pdu_has(pdu, F_SHORT_MESSAGE)))
 		return true;
 	return role_is_ack(pdu_role(pdu)) && pdu_result(pdu, &code);
 }

@@ -132,13 +132,13 @@ static void decode_utf16(struct out *o, struct span s)
 }
 
 /*
- * GB18030 by libc, whose tables are a megabyte; opening the converter is the one thing in the core
- * that allocates outside *_new, and only when a text is shown. Without it, what is not ASCII
- * becomes U+FFFD.
+ * What needs a megabyte of tables, by libc; opening the converter is the one thing in the core that
+ * allocates outside *_new, and only when a text is shown. Without it, what is not ASCII becomes
+ * U+FFFD.
  */
-static void decode_gb18030(struct out *o, struct span s)
+static void decode_by_libc(struct out *o, struct span s, const char *from)
 {
-	iconv_t cd = iconv_open("UTF-8", "GB18030");
+	iconv_t cd = iconv_open("UTF-8", from);
 	char *in = (char *)(uintptr_t)s.p;
 	size_t left = s.n;
 
@@ -188,7 +188,19 @@ void text_decode(struct out *o, enum charset c, struct span s)
 		decode_utf16(o, s);
 		break;
 	case CHARSET_GB18030:
-		decode_gb18030(o, s);
+		decode_by_libc(o, s, "GB18030");
+		break;
+	case CHARSET_CYRILLIC:
+		decode_by_libc(o, s, "ISO-8859-5");
+		break;
+	case CHARSET_HEBREW:
+		decode_by_libc(o, s, "ISO-8859-8");
+		break;
+	case CHARSET_JIS:
+		decode_by_libc(o, s, "ISO-2022-JP");
+		break;
+	case CHARSET_KOREAN:
+		decode_by_libc(o, s, "EUC-KR");
 		break;
 	case CHARSET_BINARY:
 	case CHARSET_OTHER:
@@ -203,9 +215,9 @@ static enum charset smpp_charset(uint8_t coding)
 	static const uint8_t low[] = {
 		CHARSET_GSM, CHARSET_ASCII, CHARSET_BINARY, CHARSET_LATIN1, CHARSET_BINARY,
 			CHARSET_OTHER,
-		CHARSET_OTHER, CHARSET_OTHER, CHARSET_UCS2, CHARSET_OTHER, CHARSET_OTHER,
+		CHARSET_CYRILLIC, CHARSET_HEBREW, CHARSET_UCS2, CHARSET_OTHER, CHARSET_JIS,
 			CHARSET_OTHER,
-		CHARSET_OTHER, CHARSET_OTHER, CHARSET_OTHER, CHARSET_GB18030,
+		CHARSET_OTHER, CHARSET_OTHER, CHARSET_KOREAN, CHARSET_GB18030,
 	};
 
 	if (coding < sizeof(low))
@@ -246,7 +258,7 @@ static enum charset cmpp_charset(uint8_t format)
 
 enum charset text_charset(const char *proto_name, uint8_t coding)
 {
-	return strcmp(proto_name, "cmpp") == 0 ? cmpp_charset(coding) : smpp_charset(coding);
+	return strcmp(proto_name, "smpp") == 0 ? smpp_charset(coding) : cmpp_charset(coding);
 }
 
 const char *text_charset_name(enum charset c)
@@ -255,7 +267,9 @@ const char *text_charset_name(enum charset c)
 		[CHARSET_GSM] = "GSM 03.38", [CHARSET_ASCII] = "ASCII",
 			[CHARSET_LATIN1] = "ISO-8859-1",
 		[CHARSET_UCS2] = "UCS-2", [CHARSET_GB18030] = "GB18030",
-			[CHARSET_BINARY] = "binary",
+		[CHARSET_CYRILLIC] = "ISO-8859-5", [CHARSET_HEBREW] = "ISO-8859-8",
+			[CHARSET_JIS] = "ISO-2022-JP", [CHARSET_KOREAN] = "KS C 5601",
+		[CHARSET_BINARY] = "binary",
 		[CHARSET_OTHER] = "other",
 	};
 

@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "tools/explain.h"
 #include "tools/hex.h"
@@ -12,7 +13,7 @@
  * too.
  */
 
-enum { EXIT_USAGE = 2, DIALECT_UNKNOWN = -1, EXACT = 8 };
+enum { EXIT_USAGE = 2, DIALECT_UNKNOWN = -1, EXACT = 8, READ_STEP = 65536 };
 
 struct options {
 	const struct proto *proto;  /* NULL: told by shape */
@@ -26,8 +27,9 @@ static int usage(FILE *to)
 		"Every field of one PDU, or of several in a row: offset, length, value, meaning;\n"
 		"also of the body of a CMPP report, and of the text of a receipt.\n"
 		"Digits are read from the arguments, from FILE, or from standard input; blanks,\n"
-		"0x, ':' and comments that begin with # are skipped.\n"
-		"  -f, --file FILE        read from FILE\n"
+		"0x, ':' and comments that begin with # are skipped. A file may also be what\n"
+		"xxd, hexdump -C or a packet analyser prints, or the octets themselves.\n"
+		"  -f, --file FILE        read FILE; - is standard input\n"
 		"      --proto P          cmpp or smpp; else told by the shape of the PDUs\n"
 		"      --dialect V        2.0 2.1 3.0 (CMPP), 3.3 3.4 5.0 (SMPP); else told\n"
 		"                         by login and lengths\n"
@@ -48,8 +50,8 @@ static int odd_octets(const struct pdu *pdu)
 	for (int i = 0; i < pdu->field_count; i++) {
 		const struct pdu_field *f = &pdu->fields[i];
 
-		if ((f->shape != SHAPE_CSTR && f->shape != SHAPE_OCTETS) || f->field == F_MSG_ID ||
-		    f->field == F_BODY || field_secret((enum field)f->field))
+		if ((f->shape != SHAPE_CSTR && f->shape != SHAPE_OCTETS) ||
+		    field_secret((enum field)f->field))
 			continue;
 		for (uint32_t k = 0; k < f->text_len; k++)
 			odd += pdu->frame.p[f->at + k] < ' ' || pdu->frame.p[f->at + k] > '~';
@@ -103,13 +105,17 @@ static int fit(const struct proto *p, struct span all, bool *ret_exact)
 	return score;
 }
 
-/* The protocol of the first login, else the one under which all of it is most plausible. */
-static const struct proto *choose(struct span all)
+/*
+ * The protocol of the first login, else the one under which all of it is most plausible: a guess,
+ * for others (SGIP, SMGP) begin with a length and a command, too.
+ */
+static const struct proto *choose(struct span all, const char **ret_why)
 {
 	int64_t n = proto_frame(all, 12, UINT32_MAX);
 	const struct proto *best = n > 0 ? proto_detect(span_of(all.p, (size_t)n)) : NULL;
 	int most = 0, exact_count = 0;
 
+	*ret_why = "by this login";
 	if (best != NULL)
 		return best;
 	for (const struct proto *const *p = proto_all(); *p != NULL; p++) {
@@ -117,14 +123,16 @@ static const struct proto *choose(struct span all)
 		int score = fit(*p, all, &exact);
 
 		exact_count += exact;
-		if (score > most) {
+		if (score > most || (exact && best == NULL)) {
 			most = score;
 			best = *p;
 		}
 	}
-	if (exact_count > 1)
-		fprintf(stderr,
-			"smscope explain: more than one protocol fits; taken as %s, --proto decides\n",
+	*ret_why = exact_count == 1 ? "guessed, the only one that fits"
+		 : exact_count > 1 ? "guessed, more than one fits" : "guessed, none fits";
+	if (exact_count != 1 && best != NULL)
+		fprintf(stderr, "smscope explain: %s; taken as %s, --proto decides\n",
+			exact_count > 1 ? "more than one protocol fits" : "no protocol fits",
 			best->name);
 	return best;
 }
@@ -141,8 +149,8 @@ static const char *parse(struct pdu *pdu, const struct options *o, const struct 
 
 	pdu_parse(pdu, p, *dialect, frame);
 	if (pdu->err == SM_OK && (pdu_role(pdu) == R_LOGIN || pdu_role(pdu) == R_LOGIN_ACK)) {
-		bool proved = pdu_role(pdu) == R_LOGIN || p == &proto_cmpp ||
-			pdu_tlv(pdu, 0x0210, &version);
+		bool proved = pdu_role(pdu) == R_LOGIN ? p->dialect_of(frame, 0) != 0
+			: p == &proto_cmpp || pdu_tlv(pdu, 0x0210, &version);
 
 		*known = *known || proved;
 		*dialect = shown;
@@ -166,11 +174,14 @@ static const char *parse(struct pdu *pdu, const struct options *o, const struct 
 
 static int explain_all(struct explain *e, const struct options *o, struct span all)
 {
-	const struct proto *p = o->proto != NULL ? o->proto : choose(all);
+	const struct proto *p = o->proto;
 	uint8_t dialect;
 	bool known = false;
 	size_t at = 0;
 
+	e->proto_why = "as given";
+	if (p == NULL)
+		p = choose(all, &e->proto_why);
 	if (p == NULL) {
 		const char *foreign = proto_foreign(all);
 
@@ -202,36 +213,69 @@ struct input {
 	size_t text_n;
 };
 
-static int take_line(struct input *in, const char *line, size_t n)
+/* True if the line is a receipt, and kept. A dump of one shows its text, too, and is none. */
+static bool take_receipt(struct input *in, const char *line, size_t n)
 {
 	const char *comment = memchr(line, '#', n);
 	struct receipt receipt;
 
-	if (receipt_of_text(span_of(line, comment != NULL ? (size_t)(comment - line) : n),
+	if (hex_is_dump(&in->hex, line, n) ||
+	    receipt_of_text(span_of(line, comment != NULL ? (size_t)(comment - line) : n),
 		&receipt) == RECEIPT_NONE)
-		return hex_add(&in->hex, line, n);
+		return false;
 	fwrite(line, 1, n, in->receipts);
-	if (n == 0 || line[n - 1] != '\n')
-		fputc('\n', in->receipts);
-	return SM_OK;
+	fputc('\n', in->receipts);
+	return true;
 }
 
-static int read_file(struct input *in, const char *path)
+/* The content of a file: octets if one of them is NUL, else lines. */
+static int take_content(struct input *in, const char *text, size_t n)
 {
-	FILE *f = path != NULL ? fopen(path, "r") : stdin;
-	char *line = NULL;
-	size_t cap = 0;
-	ssize_t n;
 	int err = SM_OK;
 
-	if (f == NULL)
-		return -errno;
-	while (err == SM_OK && (n = getline(&line, &cap, f)) >= 0)
-		err = take_line(in, line, (size_t)n);
+	if (n > 0 && memchr(text, '\0', n) != NULL)
+		return hex_add_any(&in->hex, text, n);
+	for (size_t at = 0, len; at < n && err == SM_OK; at += len) {
+		const char *end = memchr(text + at, '\n', n - at);
+
+		len = end != NULL ? (size_t)(end + 1 - (text + at)) : n - at;
+		if (take_receipt(in, text + at, end != NULL ? len - 1 : len))
+			in->hex.line++;
+		else
+			err = hex_add_any(&in->hex, text + at, len);
+	}
+	return err;
+}
+
+/* All of a file, or of standard input: receipts, digits, a dump, or the octets themselves. */
+static int read_file(struct input *in, const char *path)
+{
+	bool standard = path == NULL || strcmp(path, "-") == 0;
+	FILE *f = standard ? stdin : fopen(path, "r");
+	char *text = NULL;
+	size_t cap = 0, n = 0, got = 0;
+	int err = f != NULL ? SM_OK : -errno;
+
+	while (err == SM_OK) {
+		if (n + READ_STEP > cap) {
+			char *more = realloc(text, cap = 2 * cap + READ_STEP);
+
+			if (more == NULL) {
+				err = -ENOMEM;
+				break;
+			}
+			text = more;
+		}
+		if ((got = fread(text + n, 1, READ_STEP, f)) == 0)
+			break;
+		n += got;
+	}
 	if (err == SM_OK && ferror(f))
 		err = -EIO;
-	free(line);
-	if (f != stdin)
+	if (err == SM_OK)
+		err = take_content(in, text, n);
+	free(text);
+	if (f != NULL && !standard)
 		fclose(f);
 	return err;
 }
@@ -247,7 +291,7 @@ static int read_arguments(struct input *in, char **args, int count)
 	for (int i = 0; i < count && f != NULL; i++)
 		fprintf(f, "%s%s", i > 0 ? " " : "", args[i]);
 	if (f != NULL && fclose(f) == 0)
-		err = take_line(in, line, n);
+		err = take_receipt(in, line, n) ? SM_OK : hex_add(&in->hex, line, n);
 	free(line);
 	return err;
 }
@@ -268,7 +312,10 @@ static int read_input(struct input *in, const char *path, char **args, int count
 		err = -ENOMEM;
 	if (err == SM_OK && h->half)
 		err = SM_EFORMAT;
-	if (err == SM_EFORMAT)
+	if (err == SM_EFORMAT && count == 1 && path == NULL && access(args[0], R_OK) == 0)
+		fprintf(stderr, "smscope explain: no hexadecimal digits; for the file: -f %s\n",
+			args[0]);
+	else if (err == SM_EFORMAT)
 		fprintf(stderr, h->half ? "smscope explain: an odd digit in line %d\n"
 					: "smscope explain: no hexadecimal digit in line %d\n",
 						h->line + 1);

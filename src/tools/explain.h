@@ -1,6 +1,7 @@
 #ifndef SMSCOPE_TOOLS_EXPLAIN_H
 #define SMSCOPE_TOOLS_EXPLAIN_H
 
+#include "smscope/body.h"
 #include "smscope/receipt.h"
 #include "tools/meaning.h"
 
@@ -8,8 +9,10 @@
 struct explain {
 	FILE *to;
 	bool json, secrets; /* secrets: show passwords and authenticators */
+	const char *proto_why; /* how the protocol is known */
 	struct meaning meaning;
 	int rows;           /* of the PDU being shown */
+	struct body body;   /* its message */
 	const struct receipt *receipt; /* that it carries, or NULL */
 	bool text_shown;    /* its message was shown as text already */
 };
@@ -21,7 +24,7 @@ enum { NOTE_MAX = 2048 };
 
 /* One line of the tree: something of the PDU, where it lies, what it says and what that means. */
 struct row {
-	const char *part;    /* "header", "body", "item", "tlv", "message", "report" */
+	const char *part;    /* "header", "body", "item", "tlv", "message", "element", "report" */
 	const char *name;
 	bool placed;         /* `at` and `len` are known */
 	uint32_t at, len;
@@ -41,6 +44,15 @@ void row_print(struct explain *e, const struct row *r);
 /** What a field's or a TLV's value means by the specification, where it is one of a list. */
 void note_field(struct out *o, const struct pdu *pdu, const struct pdu_field *f);
 void note_tlv(struct out *o, const struct tlv *t);
+void note_state(struct out *o, uint64_t state);
+void note_version(struct out *o, const struct proto *p, uint64_t v);
+
+/**
+ * A time of an SMPP field, "YYMMDDhhmmsstnnp", absolute or relative; CMPP writes the same. A date
+ * of a report, 10, 12 or 14 digits: told by length and plausibility.
+ */
+void note_time(struct out *o, struct span text);
+void note_date(struct out *o, struct span text);
 
 /** Append what the row's octets mean as a code, a number or a text, in that context. */
 void note_code(const struct explain *e, struct row *r, const struct pdu *pdu,
@@ -57,7 +69,7 @@ void row_decode(struct explain *e, struct row *r, const struct pdu *pdu, struct 
 /** The rows of the report that the PDU carries. */
 void explain_report(struct explain *e, const struct pdu *pdu, const struct receipt *t);
 
-/** The rows of the message, unless they were shown. */
+/** The rows of the message: its user data header, its part, its text unless that was shown. */
 void explain_message(struct explain *e, const struct pdu *pdu);
 
 /** Show a report that stands alone: the body of a CMPP report, or the text of a receipt. */

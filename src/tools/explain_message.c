@@ -1,33 +1,79 @@
 #include "tools/explain.h"
 
-enum { TAG_PAYLOAD = 0x0424 };
-
-/*
- * The user data header at the head of `s`: told, and skipped. Source: 3GPP TS 23.040, section
- * 9.2.3.24.
- */
-static struct span explain_udh(struct explain *e, const struct pdu *pdu, struct span s)
+/* Source: 3GPP TS 23.040, section 9.2.3.24. */
+static const char *element_name(uint8_t id)
 {
-	struct reader udh, ie;
+	static const char *const names[] = {
+		[0x00] = "concatenation", [0x01] = "special message indication",
+		[0x04] = "ports, 8 bits", [0x05] = "ports, 16 bits", [0x06] = "SMSC control",
+		[0x07] = "source of the header", [0x08] = "concatenation, 16 bits",
+		[0x09] = "wireless control messages", [0x24] = "national single shift",
+		[0x25] = "national locking shift",
+	};
+	const char *name = id < sizeof(names) / sizeof(*names) ? names[id] : NULL;
+
+	return name != NULL ? name : id >= 0x70 && id <= 0x7f ? "SIM toolkit security" : "element";
+}
+
+static void explain_element(struct explain *e, const struct pdu *pdu, const struct udh_element *ie)
+{
+	uint32_t reference, part, total;
+	char label[64];
 	struct row r;
 
-	if (s.n == 0 || s.p[0] >= s.n)
-		return s;
-	row_init(&r, pdu, "message", "user data header", FORM_OCTETS, span_of(s.p, 1u + s.p[0]));
-	udh = reader_of(span_of(s.p + 1, s.p[0]));
-	while (udh.err == SM_OK && reader_left(&udh) > 0) {
-		unsigned id = (unsigned)reader_uint(&udh, 1), ref, total, part;
-
-		ie = reader_of(reader_take(&udh, (size_t)reader_uint(&udh, 1)));
-		if ((id != 0x00 || reader_left(&ie) != 3) && (id != 0x08 || reader_left(&ie) != 4))
-			continue;
-		ref = (unsigned)reader_uint(&ie, id == 0 ? 1 : 2);
-		total = (unsigned)reader_uint(&ie, 1);
-		part = (unsigned)reader_uint(&ie, 1);
-		out_fmt(&r.note, "part %u of %u, reference %u", part, total, ref);
-	}
+	snprintf(label, sizeof(label), "0x%02x %s", ie->id, element_name(ie->id));
+	row_init(&r, pdu, "element", label, FORM_OCTETS, ie->data);
+	r.at -= 2;
+	r.len += 2;
+	if (udh_part(ie, &reference, &part, &total))
+		out_fmt(&r.note, "part %u of %u, reference %u", part, total, reference);
+	else if (ie->id == 0x00 || ie->id == 0x08)
+		out_str(&r.note, "makes no sense: ignored");
+	else if (ie->id == 0x05 && ie->data.n == 4)
+		out_fmt(&r.note, "to port %u, from port %u",
+			(unsigned)span_uint(span_of(ie->data.p, 2)),
+			(unsigned)span_uint(span_of(ie->data.p + 2, 2)));
+	else if (ie->id == 0x04 && ie->data.n == 2)
+		out_fmt(&r.note, "to port %u, from port %u", ie->data.p[0], ie->data.p[1]);
+	else if ((ie->id == 0x24 || ie->id == 0x25) && ie->data.n == 1)
+		out_fmt(&r.note, "language table %u, not applied to the text", ie->data.p[0]);
 	row_print(e, &r);
-	return span_of(s.p + 1 + s.p[0], s.n - 1 - s.p[0]);
+}
+
+/* The header at the head of the message, told element by element. */
+static void explain_udh(struct explain *e, const struct pdu *pdu, const struct body *b)
+{
+	struct udh_element ie;
+	struct row r;
+	size_t at = 0;
+
+	if (b->udh.n > 0) {
+		row_init(&r, pdu, "message", "user data header", FORM_OCTETS, b->udh);
+		row_print(e, &r);
+	}
+	while (udh_next(b->udh, &at, &ie) > 0)
+		explain_element(e, pdu, &ie);
+}
+
+static void explain_part(struct explain *e, const struct pdu *pdu, const struct body *b)
+{
+	static const char *const sources[] = {
+		[PART_FIELDS] = "by Pk_total and Pk_number", [PART_TLVS] = "by the sar_ TLVs",
+		[PART_HEADER] = "by the user data header",
+	};
+	char text[32];
+	struct row r;
+
+	if (b->total < 2)
+		return;
+	row_init(&r, pdu, "message", "part", FORM_TEXT, span_of("", 0));
+	r.octets = span_of(text, (size_t)snprintf(text, sizeof(text), "%u/%u", b->part, b->total));
+	out_str(&r.note, sources[b->source]);
+	if (b->disagree)
+		out_str(&r.note, b->octets.n > 0 && pdu_has(pdu, F_PK_TOTAL)
+				 ? "; Pk_total and Pk_number say otherwise"
+				 : "; the sar_ TLVs say otherwise");
+	row_print(e, &r);
 }
 
 static bool is_printable(struct span s)
@@ -39,51 +85,51 @@ static bool is_printable(struct span s)
 	return true;
 }
 
-static bool has_udh(const struct pdu *pdu)
+/* The row's value becomes `s` as text. */
+static void row_text(struct row *r, enum charset c, struct span s)
 {
-	return (pdu_uint(pdu, F_ESM_CLASS) & 0x40) != 0 || pdu_uint(pdu, F_TP_UDHI) == 1;
+	static char text[4 * 65536];
+	struct out o = out_of(text, sizeof(text));
+
+	text_decode(&o, c, s);
+	r->form = FORM_TEXT;
+	r->octets = span_of(text, out_len(&o));
+	out_str(&r->note, text_charset_name(c));
 }
 
 void row_decode(struct explain *e, struct row *r, const struct pdu *pdu, struct span s)
 {
-	static char text[4 * 65536];
-	struct out o = out_of(text, sizeof(text));
-	enum charset c = text_charset(pdu->proto->name, (uint8_t)pdu_uint(pdu, F_DATA_CODING));
+	const struct body *b = &e->body;
+	enum charset c = b->charset;
 
-	if (s.n == 0 || has_udh(pdu) || (e->receipt != NULL && pdu->proto == &proto_cmpp))
+	if (s.n == 0 || b->udh.n > 0 || b->udh_broken ||
+	    (e->receipt != NULL && pdu->proto == &proto_cmpp))
 		return;
 	/* Receipts are ASCII whatever the data_coding says, as some copy it from the submit. */
 	if (is_printable(s) && (e->receipt != NULL || c == CHARSET_OTHER))
 		c = CHARSET_ASCII;
 	if (c == CHARSET_BINARY || c == CHARSET_OTHER)
 		return;
-	text_decode(&o, c, s);
-	r->form = FORM_TEXT;
+	row_text(r, c, s);
 	r->raw = s;
-	r->octets = span_of(text, out_len(&o));
-	out_str(&r->note, text_charset_name(c));
 	e->text_shown = true;
 }
 
-/* The message behind its user data header, or what no row showed as text. */
 void explain_message(struct explain *e, const struct pdu *pdu)
 {
-	static char text[4 * 65536];
-	struct out o = out_of(text, sizeof(text));
-	struct span s = pdu_octets(pdu, F_SHORT_MESSAGE), payload;
-	enum charset c = text_charset(pdu->proto->name, (uint8_t)pdu_uint(pdu, F_DATA_CODING));
+	const struct body *b = &e->body;
 	struct row r;
 
-	if (s.n == 0 && pdu_tlv(pdu, TAG_PAYLOAD, &payload))
-		s = payload;
-	if (s.n == 0 || e->text_shown)
+	if (b->octets.n == 0)
 		return;
-	if (has_udh(pdu))
-		s = explain_udh(e, pdu, s);
-	text_decode(&o, c, s);
-	row_init(&r, pdu, "message", "text", FORM_TEXT, s);
-	r.octets = span_of(text, out_len(&o));
-	out_str(&r.note, text_charset_name(c));
+	explain_udh(e, pdu, b);
+	explain_part(e, pdu, b);
+	if (e->text_shown)
+		return;
+	row_init(&r, pdu, "message", "text", FORM_TEXT, b->text);
+	row_text(&r, b->charset, b->text);
+	if (b->udh_broken)
+		out_str(&r.note, "; the user data header that is announced does not fit");
 	row_print(e, &r);
 }
 
@@ -98,6 +144,8 @@ static void explain_value(struct explain *e, const struct pdu *pdu, const char *
 		note_code(e, &r, pdu, CTX_REPORT, true);
 	if (strcmp(name, "err") == 0)
 		note_code(e, &r, pdu, CTX_RECEIPT_ERR, true);
+	if (strstr(name, "date") != NULL || strstr(name, "_time") != NULL)
+		note_time(&r.note, s);
 	row_print(e, &r);
 }
 
@@ -140,6 +188,7 @@ void explain_alone(struct explain *e, const struct proto *p, const struct receip
 
 	if (cmpp)
 		pdu.dialect = t->raw.n == 60 ? 0x20 : 0x30;
+	e->proto_why = cmpp ? "by the shape of this report" : "by the labels of this receipt";
 	explain_begin(e, &pdu, cmpp ? "report" : "receipt", at,
 		cmpp ? "the length of this report" : "assumed");
 	explain_report(e, &pdu, t);

@@ -26,6 +26,14 @@ static const struct {
 	{ F_MSG_FWD_TYPE, 1, "MO" },
 	{ F_MSG_FWD_TYPE, 2, "report of an MT" },
 	{ F_MSG_FWD_TYPE, 3, "report of an MO" },
+	{ F_FEE_TERMINAL_USER_TYPE, 0, "GoTone" }, { F_FEE_TERMINAL_USER_TYPE, 1, "prepaid" },
+	{ F_SRC_USER_TYPE, 0, "GoTone" }, { F_SRC_USER_TYPE, 1, "prepaid" },
+	{ F_DEST_USER_TYPE, 0, "GoTone" }, { F_DEST_USER_TYPE, 1, "prepaid" },
+	{ F_PRIORITY_FLAG, 1, "GSM: priority; ANSI-136: normal; IS-95: interactive" },
+	{ F_PRIORITY_FLAG, 2, "GSM: priority; ANSI-136: urgent; IS-95: urgent" },
+	{ F_PRIORITY_FLAG, 3, "GSM: priority; ANSI-136: very urgent; IS-95: emergency" },
+	{ F_PRIORITY_FLAG, 4, "GSM cell broadcast: background (5.0)" },
+	{ F_REPLACE_IF_PRESENT_FLAG, 1, "replaces a message of the same service, from and to" },
 	{ F_DEST_FLAG, 1, "SME address" },
 	{ F_DEST_FLAG, 2, "distribution list" },
 };
@@ -61,14 +69,16 @@ static void add(struct out *o, const char *words)
 	out_str(o, words);
 }
 
-static void note_esm_class(struct out *o, uint64_t v)
+/* The mode counts on the way to the SMSC only. */
+static void note_esm_class(struct out *o, uint64_t v, bool deliver)
 {
 	static const char *const modes[] = { "default mode", "datagram", "forward",
 		"store and forward" };
 
-	add(o, modes[v & 3]);
+	if (!deliver)
+		add(o, modes[v & 3]);
 	switch (v & 0x3c) {
-	case 0x00: break;
+	case 0x00: add(o, deliver ? "a message" : "default type"); break;
 	case 0x04: add(o, "delivery receipt"); break;
 	case 0x08: add(o, "SME delivery acknowledgement"); break;
 	case 0x10: add(o, "SME user acknowledgement"); break;
@@ -100,15 +110,93 @@ static void note_registered(struct out *o, uint64_t v)
 		add(o, "intermediate notification");
 }
 
-static void note_version(struct out *o, const struct proto *p, uint64_t v)
+void note_version(struct out *o, const struct proto *p, uint64_t v)
 {
+	const struct dialect *d = p->dialects;
+
+	while (d->value != 0 && d->value != v)
+		d++;
 	if (p == &proto_smpp && v < 0x33)
 		out_str(o, "3.3 or earlier");
 	else
-		out_fmt(o, "%u.%u", (unsigned)v >> 4, (unsigned)v & 15);
+		out_fmt(o, d->value != 0 ? "%u.%u" : "%u.%u, which nobody specified",
+			(unsigned)v >> 4, (unsigned)v & 15);
 }
 
-static bool note_smpp_field(struct out *o, enum field f, uint64_t v)
+/* Source: SMPP 5.0, section 4.7.15. */
+void note_state(struct out *o, uint64_t state)
+{
+	static const char *const states[] = {
+		"SCHEDULED, not final", "ENROUTE, not final", "DELIVERED, final", "EXPIRED, final",
+		"DELETED, final", "UNDELIVERABLE, final",
+		"ACCEPTED, final by the specification, an interim state from many gateways",
+		"UNKNOWN", "REJECTED, final", "SKIPPED, final",
+	};
+
+	if (state < sizeof(states) / sizeof(*states))
+		out_str(o, states[state]);
+}
+
+/* Source: SMPP 3.4, section 5.2.19; 3GPP TS 23.038, section 4. */
+static void note_data_coding(struct out *o, const struct proto *p, uint8_t v)
+{
+	static const char *const names[] = {
+		[0x00] = "SMSC default alphabet, read as ", [0x02] = "8-bit ",
+		[0x05] = "JIS X 0208-1990, shown as octets: ", [0x06] = "Cyrillic, ",
+		[0x07] = "Hebrew, ", [0x09] = "pictogram, shown as octets: ",
+		[0x0a] = "music codes, ", [0x0b] = "reserved: ", [0x0c] = "reserved: ",
+		[0x0d] = "JIS X 0212-1990, shown as octets: ",
+		[0x0f] = "reserved, in China ",
+	};
+	const char *name = NULL;
+
+	if (p == &proto_smpp && v < sizeof(names) / sizeof(*names))
+		name = names[v];
+	else if (p == &proto_smpp && v >= 0xc0 && v < 0xf0)
+		name = "message waiting indication, ";
+	else if (p != &proto_smpp && v == 3)
+		name = "SIM write, ";
+	if (name != NULL)
+		out_str(o, name);
+	else if (v >= 0xf0)
+		out_fmt(o, "message class %u, ", v & 3u);
+	else if (p == &proto_smpp && v >= 0x10 && v < 0x20)
+		out_fmt(o, "message class %u, ", v & 3u);
+	out_str(o, text_charset_name(text_charset(p->name, v)));
+}
+
+/* Text fields whose values are listed. Source: CMPP 3.0, section 8.4.3.1; SMPP 5.0, 4.7.25. */
+static void note_text(struct out *o, const struct pdu *pdu, const struct pdu_field *f)
+{
+	static const struct {
+		uint8_t field;
+		const char *value, *words;
+	} listed[] = {
+		{ F_FEE_TYPE, "01", "free" }, { F_FEE_TYPE, "02", "per message" },
+		{ F_FEE_TYPE, "03", "monthly" }, { F_FEE_TYPE, "04", "capped (2.0)" },
+		{ F_FEE_TYPE, "05", "fee handled by the SP (2.0)" },
+		{ F_FEE_TYPE, "06", "monthly query (FWD, 3.0)" },
+		{ F_SERVICE_TYPE, "CMT", "cellular messaging" },
+		{ F_SERVICE_TYPE, "CPT", "cellular paging" },
+		{ F_SERVICE_TYPE, "VMN", "voice mail notification" },
+		{ F_SERVICE_TYPE, "VMA", "voice mail alerting" },
+		{ F_SERVICE_TYPE, "WAP", "WAP" }, { F_SERVICE_TYPE, "USSD", "USSD" },
+		{ F_SERVICE_TYPE, "CBS", "cell broadcast (5.0)" },
+		{ F_SERVICE_TYPE, "GUTS", "generic UDP transport (5.0)" },
+	};
+	struct span s = span_of(pdu->frame.p + f->at, f->text_len);
+
+	if (f->field == F_SCHEDULE_DELIVERY_TIME || f->field == F_VALIDITY_PERIOD ||
+	    f->field == F_FINAL_DATE)
+		note_time(o, s);
+	for (size_t i = 0; i < sizeof(listed) / sizeof(*listed); i++) {
+		if (listed[i].field == f->field && strlen(listed[i].value) == s.n &&
+		    memcmp(listed[i].value, s.p, s.n) == 0)
+			out_str(o, listed[i].words);
+	}
+}
+
+static bool note_smpp_field(struct out *o, enum field f, uint64_t v, bool deliver)
 {
 	const char *words = NULL;
 
@@ -126,10 +214,10 @@ static bool note_smpp_field(struct out *o, enum field f, uint64_t v)
 		words = npi_words(v);
 		break;
 	case F_MESSAGE_STATE:
-		words = v < 10 ? receipt_state_word((int)v) : NULL;
-		break;
+		note_state(o, v);
+		return true;
 	case F_ESM_CLASS:
-		note_esm_class(o, v);
+		note_esm_class(o, v, deliver);
 		return true;
 	case F_REGISTERED_DELIVERY:
 		note_registered(o, v);
@@ -151,7 +239,9 @@ void note_field(struct out *o, const struct pdu *pdu, const struct pdu_field *f)
 	if (f->field == F_MSG_ID && f->len == 8 && v != 0) {
 		out_put(o, id, msgid_text(v, id, sizeof(id)));
 	} else if (f->field == F_DATA_CODING) {
-		out_str(o, text_charset_name(text_charset(pdu->proto->name, (uint8_t)v)));
+		note_data_coding(o, pdu->proto, (uint8_t)v);
+	} else if (f->shape == SHAPE_CSTR || f->shape == SHAPE_OCTETS) {
+		note_text(o, pdu, f);
 	} else if (f->field == F_VERSION) {
 		note_version(o, pdu->proto, v);
 	} else if (f->field == F_REGISTERED_DELIVERY && pdu->proto == &proto_cmpp) {
@@ -166,58 +256,11 @@ void note_field(struct out *o, const struct pdu *pdu, const struct pdu_field *f)
 	} else if (f->field == F_TIMESTAMP) {
 		out_fmt(o, "MMDDHHMMSS %010u", (unsigned)v);
 	} else if (f->shape == SHAPE_UINT && f->len == 1 &&
-		   (pdu->proto != &proto_smpp || !note_smpp_field(o, (enum field)f->field, v))) {
+		   (pdu->proto != &proto_smpp || !note_smpp_field(o, (enum field)f->field, v,
+		    pdu_role(pdu) == R_DELIVER))) {
 		for (size_t i = 0; i < sizeof(field_values) / sizeof(*field_values); i++) {
 			if (field_values[i].field == f->field && field_values[i].value == v)
 				out_str(o, field_values[i].words);
 		}
-	}
-}
-
-static const struct {
-	uint16_t tag;
-	uint8_t value;
-	const char *words;
-} tlv_values[] = {
-	{ 0x0006, 1, "GSM" }, { 0x0006, 3, "IS-95" }, { 0x000e, 1, "GSM" }, { 0x000e, 3, "IS-95" },
-	{ 0x0019, 0, "default" }, { 0x0019, 1, "WCMP" },
-	{ 0x0201, 0, "not restricted" }, { 0x0201, 1, "restricted" }, { 0x0201, 2, "confidential" },
-	{ 0x0201, 3, "secret" },
-	{ 0x0420, 0, "not set" }, { 0x0420, 1, "set" }, { 0x0421, 0, "not requested" },
-	  { 0x0421, 1, "requested" },
-	{ 0x0422, 0, "available" }, { 0x0422, 1, "denied" }, { 0x0422, 2, "unavailable" },
-	{ 0x0425, 0, "destination unavailable" }, { 0x0425, 1, "destination address invalid" },
-	{ 0x0425, 2, "permanent network error" }, { 0x0425, 3, "temporary network error" },
-	{ 0x0426, 0, "no" }, { 0x0426, 1, "yes" },
-};
-
-static void note_network_error(struct out *o, struct span v)
-{
-	static const char *const types[] = {
-		NULL, "ANSI-136 access denied", "IS-95 access denied", "GSM", "ANSI-136 cause",
-			"IS-95 cause", "ANSI-41",
-		"SMPP", "SMSC specific",
-	};
-
-	if (v.p[0] >= '0' && v.p[0] <= '9')
-		out_str(o, "ASCII digits");
-	else
-		out_fmt(o, "%s, error %u",
-			v.p[0] > 0 && v.p[0] < 9 ? types[v.p[0]] : "unknown network",
-			(unsigned)(v.p[1] << 8 | v.p[2]));
-}
-
-void note_tlv(struct out *o, const struct tlv *t)
-{
-	if (t->tag == 0x0423 && t->value.n == 3)
-		note_network_error(o, t->value);
-	else if (t->tag == 0x0427 && t->value.n == 1 && t->value.p[0] < 10)
-		out_str(o, receipt_state_word(t->value.p[0]));
-	else if (t->tag == 0x0210 && t->value.n == 1)
-		note_version(o, &proto_smpp, t->value.p[0]);
-	for (size_t i = 0; i < sizeof(tlv_values) / sizeof(*tlv_values); i++) {
-		if (tlv_values[i].tag == t->tag && t->value.n == 1 &&
-			tlv_values[i].value == t->value.p[0])
-			out_str(o, tlv_values[i].words);
 	}
 }

@@ -1,7 +1,7 @@
 #include "tools/explain.h"
 
 enum { OCTETS_SHOWN = 24, VALUE_MAX = 1 << 20 };
-enum { TAG_PAYLOAD = 0x0424, TAG_STATE = 0x0427 };
+enum { TAG_PAYLOAD = 0x0424, TAG_ERROR_STATUS = 0x0607 };
 
 void row_init(struct row *r, const struct pdu *pdu, const char *part, const char *name,
 	enum form form,
@@ -78,7 +78,8 @@ void row_print(struct explain *e, const struct row *r)
 {
 	static char text[VALUE_MAX]; /* the longest message_payload, all of it escaped */
 	struct out o = out_of(text, sizeof(text));
-	bool inner = strcmp(r->part, "item") == 0 || strcmp(r->part, "report") == 0;
+	bool inner = strcmp(r->part, "item") == 0 || strcmp(r->part, "report") == 0 ||
+		strcmp(r->part, "element") == 0;
 
 	print_value(r, &o, e->json);
 	if (e->json) {
@@ -165,15 +166,10 @@ static enum form form_of(const struct explain *e, const struct pdu_field *f)
 	case F_VERSION:
 	case F_ERROR_STATUS_CODE:
 		return FORM_HEX;
-	case F_AUTH_SOURCE:
-	case F_AUTH_ISMG:
-	case F_SHORT_MESSAGE:
-	case F_BODY:
-		return FORM_OCTETS;
 	default:
-		if (f->shape == SHAPE_LIST)
-			return FORM_OCTETS;
-		return f->shape == SHAPE_UINT ? FORM_NUMBER : FORM_TEXT;
+		if (f->shape == SHAPE_UINT)
+			return FORM_NUMBER;
+		return f->shape == SHAPE_CSTR || f->shape == SHAPE_OCTETS ? FORM_TEXT : FORM_OCTETS;
 	}
 }
 
@@ -216,6 +212,20 @@ static void explain_list(struct explain *e, const struct pdu *pdu, const struct 
 	}
 }
 
+/* How a TLV's value is written: as its specification has it, an unknown one by its length. */
+static enum form tlv_form(const struct tlv *t)
+{
+	const struct tlv_kind *k = tlv_kind(t->tag);
+
+	if (t->tag == TAG_ERROR_STATUS && t->value.n == 4)
+		return FORM_HEX;
+	if (k != NULL && k->form == TLV_TEXT)
+		return FORM_TEXT;
+	if (t->value.n == 0 || t->value.n > (k != NULL ? 8 : 2))
+		return FORM_OCTETS;
+	return k == NULL || k->form == TLV_NUMBER ? FORM_NUMBER : FORM_OCTETS;
+}
+
 static void explain_tlvs(struct explain *e, const struct pdu *pdu)
 {
 	struct tlv t;
@@ -226,22 +236,18 @@ static void explain_tlvs(struct explain *e, const struct pdu *pdu)
 	while ((got = tlv_next(pdu, &at, &t)) > 0) {
 		const char *name = tlv_name(t.tag);
 		char label[64];
-		bool text = t.tag == 0x001d || t.tag == 0x001e || t.tag == 0x0609 ||
-			t.tag == 0x060d || t.tag == 0x060e;
-		bool number = t.value.n == 1 || t.value.n == 2;
 
 		snprintf(label, sizeof(label), "0x%04x %s", t.tag, name != NULL ? name : "unknown");
-		row_init(&r, pdu, "tlv", label,
-			text ? FORM_TEXT : number ? FORM_NUMBER : FORM_OCTETS, t.value);
+		row_init(&r, pdu, "tlv", label, tlv_form(&t), t.value);
 		r.at = t.at;
 		r.len = (uint32_t)t.value.n + 4;
-		while (text && r.octets.n > 0 && r.octets.p[r.octets.n - 1] == 0)
+		while (r.form == FORM_TEXT && r.octets.n > 0 && r.octets.p[r.octets.n - 1] == 0)
 			r.octets.n--;
 		note_tlv(&r.note, &t);
 		if (t.tag == TAG_PAYLOAD)
 			row_decode(e, &r, pdu, t.value);
-		if (t.tag == TAG_STATE && t.value.n == 1)
-			r.form = FORM_NUMBER;
+		if (r.form == FORM_HEX)
+			note_code(e, &r, pdu, CTX_SUBMIT_RESP, false);
 		row_print(e, &r);
 	}
 	if (got < 0) {
@@ -261,17 +267,17 @@ void explain_begin(struct explain *e, const struct pdu *pdu, const char *name, s
 	e->text_shown = false;
 	if (e->json) {
 		fprintf(e->to,
-			"{\"offset\":%zu,\"length\":%zu,\"proto\":\"%s\",\"dialect\":\"%s\","
-			"\"why\":\"%s\",\"pdu\":\"%s\"",
-			at, pdu->frame.n, pdu->proto->name, dialect, why, name);
+			"{\"offset\":%zu,\"length\":%zu,\"proto\":\"%s\",\"proto_why\":\"%s\","
+			"\"dialect\":\"%s\",\"why\":\"%s\",\"pdu\":\"%s\"",
+			at, pdu->frame.n, pdu->proto->name, e->proto_why, dialect, why, name);
 		if (pdu->err != SM_OK)
 			fprintf(e->to, ",\"error\":\"%s\",\"error_at\":%u", err_text(pdu->err),
 				pdu->err_at);
 		fputs(",\"fields\":[", e->to);
 		return;
 	}
-	fprintf(e->to, "%s  %s  %zu octets at %zu  (dialect: %s)\n", dialect, name,
-		pdu->frame.n, at, why);
+	fprintf(e->to, "%s  %s  %zu octets at %zu  (protocol: %s; dialect: %s)\n", dialect, name,
+		pdu->frame.n, at, e->proto_why, why);
 	fprintf(e->to, "  %6s %6s  %-34s  %s\n", "offset", "length", "field", "value");
 }
 
@@ -289,6 +295,7 @@ void explain_pdu(struct explain *e, const struct pdu *pdu, size_t at, const char
 {
 	struct receipt receipt;
 
+	body_read(pdu, &e->body);
 	e->receipt = receipt_read(pdu, &receipt) != RECEIPT_NONE ? &receipt : NULL;
 	explain_begin(e, pdu, pdu_name(pdu), at, why);
 	if (pdu->frame.n >= pdu->proto->header_len)

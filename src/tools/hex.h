@@ -13,6 +13,7 @@ struct hex {
 	uint8_t *octets;
 	size_t n, cap;
 	int line;     /* of the input, from 1 */
+	bool dump;    /* the lines begin with offsets */
 	bool half;    /* one digit of an octet is there */
 	bool comment; /* inside "# …", until the line ends */
 	uint8_t high;
@@ -24,5 +25,15 @@ struct hex {
  * -ENOMEM.
  */
 int hex_add(struct hex *h, const char *text, size_t n);
+
+/**
+ * Add all of a file: its octets as they are if one of them is NUL, as in every PDU; else lines of
+ * digits, of which those that begin with the offset reached so far and ':' or two blanks are taken
+ * for a dump: what stands right of the octets is left out.
+ */
+int hex_add_any(struct hex *h, const char *text, size_t n);
+
+/** Would hex_add_any() take this line, without its end, for the next one of a dump? */
+bool hex_is_dump(const struct hex *h, const char *line, size_t n);
 
 #endif

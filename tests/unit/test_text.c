@@ -238,6 +238,11 @@ static void decode_others(void **state)
 	(void)state;
 	DECODES(CHARSET_ASCII, "a\x80z", "a" FFFD "z");
 	DECODES(CHARSET_LATIN1, "a\xe9", "a\xc3\xa9");
+	DECODES(CHARSET_CYRILLIC, "\xb4\xd0", "\xd0\x94\xd0\xb0");
+	DECODES(CHARSET_HEBREW, "\xe9\xff", "\xd7\x99" FFFD);
+	DECODES(CHARSET_JIS, "\x1b$B$\"\x1b(Ba", "\xe3\x81\x82" "a");
+	DECODES(CHARSET_JIS, "a\x1b", "a" FFFD);
+	DECODES(CHARSET_KOREAN, "\xb0\xa1\xb0", "\xea\xb0\x80" FFFD);
 	DECODES(CHARSET_BINARY, "\x00\xff\x1b", "00ff1b");
 	DECODES(CHARSET_OTHER, "\x00\xff", "00ff");
 }
