@@ -34,6 +34,8 @@ struct code_words {
 	uint64_t firsts; /* bit c & 63 for each first octet c */
 };
 
+enum { CODE_SMALL = 256 };
+
 struct code_numbers {
 	const struct code_exact *exact;
 	const struct code_range *ranges;
@@ -42,7 +44,7 @@ struct code_numbers {
 	const struct code_row *fallback; /* the default row */
 };
 
-enum { SIDE_SLOTS = 2, CODE_WORD_MAX = 64, CODE_SMALL = 256 };
+enum { SIDE_SLOTS = 2, CODE_WORD_MAX = 64 };
 
 static inline int code_slot(unsigned side)
 {
