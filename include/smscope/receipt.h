@@ -52,7 +52,9 @@ int receipt_smpp(const struct pdu *pdu, struct receipt *ret);
  */
 enum receipt_kind receipt_of_text(struct span text, struct receipt *ret);
 
-/** Read the 60 or 71 octets of a CMPP report that stand alone. RECEIPT_NONE if they fit no report. */
+/**
+ * Read the 60 or 71 octets of a CMPP report that stand alone. RECEIPT_NONE if they fit no report.
+ */
 enum receipt_kind receipt_of_cmpp(struct span body, struct receipt *ret);
 
 /** message_state of a stat word (DELIVRD, case-blind), -1 if it is none of the nine. */

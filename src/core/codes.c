@@ -15,6 +15,7 @@ struct value {
 	bool is_text, has_number;
 	int64_t number;
 	struct span text;      /* empty for a plain number */
+	uint64_t head;         /* of `folded` */
 	char folded[CODE_WORD_MAX];
 };
 
@@ -35,6 +36,8 @@ static const struct code_row *exact_find(const struct code_numbers *n, int64_t v
 {
 	int lo = 0, hi = n->exact_count;
 
+	if (n->small != NULL && v >= 0 && v < CODE_SMALL)
+		lo = hi = n->small[v];
 	while (lo < hi) {
 		int mid = lo + (hi - lo) / 2;
 
@@ -62,21 +65,30 @@ static const struct code_row *range_find(const struct code_numbers *n, int64_t v
 	return lo < n->range_count && n->ranges[lo].lo <= v ? n->ranges[lo].row : NULL;
 }
 
-static int word_find(const struct code_words *w, const char *text, size_t len)
+static int word_cmp(const struct code_word *w, const char *text, size_t len, uint64_t head)
+{
+	if (w->len != len)
+		return w->len < len ? -1 : 1;
+	if (w->head != head)
+		return w->head < head ? -1 : 1;
+	return len <= sizeof(head) ? 0 : memcmp(w->text, text, len);
+}
+
+static int word_find(const struct code_words *w, const char *text, size_t len, uint64_t head)
 {
 	int lo = 0, hi = w->count;
 
+	if (len < w->len_min || len > w->len_max || (w->firsts & code_word_first(*text)) == 0)
+		return -1;
 	while (lo < hi) {
 		int mid = lo + (hi - lo) / 2;
 
-		if (code_word_cmp(w->at[mid].text, w->at[mid].len, text, len) < 0)
+		if (word_cmp(&w->at[mid], text, len, head) < 0)
 			lo = mid + 1;
 		else
 			hi = mid;
 	}
-	if (lo < w->count && code_word_cmp(w->at[lo].text, w->at[lo].len, text, len) == 0)
-		return lo;
-	return -1;
+	return lo < w->count && word_cmp(&w->at[lo], text, len, head) == 0 ? lo : -1;
 }
 
 static int digit_of(uint8_t c)
@@ -130,8 +142,10 @@ static void value_text(struct value *v, struct span s)
 	v->text = s;
 	v->number = INT64_MIN;
 	v->has_number = number_of(s, &v->number);
+	memset(v->folded, 0, sizeof(v->head));
 	for (size_t i = 0; i < s.n && i < CODE_WORD_MAX; i++)
 		v->folded[i] = code_fold((char)s.p[i]);
+	v->head = code_word_head(v->folded, sizeof(v->head));
 }
 
 static void value_number(struct value *v, int64_t number)
@@ -154,6 +168,7 @@ static void value_digits(struct value *v, int64_t number, int64_t divisor)
 	v->number = number;
 	for (at = width; at-- > 0; number /= 10)
 		v->folded[at] = (char)('0' + number % 10);
+	v->head = code_word_head(v->folded, (size_t)width);
 	v->text = (struct span){ (const uint8_t *)v->folded, (size_t)width };
 }
 
@@ -246,13 +261,11 @@ static bool ask_number(struct hits *h, const struct code_step *s, const struct c
 static bool ask_words(struct hits *h, const struct code_step *s, const struct code_words *w,
 	const struct value *v)
 {
-	int at = word_find(w, v->folded, v->text.n);
+	int at = word_find(w, v->folded, v->text.n, v->head);
 
 	if (at < 0 || s->def.rows == ROWS_RANGE)
 		return false;
-	for (; at < w->count
-		&& code_word_cmp(w->at[at].text, w->at[at].len, v->folded, v->text.n) == 0;
-		at++)
+	for (; at < w->count && word_cmp(&w->at[at], v->folded, v->text.n, v->head) == 0; at++)
 		hit_add(h, s, w->at[at].row, v->number, true);
 	return true;
 }
@@ -264,7 +277,7 @@ static bool ask_prefix(struct hits *h, const struct code_step *s, const struct c
 	size_t len = v->text.n < w->len_max ? v->text.n : w->len_max;
 
 	for (; w->count > 0 && len >= w->len_min && len > 0; len--) {
-		int at = word_find(w, v->folded, len);
+		int at = word_find(w, v->folded, len, code_word_head(v->folded, len));
 		struct span rest = { v->text.p + len, v->text.n - len };
 		struct hit *x;
 
@@ -291,13 +304,14 @@ static bool ask_prefix(struct hits *h, const struct code_step *s, const struct c
 static bool ask_hex(struct hits *h, const struct code_step *s, const struct code_numbers *n,
 	const struct value *v)
 {
-	struct code_step exact = *s;
+	struct code_step exact;
 	int64_t number;
 
 	if (!s->table->pub.hex || v->text.n == 0 || !digits_of(v->text, 16, &number))
 		return false;
 	if (!v->has_number)
 		return ask_number(h, s, n, number, true);
+	exact = *s;
 	exact.def.rows = ROWS_EXACT;
 	return number != v->number && ask_number(h, &exact, n, number, false);
 }
@@ -309,21 +323,22 @@ static void ask_table(
 	const struct code_numbers *n =
 		&t->numbers[s->def.side != 0 ? code_slot(s->def.side) : slot];
 	bool numeric = n->exact_count + n->range_count > 0, found = false;
-	int64_t number = v->number;
+	int64_t number = v->number - (v->has_number ? s->def.subtract : 0);
 
-	if (v->is_text && v->text.n > 0 && v->text.n <= CODE_WORD_MAX) {
+	if (!v->is_text) {
+		ask_number(h, s, n, number, numeric);
+		return;
+	}
+	if (v->text.n > 0 && v->text.n <= CODE_WORD_MAX) {
 		if (ask_words(h, s, &t->exact, v) || (by_name && ask_words(h, s, &t->names, v)))
 			return;
 	}
-	if (v->has_number) {
-		number -= s->def.subtract;
+	if (v->has_number)
 		found = ask_number(h, s, n, number, numeric);
-	}
-	if (v->is_text)
-		found = ask_hex(h, s, n, v) || found;
-	if (!found && v->is_text)
+	found = ask_hex(h, s, n, v) || found;
+	if (!found)
 		found = ask_prefix(h, s, &t->prefix, v);
-	if (!found && v->is_text && !numeric && n->fallback != NULL
+	if (!found && !numeric && n->fallback != NULL
 		&& row_allowed(s->def.rows, n->fallback, false))
 		hit_add(h, s, n->fallback, v->number, false);
 }
@@ -373,6 +388,9 @@ static const struct code_inner *inner_of(const struct code_profile *p, const str
 {
 	int lo = 0, hi = p->inner_count;
 
+	if (hi == 0 || (uintptr_t)row < (uintptr_t)p->inner[0].row
+		|| (uintptr_t)row > (uintptr_t)p->inner[hi - 1].row)
+		return NULL;
 	while (lo < hi) {
 		int mid = lo + (hi - lo) / 2;
 
@@ -491,7 +509,9 @@ static int ask_profile(struct asking *a, const struct code_profile *p, int slot,
 			return known + 1;
 		to = &a->ret[a->count];
 		/* Not the nested readings, of which nested_count says that there are none yet. */
-		memset(to, 0, offsetof(struct code_answer, nested));
+		to->has_nested = false;
+		to->nested_value = 0;
+		memset(to->nested_text, 0, sizeof(to->nested_text));
 		to->nested_count = 0;
 		to->nested_foreign = false;
 		to->profile = p;

@@ -161,6 +161,22 @@ static int entries_prune(struct code_builder *b, struct entry *e, int n, int slo
 	return kept;
 }
 
+static void small_fill(struct code_builder *b, struct code_numbers *to)
+{
+	int *small;
+
+	if (to->exact_count == 0 || to->exact[0].value >= CODE_SMALL
+		|| to->exact[to->exact_count - 1].value < 0)
+		return;
+	small = codes_alloc(b, CODE_SMALL * sizeof(*small));
+	for (int v = 0; small != NULL && v < CODE_SMALL; v++)
+		small[v] = to->exact_count;
+	for (int i = to->exact_count; small != NULL && i-- > 0;)
+		if (to->exact[i].value >= 0 && to->exact[i].value < CODE_SMALL)
+			small[to->exact[i].value] = i;
+	to->small = small;
+}
+
 static void numbers_fill(
 	struct code_builder *b, struct code_numbers *to, const struct entry *e, int n)
 {
@@ -181,6 +197,7 @@ static void numbers_fill(
 		else
 			to->fallback = row;
 	}
+	small_fill(b, to);
 }
 
 static void words_fill(
@@ -194,7 +211,9 @@ static void words_fill(
 	for (int i = 0; i < n; i++) {
 		if (e[i].prefix != prefix)
 			continue;
-		w[to->count++] = (struct code_word){ e[i].word, e[i].len, e[i].row->row };
+		w[to->count++] = (struct code_word){ e[i].word,
+			code_word_head(e[i].word, e[i].len), e[i].len, e[i].row->row };
+		to->firsts |= code_word_first(e[i].word[0]);
 	}
 	if (to->count > 0) {
 		to->len_min = w[0].len;
@@ -222,8 +241,10 @@ static void names_fill(struct code_builder *b, struct code_index *t)
 	if (e != NULL && w != NULL) {
 		qsort(e, (size_t)n, sizeof(*e), entry_cmp);
 		for (int i = 0; i < n; i++)
-			w[i] = (struct code_word){ e[i].word, e[i].len, &t->pub.rows[e[i].lo] };
-		t->names = (struct code_words){ w, n, 1, CODE_WORD_MAX };
+			w[i] = (struct code_word){ e[i].word, code_word_head(e[i].word, e[i].len),
+				e[i].len, &t->pub.rows[e[i].lo] };
+		t->names = (struct code_words){ w, n, n > 0 ? w[0].len : 0,
+			n > 0 ? w[n - 1].len : 0, ~(uint64_t)0 };
 	}
 	free(e);
 }

@@ -5,8 +5,9 @@
 
 /*
  * The sealed set. One arena owns all of it. Numbers are looked up in two sorted arrays per side: exact
- * values, then ranges, which do not overlap. Words are folded to lower case and sorted by length, then
- * octets, so that the longest prefix is found by one search per length.
+ * values, then ranges, which do not overlap; exact values below CODE_SMALL have a place by number, too.
+ * Words are folded to lower case and sorted by length first, so that the longest prefix is found by one
+ * search per length.
  */
 
 struct code_exact {
@@ -21,6 +22,7 @@ struct code_range {
 
 struct code_word {
 	const char *text;
+	uint64_t head; /* code_word_head() */
 	size_t len;
 	const struct code_row *row;
 };
@@ -29,11 +31,15 @@ struct code_words {
 	const struct code_word *at;
 	int count;
 	size_t len_min, len_max;
+	uint64_t firsts; /* bit c & 63 for each first octet c */
 };
+
+enum { CODE_SMALL = 256 };
 
 struct code_numbers {
 	const struct code_exact *exact;
 	const struct code_range *ranges;
+	const int *small; /* [v]: where v stands in `exact`, or exact_count; NULL: none is so small */
 	int exact_count, range_count;
 	const struct code_row *fallback; /* the default row */
 };
@@ -94,12 +100,31 @@ struct code_set {
 	const struct code_profile *standard; /* NULL: the set has none */
 };
 
-/** Order of struct code_words. Both are folded. */
+/** The first octets of a folded word as one number, in whatever order this machine has. */
+static inline uint64_t code_word_head(const char *text, size_t len)
+{
+	uint64_t head = 0;
+
+	memcpy(&head, text, len < sizeof(head) ? len : sizeof(head));
+	return head;
+}
+
+/** Order of struct code_words: length, head, octets. Both are folded. */
 static inline int code_word_cmp(const char *a, size_t a_len, const char *b, size_t b_len)
 {
+	uint64_t a_head = code_word_head(a, a_len), b_head = code_word_head(b, b_len);
+
 	if (a_len != b_len)
 		return a_len < b_len ? -1 : 1;
+	if (a_head != b_head)
+		return a_head < b_head ? -1 : 1;
 	return memcmp(a, b, a_len);
+}
+
+/** Bit of struct code_words.firsts. */
+static inline uint64_t code_word_first(char c)
+{
+	return (uint64_t)1 << ((unsigned char)c & 63);
 }
 
 static inline char code_fold(char c)

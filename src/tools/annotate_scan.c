@@ -234,7 +234,8 @@ static const uint8_t *take_dump(struct piece *p, const struct label *l, const ui
 		if (p->end - q < 10 || q[0] != '0' || q[1] != 'x' ||
 		    !read_number(q, p->end, false, &v))
 			return at;
-		q += v.text.n + 1;
+		q += v.text.n;
+		q += q < p->end;
 	}
 	h = hit_add(p, HIT_STATUS, l->start, l->shown, ' ', &v);
 	if (h != NULL)

@@ -293,7 +293,7 @@ static int options_read(int argc, char **argv, struct options *o)
 
 int codes_main(int argc, char **argv)
 {
-	struct options o = { NULL };
+	struct options o = { .lang = LANG_BOTH };
 	int ret = options_read(argc, argv, &o);
 	const struct verb *v = verbs, *end = verbs + sizeof(verbs) / sizeof(verbs[0]);
 	struct code_set *set;
