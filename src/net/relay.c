@@ -224,11 +224,8 @@ static bool flow_unstick(struct flow *f, const uint8_t *p, size_t n)
 
 	if (proto_frame(span_of(p, n), header_len, max_pdu) < 0)
 		return flow_lost_framing(f, span_of(p, n));
-	if (len > f->hold && n >= (f->hold < CUT_OCTETS ? f->hold : CUT_OCTETS)) {
-		flow_pass(f, p, n, len, RING_CUT);
-		return true;
-	}
-	if (f->squeezed && n >= 4) {
+	if ((len > f->hold && n >= (f->hold < CUT_OCTETS ? f->hold : CUT_OCTETS)) ||
+		(f->squeezed && n >= 4)) {
 		flow_pass(f, p, n, len, RING_CUT);
 		return true;
 	}

@@ -158,24 +158,6 @@ static void half_close_timeout(void **state)
 	rig_stop(&rig);
 }
 
-static size_t fill(int fd, const uint8_t *p, size_t n)
-{
-	size_t sent = 0;
-
-	for (int idle = 0; idle < 20 && sent < n;) {
-		ssize_t s = send(fd, p + sent, n - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
-
-		if (s > 0) {
-			sent += (size_t)s;
-			idle = 0;
-		} else {
-			pause_ms(20);
-			idle++;
-		}
-	}
-	return sent;
-}
-
 /* N9: a peer that does not read stops its sender, and costs neither memory nor the others' time. */
 static void peer_stops_reading(enum sim_proto proto, int way)
 {
@@ -191,7 +173,7 @@ static void peer_stops_reading(enum sim_proto proto, int way)
 	other = pair_login(&rig, 0, gateway, proto);
 	pair_p99(other, proto, 100);
 	kib = rig_engine_kib(&rig, false);
-	sent = fill(way ? p.gw : p.sp, octets, n);
+	sent = peer_fill(way ? p.gw : p.sp, octets, n);
 	assert_true(sent < n); /* back-pressure: what two sockets hold and no more */
 	p99 = pair_p99(other, proto, 1000);
 	print_message("%zu KiB on the way, p99 of another session %lu us, memory %+ld KiB\n",
@@ -263,7 +245,7 @@ static void reader_dies(void **state)
 		int writer = round & 1 ? p.gw : p.sp, reader = round & 1 ? p.sp : p.gw;
 
 		if (round & 2)
-			fill(writer, octets, 200000);
+			peer_fill(writer, octets, 200000);
 		if (round & 4)
 			peer_close(reader);
 		else

@@ -92,6 +92,9 @@ int peer_accept(int listener);
 bool peer_has_caller(int fd, int wait_ms); /* or octets, of a connection */
 void peer_close(int fd);
 void peer_reset(int fd);
+
+/** Send until nothing more is taken for 400 ms, or all `n` octets are; returns how many were. */
+size_t peer_fill(int fd, const uint8_t *p, size_t n);
 void peer_send(int fd, const void *p, size_t n);
 
 /** At most `n` octets until `wait_ms` pass without one or the stream ends; returns how many. */

@@ -322,3 +322,21 @@ size_t hex_load(const char *name, uint8_t *to, size_t cap)
 	fclose(f);
 	return n;
 }
+
+size_t peer_fill(int fd, const uint8_t *p, size_t n)
+{
+	size_t sent = 0;
+
+	for (int idle = 0; idle < 20 && sent < n;) {
+		ssize_t s = send(fd, p + sent, n - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		if (s > 0) {
+			sent += (size_t)s;
+			idle = 0;
+		} else {
+			pause_ms(20);
+			idle++;
+		}
+	}
+	return sent;
+}

@@ -134,24 +134,6 @@ static void reset_behind_half_login(void **state)
 	rig_stop(&rig);
 }
 
-static size_t fill(int fd, const uint8_t *p, size_t n)
-{
-	size_t sent = 0;
-
-	for (int idle = 0; idle < 20 && sent < n;) {
-		ssize_t s = send(fd, p + sent, n - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
-
-		if (s > 0) {
-			sent += (size_t)s;
-			idle = 0;
-		} else {
-			pause_ms(20);
-			idle++;
-		}
-	}
-	return sent;
-}
-
 /* `to` reads until the FIN of `from` has reached the daemon, behind what `to` does not read. */
 static void bring_fin(int from, int to)
 {
@@ -180,7 +162,7 @@ static void end_behind_stuck_reader(void **state)
 		struct pair p = pair_login(&rig, 0, gateway, SIM_CMPP2);
 		int from = way & 1 ? p.gw : p.sp, to = way & 1 ? p.sp : p.gw;
 
-		fill(from, octets, n);
+		peer_fill(from, octets, n);
 		if (way & 2)
 			bring_fin(from, to);
 		else
@@ -204,7 +186,7 @@ static void end_behind_slow_reader(void **state)
 	(void)state;
 	begin(SIM_CMPP2, "half_close_timeout = \"1s\"; linger_timeout = \"300ms\";", NULL);
 	p = pair_login_over(peer_dial(rig.port[0]), gateway, SIM_CMPP2);
-	n = fill(p.sp, octets, n);
+	n = peer_fill(p.sp, octets, n);
 	peer_close(p.sp);
 	for (size_t piece = n / 40 + 1; got < n; pause_ms(100)) {
 		size_t some = peer_read(p.gw, out + got, piece < n - got ? piece : n - got, WAIT_MS);
