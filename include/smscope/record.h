@@ -23,7 +23,7 @@ enum record_kind {
 	REC_NACK,
 	REC_SESSION_OPEN,
 	REC_SESSION_CLOSE,
-	REC_STALL,        /* a PDU that stays half sent */
+	REC_STALL,        /* a PDU that stays half sent, a request that stays unanswered */
 	REC_BLIND,        /* framing lost: octets flow on unparsed */
 	REC_LOST,         /* records dropped because a ring was full */
 	REC_MALFORMED,
@@ -31,6 +31,8 @@ enum record_kind {
 	REC_UNKNOWN_CODE,
 	REC_CONFIG,
 	REC_REFUSED,      /* connections turned away before there was a session */
+	REC_NO_REPORT,    /* a message that asked for a report and never had a final one */
+	REC_ID_RULE,      /* how a link's reports name the messages of its responses */
 	REC_COUNT
 };
 
@@ -57,7 +59,7 @@ struct record_extra {
 	uint64_t value;
 };
 
-enum { RECORD_EXTRAS_MAX = 24, RECORD_ANSWERS_MAX = 4, RECORD_ERR_ANSWERS_MAX = 2 };
+enum { RECORD_EXTRAS_MAX = 32, RECORD_ANSWERS_MAX = 4, RECORD_ERR_ANSWERS_MAX = 2 };
 
 struct record {
 	enum record_kind kind;
@@ -85,6 +87,7 @@ struct record {
 
 	struct span msgid;        /* text */
 	bool msgid_binary;        /* CMPP: 8 octets, shown by msgid_text() */
+	uint64_t story;           /* the same for all records of one message; 0 none; in JSON only */
 	bool has_rtt;
 	uint64_t rtt_us;
 	struct span src, dst;

@@ -77,6 +77,7 @@ struct story_report {
 	int64_t submit_s;          /* seconds since 1970 in whatever zone the gateway lives */
 	bool final;
 	int state;                 /* message_state, -1 unknown */
+	bool may_wait;             /* asked for again later: not to be found is not counted yet */
 };
 
 /* A message as the table has it. */

@@ -22,6 +22,8 @@ static const char *const kind_names[REC_COUNT] = {
 	[REC_UNKNOWN_CODE] = "unknown_code",
 	[REC_CONFIG] = "config",
 	[REC_REFUSED] = "refused",
+	[REC_NO_REPORT] = "no_report",
+	[REC_ID_RULE] = "id_rule",
 };
 
 const char *record_kind_name(enum record_kind k)

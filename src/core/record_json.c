@@ -322,6 +322,8 @@ size_t record_line_json(const struct record *r, const struct record_style *style
 	member_code(&j, r);
 	member_err(&j, r);
 	member_msgid(&j, r);
+	if (r->story != 0)
+		member_uint(&j, "story", r->story);
 	if (r->has_rtt)
 		member_uint(&j, "rtt_us", r->rtt_us);
 	if (r->dst.n > 0)

@@ -361,6 +361,8 @@ static const char *verb(const struct record *r)
 		[REC_UNKNOWN_CODE] = "UNKNOWN_CODE",
 		[REC_CONFIG] = "CONFIG",
 		[REC_REFUSED] = "REFUSED",
+		[REC_NO_REPORT] = "NO_REPORT",
+		[REC_ID_RULE] = "ID_RULE",
 	};
 
 	if (r->kind == REC_LOGIN)

@@ -200,6 +200,8 @@ bool story_match(struct story_table *t, const struct story_report *r, struct sto
 	struct story_entry *e;
 
 	find(t, r, l != NULL ? best_rule(l) : ID_NONE, &c);
+	if (c.e == NULL && r->may_wait)
+		return false;
 	if (l != NULL) {
 		story_add(&l->reports, 1);
 		story_add(&l->matched, c.e != NULL);
