@@ -17,6 +17,8 @@ enum { PENDING_ID_LEN = 24 };
 struct pending {
 	uint32_t sequence;
 	uint32_t command;
+	const char *name;  /* the PDU's, static text */
+	bool probe;        /* a keepalive */
 	uint64_t sent_us;  /* monotonic */
 	uint64_t wall_ns;  /* of a submit, as the next ones */
 	struct story_part part;

@@ -64,6 +64,15 @@ int receipt_state_of(struct span stat);
 const char *receipt_state_word(int state);
 
 /**
+ * A date of a receipt as it is written, in seconds since 1970. A date without a zone is taken as UTC,
+ * for want of a better: it is off by the gateway's zone. What can be read in two ways (200809011130
+ * has seconds, or a century; two digits of a year are of either century) is read as what lies nearer
+ * to `near_wall_ns`, the time of its arrival in nanoseconds since 1970. false, and *ret_s untouched,
+ * if it is empty, all zeros, no form of a date, or no day of the calendar.
+ */
+bool receipt_time(struct span s, uint64_t near_wall_ns, int64_t *ret_s);
+
+/**
  * CMPP Msg_Id for people: "1121191700-104-7" (MMDDHHMMSS-gateway-sequence), or 16 hex digits if its
  * time fields are out of range.
  */

@@ -164,6 +164,8 @@ static struct pending *remember(struct scope *s, const struct scope_frame *f, st
 	supersede(s, f, w);
 	p = pending_put(s->pending[f->from], pdu->sequence, f->mono_us, &forgotten, &forgot);
 	p->command = pdu->command;
+	p->name = pdu_name(pdu);
+	p->probe = role == R_PROBE;
 	s->forgotten += forgot;
 	if (role == R_SUBMIT || role == R_DELIVER) {
 		copy_text(p->dst, sizeof(p->dst), message_destination(pdu, &count));
@@ -322,20 +324,10 @@ static void put_query_resp(struct scope *s, const struct scope_frame *f, struct 
 		record_uint_extra(r, "error_code", pdu_uint(&w->pdu, F_ERROR_CODE));
 }
 
-/* Name of a request by its command, as the protocol's table has it. */
-static const char *command_name(const struct proto *p, uint32_t command)
-{
-	for (const struct layout *l = p->layouts; l->name != NULL; l++) {
-		if (l->command == command)
-			return l->name;
-	}
-	return NULL;
-}
-
 static void put_nack(struct scope *s, const struct scope_frame *f, struct scope_work *w)
 {
 	struct record *r = put_response(s, f, w, REC_NACK, CTX_NACK);
-	const char *name = r->has_rtt ? command_name(s->proto, w->request.command) : NULL;
+	const char *name = r->has_rtt ? w->request.name : NULL;
 
 	record_words_extra(r, "from", scope_side_name(f->from));
 	if (name != NULL)

@@ -67,11 +67,9 @@ int scope_overdue(struct scope *s, uint64_t now_us, uint64_t wall_ns, struct sco
 		if (probe_overdue(s, side, now_us, wall_ns, w))
 			return w->count;
 		while ((p = pending_overdue(s->pending[side], before_us)) != NULL) {
-			const struct layout *l = proto_layout(s->proto, p->command);
-
-			if (l == NULL || l->role == R_PROBE)
+			if (p->probe)
 				continue; /* a keepalive has a time of its own */
-			scope_put_waiting(stall(s, side, l->name, p->sequence, wall_ns, w), w, p,
+			scope_put_waiting(stall(s, side, p->name, p->sequence, wall_ns, w), w, p,
 				now_us, "unanswered");
 			return w->count;
 		}
