@@ -25,6 +25,7 @@ struct scope_link {
 	uint32_t account, key;         /* story_key() of the account's and of the link's name */
 	uint16_t index;                /* given back with a story */
 	uint64_t late_us;              /* a report so long after its submit is late */
+	uint32_t *unanswered;          /* requests of the account's SPs now; NULL: nobody counts */
 };
 
 enum scope_login { LOGIN_NONE, LOGIN_ASKED, LOGIN_REFUSED, LOGIN_DONE };

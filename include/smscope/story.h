@@ -21,7 +21,10 @@ enum { STORY_LAYOUT = 1, STORY_ID = 54, STORY_NUMBER = 16 };
 /** Octets of memory for `limit` messages (at least 16): 132 to 136 each and 330 KiB. */
 size_t story_bytes(uint32_t limit);
 
-/** Make an empty table at `mem`, which is aligned to 64. Stories are numbered upwards from `first`. */
+/**
+ * Make an empty table at `mem`, which is all zero and aligned to 64. Stories are numbered upwards from
+ * `first`.
+ */
 struct story_table *story_init(void *mem, size_t bytes, uint32_t limit, uint64_t first);
 
 /**

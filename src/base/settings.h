@@ -49,6 +49,9 @@ struct link_settings {
 	uint32_t max_pdu;           /* octets */
 	uint32_t max_sessions, max_per_ip;
 	uint32_t pending;           /* unanswered requests remembered per session and direction */
+	uint32_t answer_timeout_ms; /* a request unanswered for so long gives a stall record; 0 never */
+	uint32_t probe_timeout_ms;  /* the same for a keepalive */
+	uint32_t report_late_ms;    /* a report so long after its submit is called late */
 	bool show_text;
 	struct setting_origin *origins; /* one for each key of src/conf's table */
 };
@@ -73,6 +76,8 @@ struct settings {
 	uint32_t hold_max;          /* octets: a longer PDU is passed on as it arrives */
 	uint32_t ring_size;         /* octets per worker, a power of two */
 	uint32_t max_sessions;      /* of the whole daemon: the size of the session table */
+	uint32_t stories;           /* messages remembered until their reports have come */
+	uint32_t story_age_ms;      /* … for so long */
 	uint32_t drain_timeout_ms;
 	char *codes_dir;            /* NULL: codes_dir() chooses */
 	char *codes_site_dir;       /* need not exist */

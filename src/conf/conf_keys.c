@@ -72,6 +72,14 @@ static const struct conf_key daemon_keys[] = {
 	  .max = 1000000,
 	  .preset = "10000", .unit = "sessions",
 	  .help = "Sessions of all links together: the size of the session table." },
+	{ .name = "stories", .type = CONF_COUNT, SETTING(stories), .min = 16, .max = 100000000,
+	  .preset = "1000000", .unit = "messages",
+	  .help = "Accepted messages of all links remembered until their reports have come, the "
+		"oldest forgotten first; 133 octets each, taken as they are used." },
+	{ .name = "story_age", .type = CONF_DURATION, SETTING(story_age_ms), .min = SECOND,
+	  .max = 30ll * 24 * HOUR, .preset = "72h", .unit = "milliseconds", .reloadable = true,
+	  .help = "How long a message is remembered; one that asked for a report and had none by "
+		"then gives a no_report record." },
 	{ .name = "drain_timeout", .type = CONF_DURATION, SETTING(drain_timeout_ms),
 	  .max = 24 * HOUR,
 	  .preset = "30s", .unit = "milliseconds", .reloadable = true,
@@ -152,6 +160,15 @@ static const struct conf_key link_keys[] = {
 	  .preset = "256", .unit = "requests", .reloadable = true,
 	  .help = "Unanswered requests remembered in each direction of a session, to match "
 		"responses; more than the window." },
+	{ .name = "answer_timeout", .type = CONF_DURATION, LINK(answer_timeout_ms), .max = HOUR,
+	  .preset = "60s", .unit = "milliseconds", .reloadable = true,
+	  .help = "A request without a response for so long gives a stall record; 0 never." },
+	{ .name = "probe_timeout", .type = CONF_DURATION, LINK(probe_timeout_ms), .max = HOUR,
+	  .preset = "10s", .unit = "milliseconds", .reloadable = true,
+	  .help = "The same for a keepalive: enquire_link, ACTIVE_TEST." },
+	{ .name = "report_late", .type = CONF_DURATION, LINK(report_late_ms), .min = SECOND,
+	  .max = 30ll * 24 * HOUR, .preset = "24h", .unit = "milliseconds", .reloadable = true,
+	  .help = "A report that comes so long after its submit is marked late." },
 	{ .name = "show_text", .type = CONF_FLAG, LINK(show_text), .preset = "false",
 	  .reloadable = true, .help = "Show the text of messages in the logs." },
 };

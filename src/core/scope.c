@@ -5,6 +5,12 @@
 
 enum { TAG_SC_INTERFACE_VERSION = 0x0210 };
 
+static void count_unanswered(const struct scope *s, enum side asking, int more)
+{
+	if (asking == SIDE_SP && s->link->unanswered != NULL)
+		*s->link->unanswered += (uint32_t)more;
+}
+
 struct scope *scope_new(const struct scope_link *link, uint64_t session, const char *peer)
 {
 	struct scope *s = calloc(1, sizeof(*s));
@@ -28,6 +34,8 @@ void scope_free(struct scope *s)
 {
 	if (s == NULL)
 		return;
+	if (s->pending[SIDE_SP] != NULL)
+		count_unanswered(s, SIDE_SP, -(int)pending_count(s->pending[SIDE_SP]));
 	pending_free(s->pending[SIDE_SP]);
 	pending_free(s->pending[SIDE_GW]);
 	free(s);
@@ -120,10 +128,13 @@ static void put_msgid(struct record *r, const struct pdu *pdu)
 /* The request that a response answers; without one the record says so. */
 static bool take_request(struct scope *s, const struct scope_frame *f, struct scope_work *w)
 {
-	struct pending_table *t = s->pending[side_other(f->from)];
+	enum side asking = side_other(f->from);
 	uint32_t command = pdu_role(&w->pdu) == R_NACK ? 0 : w->pdu.command & 0x7fffffffu;
 
-	return pending_take(t, w->pdu.sequence, command, &w->request);
+	if (!pending_take(s->pending[asking], w->pdu.sequence, command, &w->request))
+		return false;
+	count_unanswered(s, asking, -1);
+	return true;
 }
 
 static void put_round_trip(struct record *r, const struct scope_frame *f,
@@ -148,6 +159,7 @@ static void supersede(struct scope *s, const struct scope_frame *f, struct scope
 
 	if (!pending_take(s->pending[f->from], w->pdu.sequence, w->pdu.command, &older))
 		return;
+	count_unanswered(s, f->from, -1);
 	r = scope_record_new(s, f, w, REC_STALL);
 	scope_put_waiting(r, w, &older, f->mono_us, "superseded");
 }
@@ -167,6 +179,7 @@ static struct pending *remember(struct scope *s, const struct scope_frame *f, st
 	p->name = pdu_name(pdu);
 	p->probe = role == R_PROBE;
 	s->forgotten += forgot;
+	count_unanswered(s, f->from, forgot ? 0 : 1);
 	if (role == R_SUBMIT || role == R_DELIVER) {
 		copy_text(p->dst, sizeof(p->dst), message_destination(pdu, &count));
 		copy_text(p->src, sizeof(p->src), message_source(pdu));

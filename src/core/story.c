@@ -46,9 +46,7 @@ struct story_table *story_init(void *mem, size_t bytes, uint32_t limit, uint64_t
 
 	if (limit < LIMIT_LEAST || bytes < story_bytes(limit))
 		return NULL;
-	memset(t, 0, sizeof(*t));
 	lay_out(t, limit);
-	memset((char *)mem + t->joins_at, 0, (size_t)(t->entries_at - t->joins_at));
 	t->seed = first * 0x9e3779b97f4a7c15u + (uintptr_t)mem;
 	t->next_number = first;
 	t->layout = STORY_LAYOUT;

@@ -112,6 +112,7 @@ static void on_close(struct scribe *s, const struct ring_entry *entry,
 
 	if (t == NULL || t->scope == NULL)
 		return;
+	scribe_release(s, t->session);
 	scope_summary(t->scope, &x);
 	scope_record(t->scope, &r, REC_SESSION_CLOSE, entry->wall_ns);
 	put_end(&r, e, &x);
@@ -127,7 +128,7 @@ static void on_close(struct scribe *s, const struct ring_entry *entry,
 	record_uint_extra(&r, "sp_octets", e->octets[SIDE_SP]);
 	record_uint_extra(&r, "gw_octets", e->octets[SIDE_GW]);
 	scribe_emit(s, &r);
-	track_end(t);
+	track_end(s, t);
 }
 
 static void on_refused(struct scribe *s, const struct ring_entry *entry,

@@ -15,7 +15,23 @@ struct track {
 	uint64_t session; /* 0: none */
 	uint64_t opened_mono_ns;
 	struct scope *scope; /* NULL: memory was short, the session goes unseen */
+	uint32_t account; /* story_key() */
 	char peer[SHM_ADDR_TEXT];
+};
+
+/* A report that came before the response that names its message: kept until it is known. */
+struct held {
+	struct held *next;
+	uint64_t until_ns;          /* monotonic: then it is told as it is */
+	uint32_t account;
+	struct story_report ask;    /* its id lies in `id` */
+	char id[ID_FOLDED_MAX];
+	struct ring_entry entry;    /* its octets follow */
+};
+
+/* What the links of one account have in common. */
+struct account {
+	uint32_t key, unanswered;
 };
 
 struct tally {
@@ -38,6 +54,12 @@ struct scribe {
 	uint64_t lost_told_ns;
 	bool suspect[SHM_RINGS_MAX]; /* the ring's first entry was in hand when an engine died */
 	uint32_t given;                       /* records of the entry in hand */
+	bool kept;                            /* the entry in hand waits among `held` */
+	struct story_table *stories;          /* NULL: memory was short */
+	struct account *accounts;             /* one a link; links of one account share the first */
+	struct held *held, **held_end;        /* oldest first */
+	uint32_t held_count;
+	uint64_t overdue_ns;                  /* when requests without answers were last looked for */
 	pthread_mutex_t unknown_lock;         /* taken for an unknown code, and by who asks */
 	struct unknown_codes **unknown;       /* by link; NULL until it has one */
 	struct scope_work work;
@@ -52,6 +74,9 @@ static inline void tally_add(_Atomic uint64_t *count, uint64_t n)
 
 /** Number the record, count it, hand it to every sink. */
 void scribe_emit(struct scribe *s, struct record *r);
+
+/** The entry in hand was read: count what it gave. */
+void scribe_account(struct scribe *s);
 
 /** Count the codes of a record that no table knows, and tell of those that are new. */
 void scribe_unknown_note(struct scribe *s, const struct record *r);
@@ -77,10 +102,25 @@ static inline bool err_is_unknown(const struct record *r)
 struct track *scribe_track(struct scribe *s, const struct ring_entry *e);
 
 /** Follow a session no longer. */
-void track_end(struct track *t);
+void track_end(struct scribe *s, struct track *t);
 
-/** A RING_FRAME entry; `suspect`: it was in hand when an engine died, so it is not parsed again. */
-void scribe_frame(struct scribe *s, const struct ring_entry *e, bool suspect);
+/**
+ * A RING_FRAME entry; `suspect`: it was in hand when an engine died, so it is not parsed again; `again`:
+ * it was held.
+ */
+void scribe_frame(struct scribe *s, const struct ring_entry *e, bool suspect, bool again);
+
+/** Find the story table in the shared memory; the links' scopes are told of it. */
+void scribe_stories_open(struct scribe *s);
+
+/** Keep the report in `s->work` until its message is known; false if there is no room. */
+bool scribe_hold(struct scribe *s, const struct ring_entry *e);
+
+/** Tell the held reports of a session, or all (0), as they are. */
+void scribe_release(struct scribe *s, uint64_t session);
+
+/** What time brings: held reports, messages that had no report, requests without a response. */
+void scribe_tick(struct scribe *s, uint64_t now_ns);
 
 /** A RING_EVENT entry. */
 void scribe_event(struct scribe *s, const struct ring_entry *e);

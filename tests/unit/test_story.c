@@ -19,6 +19,7 @@ static int set_up(void **state)
 {
 	(void)state;
 	memory = aligned_alloc(64, (story_bytes(LIMIT) + 63) & ~(size_t)63);
+	memset(memory, 0, story_bytes(LIMIT));
 	table = story_init(memory, story_bytes(LIMIT), LIMIT, 1000);
 	account = story_key("bj");
 	other = story_key("sh");
