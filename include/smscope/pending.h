@@ -49,6 +49,10 @@ struct pending *pending_put(struct pending_table *t, uint32_t sequence, uint64_t
 bool pending_take(struct pending_table *t, uint32_t sequence, uint32_t command,
 		  struct pending *ret);
 
+/** As pending_take(), but only a request that was sent before `before_us`. */
+bool pending_take_old(struct pending_table *t, uint32_t sequence, uint32_t command, uint64_t before_us,
+	struct pending *ret);
+
 /**
  * The oldest request that was sent before `before_us` and that this call has not given yet; it stays
  * where it is. NULL: none. Valid until the next put or take.

@@ -90,6 +90,13 @@ uint64_t scope_oldest_us(const struct scope *s);
 void scope_malformed(const struct scope *s, const struct scope_frame *f, const char *why,
 		     struct scope_work *w);
 
+/**
+ * What a number means on the session's link that no PDU carries: an errno of ours, what a gateway of
+ * that kind writes in its log. As codes_lookup().
+ */
+int scope_meaning(const struct scope *s, enum code_context context, int64_t number,
+	struct code_answer *ret, int cap);
+
 /** Set link, session, protocol and time of a record that tells of the session itself. */
 void scope_record(const struct scope *s, struct record *r, enum record_kind kind, uint64_t wall_ns);
 

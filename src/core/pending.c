@@ -166,14 +166,16 @@ struct pending *pending_put(struct pending_table *t, uint32_t sequence, uint64_t
 	return &e->p;
 }
 
-bool pending_take(struct pending_table *t, uint32_t sequence, uint32_t command, struct pending *ret)
+bool pending_take_old(struct pending_table *t, uint32_t sequence, uint32_t command, uint64_t before_us,
+	struct pending *ret)
 {
 	uint32_t link = bucket_of(t, sequence)->first;
 
 	while (link != 0) {
 		struct entry *e = entry_at(t, link);
 
-		if (e->p.sequence == sequence && (command == 0 || e->p.command == command)) {
+		if (e->p.sequence == sequence && e->p.sent_us < before_us &&
+			(command == 0 || e->p.command == command)) {
 			*ret = e->p;
 			unlink_entry(t, link);
 			return true;
@@ -181,6 +183,11 @@ bool pending_take(struct pending_table *t, uint32_t sequence, uint32_t command, 
 		link = e->chain_next;
 	}
 	return false;
+}
+
+bool pending_take(struct pending_table *t, uint32_t sequence, uint32_t command, struct pending *ret)
+{
+	return pending_take_old(t, sequence, command, UINT64_MAX, ret);
 }
 
 const struct pending *pending_overdue(struct pending_table *t, uint64_t before_us)

@@ -151,13 +151,19 @@ static void put_round_trip(struct record *r, const struct scope_frame *f,
 		record_uint_extra(r, "dsts", request->dst_count);
 }
 
-/* A sequence number that is used again while its request waits: the newer request is the one answered. */
+/*
+ * A sequence number is used again while its request waits. If that was seconds ago, nobody waits for
+ * it any more and the next response is the newer request's; else both are answered, in order.
+ */
 static void supersede(struct scope *s, const struct scope_frame *f, struct scope_work *w)
 {
+	enum { GIVEN_UP_US = 5000000 };
 	struct pending older;
 	struct record *r;
 
-	if (!pending_take(s->pending[f->from], w->pdu.sequence, w->pdu.command, &older))
+	if (f->mono_us < GIVEN_UP_US ||
+		!pending_take_old(s->pending[f->from], w->pdu.sequence, w->pdu.command,
+			f->mono_us - GIVEN_UP_US, &older))
 		return;
 	count_unanswered(s, f->from, -1);
 	r = scope_record_new(s, f, w, REC_STALL);

@@ -21,6 +21,21 @@ void scope_put_waiting(struct record *r, struct scope_work *w, const struct pend
 	scope_part(r, w, &p->part);
 }
 
+int scope_meaning(const struct scope *s, enum code_context context, int64_t number,
+	struct code_answer *ret, int cap)
+{
+	struct code_query q = {
+		.profiles = s->link->profiles,
+		.context = context,
+		.side = s->proto != NULL ? (enum code_side)s->proto->code_side : CODE_ANY,
+		.dialect = s->dialect,
+		.platform = context == CTX_ERRNO ? PLATFORM_LINUX : PLATFORM_ANY,
+		.number = number,
+	};
+
+	return s->link->codes != NULL ? codes_lookup(s->link->codes, &q, ret, cap) : 0;
+}
+
 static struct record *stall(const struct scope *s, enum side from, const char *cmd, uint32_t sequence,
 	uint64_t wall_ns, struct scope_work *w)
 {

@@ -168,6 +168,19 @@ void rig_start(struct rig *r, const struct rig_options *o, const struct rig_link
 	fail_msg("smscoped did not start");
 }
 
+void rig_kill_engine(struct rig *r)
+{
+	pid_t first = child_of(r->pid);
+
+	kill(first, SIGKILL);
+	for (int i = 0; i < WAIT_MS / 10; i++, pause_ms(10)) {
+		r->engine = child_of(r->pid);
+		if (r->engine != 0 && r->engine != first)
+			return;
+	}
+	fail_msg("no other engine comes up");
+}
+
 static void expect_clean_stderr(const struct rig *r)
 {
 	static const char *const bad[] = { "AddressSanitizer", "LeakSanitizer", "ThreadSanitizer",

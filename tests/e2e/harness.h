@@ -58,6 +58,9 @@ void rig_stop(struct rig *r);
 /** cmocka teardown: kill and close what is left of a test. */
 int rig_sweep(void **state);
 
+/** End the engine as a crash would, and wait for the next one. */
+void rig_kill_engine(struct rig *r);
+
 /**
  * The first record at or after index `from` that `match` fits, waiting for it; fails the test when
  * none comes. `match` is words "key=value" (equal as text or as number), "key~text" (contains) and
