@@ -133,11 +133,10 @@ static void sets_are_freed_under_load(void **state)
 	all = finish(&c);
 	codes_free(now);
 	for (size_t i = 0; i < json_array_size(all); i++) {
-		if (strcmp(word(all, i, "ev"), "config") == 0) {
+		if (strcmp(word(all, i, "ev"), "config") == 0)
 			last = flips++ % 2 == 0 ? "even" : "odd";
-			continue;
-		}
-		assert_string_equal(word(all, i, "en"), last);
+		else if (strcmp(word(all, i, "ev"), "lost") != 0) /* the writer was faster */
+			assert_string_equal(word(all, i, "en"), last);
 	}
 	assert_int_equal(flips, changes);
 	assert_int_equal(c.records[REC_CONFIG], changes);
