@@ -181,6 +181,7 @@ struct code_set *codes_seal(struct code_builder *b)
 	for (int i = 0; i < b->profile_count && !b->no_memory; i++) {
 		rules_seal(b, &b->profiles[i]);
 		inner_seal(b, &b->profiles[i]);
+		b->profiles[i].profile->digest = codes_profile_digest(&b->profiles[i]);
 	}
 	if (!b->no_memory)
 		set_fill(b);

@@ -28,6 +28,8 @@ enum {
 	CONTROL_STOP,      /* to the engine: end at once */
 	CONTROL_REOPEN,    /* to the engine: reopen log files */
 	CONTROL_READY,     /* to the keeper: relaying, decoding and logging */
+	CONTROL_RELOAD,    /* to the engine: load the code tables again */
+	CONTROL_RELOADED,  /* to the keeper: done, for better or worse; the next one may come */
 };
 
 /** A sealed memfd with the settings, for ENGINE_FD_SETTINGS; or -errno. */

@@ -52,6 +52,8 @@ struct keeper {
 	pid_t engine;          /* 0: none runs */
 	bool ready;            /* this engine */
 	bool was_ready;        /* any engine */
+	bool reloading;        /* this engine loads code tables */
+	bool again;            /* and shall once more; or as soon as it is ready */
 	uint64_t born_ns, born_traffic;
 	unsigned deaths;       /* in a row without progress */
 	uint64_t start_at_ns;  /* the next engine starts then */
@@ -119,7 +121,7 @@ static void engine_start(struct keeper *k)
 	}
 	k->control = pair[0];
 	k->engine = pid;
-	k->ready = false;
+	k->ready = k->reloading = false;
 	k->ticks = 0;
 	memset(k->watched, 0, sizeof(k->watched));
 	k->born_ns = clock_mono_ns();
@@ -173,11 +175,48 @@ static void engine_reap(struct keeper *k)
 	engine_later(k, progress, WIFEXITED(status));
 }
 
+/*
+ * HUP: the engine loads the code tables again, one load at a time. However many are asked for
+ * meanwhile, one more follows.
+ */
+static void reload(struct keeper *k)
+{
+	char state[64];
+
+	k->again = !k->ready || k->reloading;
+	if (k->again || k->stage != RUNNING)
+		return;
+	log_warn("HUP: loading the code tables again; the rest of the configuration stays as it is: "
+		 "restart to apply another one");
+	snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%llu",
+		(unsigned long long)(clock_mono_ns() / 1000));
+	notify_send(state);
+	k->reloading = true;
+	engine_tell(k, CONTROL_RELOAD, 0);
+}
+
+/* To the service manager: at work, or again at work. */
+static void tell_ready(const struct keeper *k)
+{
+	char state[96];
+
+	snprintf(state, sizeof(state), "%sSTATUS=links=%d engine=%d",
+		k->stage == RUNNING ? "READY=1\n" : "", k->settings->link_count, (int)k->engine);
+	notify_send(state);
+}
+
+static void engine_ready(struct keeper *k)
+{
+	k->ready = k->was_ready = true;
+	k->ticks = 0;
+	log_info("engine ready pid=%d after_ms=%u", (int)k->engine,
+		(unsigned)((clock_mono_ns() - k->born_ns) / 1000000u));
+}
+
 /* A packet from the engine, or its end of the socket closed. */
 static void engine_hear(struct keeper *k)
 {
 	struct control c = { 0 };
-	char state[96];
 	ssize_t n = recv(k->control, &c, sizeof(c), MSG_DONTWAIT);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -187,15 +226,14 @@ static void engine_hear(struct keeper *k)
 		k->control = -1;
 		return;
 	}
-	if (n != (ssize_t)sizeof(c) || c.verb != CONTROL_READY)
+	if (n != (ssize_t)sizeof(c) || (c.verb != CONTROL_READY && c.verb != CONTROL_RELOADED))
 		return;
-	k->ready = k->was_ready = true;
-	k->ticks = 0;
-	log_info("engine ready pid=%d after_ms=%u", (int)k->engine,
-		(unsigned)((clock_mono_ns() - k->born_ns) / 1000000u));
-	snprintf(state, sizeof(state), "%sSTATUS=links=%d engine=%d",
-		k->stage == RUNNING ? "READY=1\n" : "", k->settings->link_count, (int)k->engine);
-	notify_send(state);
+	if (c.verb == CONTROL_READY)
+		engine_ready(k);
+	k->reloading = false;
+	tell_ready(k);
+	if (k->again)
+		reload(k);
 }
 
 /* A session that drains may wait for its peer's FIN when the time of the drain is over. */
@@ -248,7 +286,7 @@ static void on_signal(struct keeper *k, uint32_t number)
 		if (k->options->quick && k->terminal && !isatty(STDERR_FILENO))
 			end(k, STOPPING, "HUP");
 		else
-			log_warn("HUP changes nothing: restart to apply another configuration");
+			reload(k);
 		return;
 	default:
 		log_warn("USR2 changes nothing: restart to run another version");

@@ -11,7 +11,7 @@
 #endif
 
 enum { OPT_DUMP = 256, OPT_KEYS, OPT_LISTEN, OPT_UPSTREAM, OPT_PROTOCOL, OPT_PROFILE, OPT_LANG,
-	OPT_LOG, OPT_COLOR, OPT_ENGINE };
+	OPT_LOG, OPT_COLOR, OPT_ENGINE, OPT_TABLES, OPT_TABLES_SITE };
 
 static const struct option longs[] = {
 	{ "config", required_argument, NULL, 'c' },
@@ -28,6 +28,8 @@ static const struct option longs[] = {
 	{ "version", no_argument, NULL, 'v' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "engine", required_argument, NULL, OPT_ENGINE },
+	{ "tables", required_argument, NULL, OPT_TABLES },
+	{ "tables-site", required_argument, NULL, OPT_TABLES_SITE },
 	{ 0 },
 };
 
@@ -54,7 +56,8 @@ static const char help[] =
 	"\n"
 	"  smscoped --listen 127.0.0.1:7890 --upstream 10.0.0.1:7890 --profile infox --lang zh\n"
 	"\n"
-	"Signals: TERM lets sessions end, INT (Ctrl-C) stops at once, USR1 reopens log files.\n"
+	"Signals: TERM lets sessions end, INT (Ctrl-C) stops at once, HUP loads the code tables\n"
+	"again, USR1 reopens log files.\n"
 	"Ends with 0; 1 fault in configuration or at run time, 2 usage, 3 cannot listen.\n";
 
 static const char *const engine_options[] = {
@@ -170,6 +173,13 @@ static int set_option(struct options *o, int opt, char **argv, FILE *err)
 		return set_color(o, optarg, err);
 	case OPT_ENGINE:
 		return set_engine(o, optarg, err);
+	case OPT_TABLES:
+		o->action = ACTION_TABLES;
+		o->tables = optarg;
+		return 0;
+	case OPT_TABLES_SITE:
+		o->tables_site = optarg;
+		return 0;
 	case ':':
 		return usage(err, "%s needs a value", argv[optind - 1]);
 	case '?':

@@ -195,6 +195,7 @@ static void *run(void *arg)
 		bool stop = atomic_load(&s->stop);
 		struct timespec pause = { 0, POLL_MS * 1000000L };
 
+		scribe_take_change(s);
 		n = turn(s);
 		if (n == BUDGET || (stop && n > 0))
 			continue;
@@ -232,27 +233,21 @@ static int start_thread(struct scribe *s)
 static bool prepare_links(struct scribe *s, const struct code_set *codes)
 {
 	int count = s->settings->link_count;
-	const struct code_profile **next;
 
 	s->links = calloc((size_t)count + 1, sizeof(*s->links));
-	s->profiles = calloc(((size_t)count + 1) * (NAMES_MAX + 1), sizeof(*s->profiles));
+	s->profiles = scribe_profiles(s->settings, codes);
 	if (s->links == NULL || s->profiles == NULL)
 		return false;
 	for (int i = 0; i <= count; i++) {
 		const struct link_settings *from = i < count ? &s->settings->links[i] : NULL;
 
-		next = s->profiles + (size_t)i * (NAMES_MAX + 1);
 		s->links[i] = (struct scope_link){.name = from != NULL ? from->name : NULL,
 						  .proto = from != NULL ? from->proto : NULL,
 						  .codes = codes,
-						  .profiles = next,
+						  .profiles = s->profiles +
+							      (size_t)i * (NAMES_MAX + 1),
 						  .pending = from != NULL ? from->pending : 1,
 						  .show_text = from != NULL && from->show_text};
-		for (int p = 0; from != NULL && codes != NULL && p < from->profile_count; p++) {
-			*next = codes_profile(codes, from->profiles[p]);
-			if (*next != NULL)
-				next++;
-		}
 	}
 	return true;
 }
@@ -281,6 +276,7 @@ static void scribe_discard(struct scribe *s)
 	free(s->links);
 	free(s->profiles);
 	scribe_unknown_free(s);
+	sem_destroy(&s->taken);
 	free(s);
 }
 
@@ -299,6 +295,7 @@ struct scribe *scribe_new(const struct settings *settings, struct shm *shm,
 	s->sinks = sinks;
 	s->sink_count = sink_count;
 	pthread_mutex_init(&s->unknown_lock, NULL);
+	sem_init(&s->taken, 0, 0);
 	s->tracks = calloc(shm->session_max, sizeof(*s->tracks));
 	s->unknown = calloc((size_t)settings->link_count + 1, sizeof(struct unknown_codes *));
 	s->accounts = calloc((size_t)settings->link_count + 1, sizeof(*s->accounts));

@@ -28,11 +28,19 @@ struct scribe_counts {
 };
 
 /**
- * Start the thread. `codes` is borrowed until scribe_free(); the sinks too. NULL with the reason
- * logged.
+ * Start the thread. `codes` is borrowed until scribe_free() or another set takes its place; the
+ * sinks until scribe_free(). NULL with the reason logged.
  */
 struct scribe *scribe_new(const struct settings *settings, struct shm *shm,
 	const struct code_set *codes, struct sink *const *sinks, int sink_count);
+
+/**
+ * Have the thread hand `r`, a record of the daemon itself, to the sinks, and look up in `codes` from
+ * the next PDU on, unless that is NULL. Returns when it has, some ms later: then nothing refers to
+ * the set before. -ENOMEM: nothing was done, which cannot be without a set. One caller at a time,
+ * and none during scribe_free().
+ */
+int scribe_change(struct scribe *s, const struct code_set *codes, struct record *r) MUST_CHECK;
 
 /** Any thread; a consistent-enough snapshot. */
 void scribe_counts(const struct scribe *s, struct scribe_counts *ret);

@@ -2,12 +2,14 @@
 #define SMSCOPE_SCRIBE_STATE_H
 
 #include <pthread.h>
+#include <semaphore.h>
 
 #include "scribe/scribe.h"
 #include "smscope/scope.h"
 
 /*
- * What the files of the scribe share. Everything but the counts and `stop` belongs to its thread.
+ * What the files of the scribe share. Everything but the counts, `stop` and `change` belongs to its
+ * thread.
  */
 
 /* A slot of the session table as the scribe follows it. */
@@ -50,6 +52,8 @@ struct scribe {
 	struct tally tally;
 	pthread_t thread;
 	_Atomic bool stop;
+	_Atomic(struct scribe_change *) change; /* waits to be taken; NULL: none */
+	sem_t taken;                            /* it was */
 	uint64_t lost_seen[SHM_RINGS_MAX];
 	uint64_t lost_told_ns;
 	bool suspect[SHM_RINGS_MAX]; /* the ring's first entry was in hand when an engine died */
@@ -77,6 +81,12 @@ void scribe_emit(struct scribe *s, struct record *r);
 
 /** The entry in hand was read: count what it gave. */
 void scribe_account(struct scribe *s);
+
+/** The links' lists of profiles in that set, one behind the other; the caller frees. NULL: no memory. */
+const struct code_profile **scribe_profiles(const struct settings *s, const struct code_set *codes);
+
+/** Take what scribe_change() offers, if it offers anything. */
+void scribe_take_change(struct scribe *s);
 
 /** Count the codes of a record that no table knows, and tell of those that are new. */
 void scribe_unknown_note(struct scribe *s, const struct record *r);
