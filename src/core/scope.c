@@ -1,4 +1,5 @@
 #include "core/scope_message.h"
+#include "core/scope_report.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -96,22 +97,6 @@ static void copy_text(char *to, size_t cap, struct span s)
 	to[n] = '\0';
 }
 
-static int look_up(const struct scope *s, enum code_context context, bool is_text, uint32_t number,
-	struct span text, struct code_answer *ret, int cap)
-{
-	struct code_query q = {
-		.profiles = s->link->profiles,
-		.context = context,
-		.side = (enum code_side)s->proto->code_side,
-		.dialect = s->dialect,
-		.is_text = is_text,
-		.number = number,
-		.text = text,
-	};
-
-	return s->link->codes != NULL ? codes_lookup(s->link->codes, &q, ret, cap) : 0;
-}
-
 /* The PDU's numeric result with its meaning; false if it has none. */
 static bool put_result(const struct scope *s, struct record *r, const struct pdu *pdu,
 	enum code_context context)
@@ -121,8 +106,8 @@ static bool put_result(const struct scope *s, struct record *r, const struct pdu
 	r->has_code = true;
 	r->code_label = s->proto->status_in_header ? "status" : "result";
 	r->code_context = context;
-	r->answer_count =
-		look_up(s, context, false, r->code, span_of("", 0), r->answers, RECORD_ANSWERS_MAX);
+	r->answer_count = scope_look_up(s->link, r, context, false, r->code, span_of("", 0),
+		r->answers, RECORD_ANSWERS_MAX);
 	return true;
 }
 
@@ -253,69 +238,15 @@ static void put_submit(const struct scope *s, const struct scope_frame *f, struc
 	message_put(r, w, s->link->show_text);
 }
 
-/* Type and number as they came; in a GSM network the number has a meaning, or two. */
-static void put_network_error(const struct scope *s, struct record *r, const struct receipt *x)
-{
-	static const char *const keys[][3] = {
-		{ "net_table", "net_zh", "net_en" },
-		{ "net_also_table", "net_also_zh", "net_also_en" },
-	};
-	enum { NETWORK_GSM = 3, READINGS = sizeof(keys) / sizeof(keys[0]) };
-	struct code_answer answers[READINGS];
-	int n = 0;
-
-	record_uint_extra(r, "net_type", x->network_type);
-	record_uint_extra(r, "net_error", x->network_error);
-	if (x->network_type == NETWORK_GSM)
-		n = look_up(s, CTX_NETWORK_ERROR, false, x->network_error, span_of("", 0), answers,
-			READINGS);
-	for (int i = 0; i < n; i++) {
-		record_words_extra(r, keys[i][0], answers[i].table->name);
-		record_words_extra(r, keys[i][1], answers[i].row->zh);
-		record_words_extra(r, keys[i][2], answers[i].row->en);
-	}
-}
-
 static void put_report(const struct scope *s, const struct scope_frame *f, struct scope_work *w)
 {
-	const struct receipt *x = &w->receipt;
 	struct record *r = new_record(s, f, w, REC_REPORT);
-	const char *word = receipt_state_word(x->state);
 
-	r->msgid = x->id;
-	r->msgid_binary = x->id_binary;
-	r->dst = x->dst;
-	r->code_label = "stat";
-	r->code_context = CTX_REPORT;
-	r->code_is_text = true;
-	r->code_text = x->stat;
-	if (x->stat.n == 0 && word != NULL)
-		r->code_text = span_of(word, strlen(word));
-	r->has_code = r->code_text.n > 0;
-	if (r->has_code)
-		r->answer_count = look_up(s, CTX_REPORT, true, 0, r->code_text, r->answers,
-			RECORD_ANSWERS_MAX);
-	r->err = x->err;
-	if (x->err.n > 0)
-		r->err_answer_count = look_up(s, CTX_RECEIPT_ERR, true, 0, x->err, r->err_answers,
-			RECORD_ERR_ANSWERS_MAX);
-	if (x->has_network_error)
-		put_network_error(s, r, x);
-	if (x->submit_date.n > 0)
-		record_text_extra(r, "submitted", x->submit_date);
-	if (x->done_date.n > 0)
-		record_text_extra(r, "done", x->done_date);
-	if (x->kind == RECEIPT_INTERIM)
-		record_flag_extra(r, "interim");
-	if (x->conflict) {
-		record_flag_extra(r, "conflict");
-		if (word != NULL)
-			record_words_extra(r, "message_state", word);
-	}
-	if (x->undecodable) {
-		record_flag_extra(r, "undecodable");
+	report_put(s->link, r, &w->receipt);
+	if (!r->has_code && w->receipt.raw.n > 0)
+		message_put(r, w, s->link->show_text);
+	if (w->receipt.undecodable)
 		scope_malformed(s, f, "report of no known layout", w);
-	}
 }
 
 static void put_deliver(const struct scope *s, const struct scope_frame *f, struct scope_work *w)
