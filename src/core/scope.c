@@ -85,22 +85,6 @@ static void copy_text(char *to, size_t cap, struct span s)
 	to[n] = '\0';
 }
 
-int scope_look_up(const struct scope *s, enum code_context context, bool is_text, uint32_t number,
-	struct span text, struct code_answer *ret, int cap)
-{
-	struct code_query q = {
-		.profiles = s->link->profiles,
-		.context = context,
-		.side = (enum code_side)s->proto->code_side,
-		.dialect = s->dialect,
-		.is_text = is_text,
-		.number = number,
-		.text = text,
-	};
-
-	return s->link->codes != NULL ? codes_lookup(s->link->codes, &q, ret, cap) : 0;
-}
-
 /* The PDU's numeric result with its meaning; false if it has none. */
 static bool put_result(const struct scope *s, struct record *r, const struct pdu *pdu,
 	enum code_context context)
@@ -110,8 +94,8 @@ static bool put_result(const struct scope *s, struct record *r, const struct pdu
 	r->has_code = true;
 	r->code_label = s->proto->status_in_header ? "status" : "result";
 	r->code_context = context;
-	r->answer_count =
-		scope_look_up(s, context, false, r->code, span_of("", 0), r->answers, RECORD_ANSWERS_MAX);
+	r->answer_count = scope_look_up(s->link, r, context, false, r->code, span_of("", 0),
+		r->answers, RECORD_ANSWERS_MAX);
 	return true;
 }
 

@@ -1,12 +1,27 @@
-#include "core/scope_state.h"
+#include "core/scope_report.h"
+
+int scope_look_up(const struct scope_link *link, const struct record *r, enum code_context context,
+	bool is_text, uint32_t number, struct span text, struct code_answer *ret, int cap)
+{
+	struct code_query q = {
+		.profiles = link->profiles,
+		.context = context,
+		.side = (enum code_side)r->proto->code_side,
+		.dialect = r->dialect,
+		.is_text = is_text,
+		.number = number,
+		.text = text,
+	};
+
+	return link->codes != NULL ? codes_lookup(link->codes, &q, ret, cap) : 0;
+}
 
 /*
- * Stories: a submit is given its number, its response makes it known by its id, a report is joined
- * to it. What the table gives is shown in the records; what it cannot know yet is asked for again.
+ * Type and number as they came; in a GSM network the number has a meaning, or two. What has another
+ * shape is shown only.
  */
-
-/* Type and number as they came; in a GSM network the number has a meaning, or two. */
-static void put_network_error(const struct scope *s, struct record *r, const struct receipt *x)
+static void put_network_error(
+	const struct scope_link *link, struct record *r, const struct receipt *x)
 {
 	static const char *const keys[][3] = {
 		{ "net_table", "net_zh", "net_en" },
@@ -16,11 +31,18 @@ static void put_network_error(const struct scope *s, struct record *r, const str
 	struct code_answer answers[READINGS];
 	int n = 0;
 
+	if (!x->has_network_error) {
+		if (x->network_digits)
+			record_text_extra(r, "net_digits", x->network_raw);
+		else if (x->network_raw.n > 0)
+			record_hex_extra(r, "net_octets", span_uint(x->network_raw));
+		return;
+	}
 	record_uint_extra(r, "net_type", x->network_type);
 	record_uint_extra(r, "net_error", x->network_error);
 	if (x->network_type == NETWORK_GSM)
-		n = scope_look_up(s, CTX_NETWORK_ERROR, false, x->network_error, span_of("", 0), answers,
-			READINGS);
+		n = scope_look_up(link, r, CTX_NETWORK_ERROR, false, x->network_error,
+			span_of("", 0), answers, READINGS);
 	for (int i = 0; i < n; i++) {
 		record_words_extra(r, keys[i][0], answers[i].table->name);
 		record_words_extra(r, keys[i][1], answers[i].row->zh);
@@ -28,204 +50,75 @@ static void put_network_error(const struct scope *s, struct record *r, const str
 	}
 }
 
-static bool wants_report(const struct pdu *pdu)
-{
-	enum { ALWAYS = 1, WHEN = 3 }; /* SMPP's other values ask for failures or successes only */
-
-	return (pdu_uint(pdu, F_REGISTERED_DELIVERY) & WHEN) == ALWAYS;
-}
-
-void scope_submitted(const struct scope *s, const struct scope_frame *f, struct scope_work *w,
-	const struct body *body, struct pending *request)
-{
-	struct record *r = &w->records[w->count - 1];
-
-	request->wall_ns = f->wall_ns;
-	request->wants_report = wants_report(&w->pdu);
-	request->part = (struct story_part){ .part = (uint8_t)body->part,
-		.total = (uint8_t)body->total };
-	if (s->link->stories == NULL)
-		return;
-	story_begin(s->link->stories, s->link->account, r->src, r->dst, body->reference,
-		request->part.part, request->part.total, f->mono_us, &request->part);
-	r->story = request->part.number;
-}
-
-void scope_part(struct record *r, struct scope_work *w, const struct story_part *p)
-{
-	struct out o = out_of(w->part, sizeof(w->part));
-
-	if (p->total <= 1)
-		return;
-	out_dec(&o, p->part);
-	out_char(&o, '/');
-	out_dec(&o, p->total);
-	record_text_extra(r, "part", span_of(w->part, out_len(&o)));
-}
-
-void scope_answered(const struct scope *s, struct record *r, struct scope_work *w)
-{
-	const struct pending *q = &w->request;
-	struct story_accepted a = {
-		.account = s->link->account,
-		.link = s->link->index,
-		.id = r->msgid,
-		.id_binary = r->msgid_binary,
-		.dst = span_of(q->dst, strlen(q->dst)),
-		.dst_count = q->dst_count,
-		.wants_report = q->wants_report,
-		.part = q->part,
-		.session = s->session,
-		.sent_us = q->sent_us,
-		.wall_ns = q->wall_ns,
-	};
-
-	r->story = q->part.number;
-	scope_part(r, w, &q->part);
-	if (s->link->stories == NULL || q->part.number == 0)
-		return;
-	if (r->has_code && r->code != 0)
-		story_refused(s->link->stories, &q->part);
-	else
-		story_accept(s->link->stories, &a);
-}
-
-/* "412 of 412 reports matched as hex→dec", once it is well founded. */
-static void put_rule(const struct scope *s, const struct scope_frame *f, struct scope_work *w)
-{
-	struct id_evidence e;
-	struct record *r;
-
-	if (!story_evidence_news(s->link->stories, s->link->key, &e))
-		return;
-	r = &w->records[w->count++];
-	scope_record(s, r, REC_ID_RULE, f->wall_ns);
-	record_words_extra(r, "rule", id_rule_words(e.rule));
-	record_uint_extra(r, "matched", e.by_rule[e.rule]);
-	record_uint_extra(r, "of", e.reports);
-}
-
-static void put_parts(struct record *r, struct scope_work *w, const struct story *x)
-{
-	struct out o = out_of(w->parts, sizeof(w->parts));
-
-	scope_part(r, w, &x->part);
-	if (x->part.total <= 1)
-		return;
-	out_dec(&o, x->parts_reported);
-	out_char(&o, '/');
-	out_dec(&o, x->part.total);
-	record_text_extra(r, "parts_reported", span_of(w->parts, out_len(&o)));
-}
-
-static void put_story(const struct scope *s, const struct scope_frame *f, struct scope_work *w,
-	struct record *r)
-{
-	const struct story *x = &w->story;
-	uint64_t after_us = f->mono_us > x->sent_us ? f->mono_us - x->sent_us : 0;
-
-	r->story = x->part.number;
-	record_words_extra(r, "match", id_rule_name(x->rule));
-	if (x->rule != ID_EXACT)
-		record_text_extra(r, "resp_id", span_of(x->id, x->id_len));
-	record_ms_extra(r, "after", after_us);
-	if (x->duplicate)
-		record_flag_extra(r, "duplicate");
-	if (x->reports > 1)
-		record_uint_extra(r, "nth", x->reports);
-	if (f->again)
-		record_flag_extra(r, "early");
-	if (after_us > s->link->late_us)
-		record_flag_extra(r, "late");
-	if (x->dst_differs)
-		record_flag_extra(r, "dst_differs");
-	put_parts(r, w, x);
-	if (x->session != s->session)
-		record_uint_extra(r, "submit_sess", x->session);
-}
-
 /*
- * Join the report to its message. False: the message is not known yet, and may be before long.
+ * The state as the text says it or, if a TLV says another, as the TLV does. Words behind it are not
+ * in any table: then its own word is looked up.
  */
-static bool join(const struct scope *s, const struct scope_frame *f, struct scope_work *w,
-	bool *ret_known)
+static void put_stat(const struct scope_link *link, struct record *r, const struct receipt *x)
 {
-	const struct receipt *x = &w->receipt;
-	struct story_report *r = &w->waiting;
-
-	*r = (struct story_report){
-		.account = s->link->account,
-		.link = s->link->key,
-		.id = x->id,
-		.id_binary = x->id_binary,
-		.dst = x->dst,
-		.has_submit_s = receipt_time(x->submit_date, f->wall_ns, &r->submit_s),
-		.final = x->kind == RECEIPT_FINAL,
-		.state = x->state,
-		.may_wait = f->may_wait,
-	};
-	*ret_known = story_match(s->link->stories, r, &w->story);
-	return *ret_known || !f->may_wait || x->id.n == 0;
-}
-
-/* What the report itself says. */
-static void put_report(const struct scope *s, const struct scope_frame *f, struct scope_work *w)
-{
-	const struct receipt *x = &w->receipt;
-	struct record *r = scope_record_new(s, f, w, REC_REPORT);
+	int of_text = receipt_state_of(x->stat);
 	const char *word = receipt_state_word(x->state);
+	struct span first;
 
-	r->msgid = x->id;
-	r->msgid_binary = x->id_binary;
-	r->dst = x->dst;
 	r->code_label = "stat";
 	r->code_context = CTX_REPORT;
 	r->code_is_text = true;
 	r->code_text = x->stat;
-	if (x->stat.n == 0 && word != NULL)
+	if (of_text >= 0 && of_text != x->state)
 		r->code_text = span_of(word, strlen(word));
 	r->has_code = r->code_text.n > 0;
-	if (r->has_code)
-		r->answer_count = scope_look_up(s, CTX_REPORT, true, 0, r->code_text, r->answers,
-			RECORD_ANSWERS_MAX);
+	if (!r->has_code)
+		return;
+	r->answer_count = scope_look_up(link, r, CTX_REPORT, true, 0, r->code_text, r->answers,
+		RECORD_ANSWERS_MAX);
+	first = receipt_stat_word(r->code_text);
+	if (r->answer_count > 0 || first.n == r->code_text.n)
+		return;
+	r->answer_count =
+		scope_look_up(link, r, CTX_REPORT, true, 0, first, r->answers, RECORD_ANSWERS_MAX);
+	for (int i = 0; i < r->answer_count; i++)
+		r->answers[i].derived = true;
+}
+
+/* What the text says and the TLVs deny, and a message_state that is none. */
+static void put_conflict(struct record *r, const struct receipt *x)
+{
+	int of_text = receipt_state_of(x->stat);
+	const char *word = receipt_state_word(x->state);
+
+	if (x->conflict)
+		record_flag_extra(r, "conflict");
+	if (x->text_id.n > 0)
+		record_text_extra(r, "text_id", x->text_id);
+	if (word != NULL && of_text >= 0 && of_text != x->state)
+		record_text_extra(r, "text_stat", x->stat);
+	if (word != NULL && of_text != x->state)
+		record_words_extra(r, "message_state", word);
+	if (x->odd_state.n > 0)
+		record_hex_extra(r, "state_octets", span_uint(x->odd_state));
+}
+
+void report_put(const struct scope_link *link, struct record *r, const struct receipt *x)
+{
+	enum { CMPP2_LEN = 60, CMPP3_LEN = 71 };
+
+	r->msgid = x->id;
+	r->msgid_binary = x->id_binary;
+	r->dst = x->dst;
+	put_stat(link, r, x);
 	r->err = x->err;
 	if (x->err.n > 0)
-		r->err_answer_count = scope_look_up(s, CTX_RECEIPT_ERR, true, 0, x->err, r->err_answers,
-			RECORD_ERR_ANSWERS_MAX);
-	if (x->has_network_error)
-		put_network_error(s, r, x);
+		r->err_answer_count = scope_look_up(link, r, CTX_RECEIPT_ERR, true, 0, x->err,
+			r->err_answers, RECORD_ERR_ANSWERS_MAX);
+	put_network_error(link, r, x);
 	if (x->submit_date.n > 0)
 		record_text_extra(r, "submitted", x->submit_date);
 	if (x->done_date.n > 0)
 		record_text_extra(r, "done", x->done_date);
 	record_flag_extra(r, x->kind == RECEIPT_INTERIM ? "interim" : "final");
-	if (x->conflict) {
-		record_flag_extra(r, "conflict");
-		if (word != NULL)
-			record_words_extra(r, "message_state", word);
-	}
-	if (x->undecodable) {
+	put_conflict(r, x);
+	if (x->id_binary && x->raw.n != CMPP2_LEN && x->raw.n != CMPP3_LEN)
+		record_uint_extra(r, "report_len", x->raw.n);
+	if (x->undecodable)
 		record_flag_extra(r, "undecodable");
-		scope_malformed(s, f, "report of no known layout", w);
-	}
-}
-
-void scope_report(const struct scope *s, const struct scope_frame *f, struct scope_work *w)
-{
-	bool known = false;
-	struct record *r;
-
-	if (s->link->stories != NULL && !join(s, f, w, &known)) {
-		w->wait = true;
-		return;
-	}
-	r = &w->records[w->count];
-	put_report(s, f, w);
-	if (s->link->stories == NULL)
-		return;
-	if (known)
-		put_story(s, f, w, r);
-	else
-		record_words_extra(r, "match", id_rule_name(ID_NONE));
-	put_rule(s, f, w);
 }

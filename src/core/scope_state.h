@@ -2,6 +2,7 @@
 #define SMSCOPE_CORE_SCOPE_STATE_H
 
 #include "core/scope_message.h"
+#include "core/scope_report.h"
 
 /* What the files of the scope share. */
 
@@ -39,10 +40,6 @@ struct scope {
 /** A record of the PDU in hand. */
 struct record *scope_record_new(const struct scope *s, const struct scope_frame *f,
 	struct scope_work *w, enum record_kind kind);
-
-/** Meanings of a code in the session's link, side and dialect. */
-int scope_look_up(const struct scope *s, enum code_context context, bool is_text, uint32_t number,
-	struct span text, struct code_answer *ret, int cap);
 
 /** Show that the message is part 2 of 3, if it is a long one. */
 void scope_part(struct record *r, struct scope_work *w, const struct story_part *p);
