@@ -25,6 +25,7 @@ void scribe_emit(struct scribe *s, struct record *r)
 		tally_add(r->answer_count > 0 ? &s->tally.known : &s->tally.unknown, 1);
 	if (r->kind == REC_MALFORMED)
 		tally_add(&s->tally.malformed, 1);
+	scribe_tally_link(s, r);
 	s->given++;
 	for (int i = 0; i < s->sink_count; i++)
 		sink_put(s->sinks[i], r);
@@ -80,6 +81,7 @@ struct track *scribe_track(struct scribe *s, const struct ring_entry *e)
 static void take_entry(struct scribe *s, const struct ring_entry *e, bool suspect)
 {
 	s->given = 0;
+	s->link = e->link < s->settings->link_count ? e->link : s->settings->link_count;
 	if (e->len <= e->size - sizeof(*e)) {
 		if (e->kind == RING_FRAME)
 			scribe_frame(s, e, suspect);
@@ -148,6 +150,7 @@ static void tell_lost(struct scribe *s, int i)
 	tally_add(&s->tally.lost, lost - s->lost_seen[i]);
 	tally_add(&s->tally.extra, 1);
 	s->lost_seen[i] = lost;
+	s->link = s->settings->link_count;
 	scribe_emit(s, &r);
 }
 
@@ -267,6 +270,7 @@ static void scribe_discard(struct scribe *s)
 	free(s->tracks);
 	free(s->links);
 	free(s->profiles);
+	free(s->link_tally);
 	scribe_unknown_free(s);
 	free(s);
 }
@@ -288,7 +292,9 @@ struct scribe *scribe_new(const struct settings *settings, struct shm *shm,
 	pthread_mutex_init(&s->unknown_lock, NULL);
 	s->tracks = calloc(shm->session_max, sizeof(*s->tracks));
 	s->unknown = calloc((size_t)settings->link_count + 1, sizeof(struct unknown_codes *));
-	if (s->tracks == NULL || s->unknown == NULL || !prepare_links(s, codes)) {
+	s->link_tally = calloc((size_t)settings->link_count + 1, sizeof(*s->link_tally));
+	if (s->tracks == NULL || s->unknown == NULL || s->link_tally == NULL ||
+		!prepare_links(s, codes)) {
 		log_error("scribe: out of memory");
 		scribe_discard(s);
 		return NULL;
