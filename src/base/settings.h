@@ -82,6 +82,7 @@ struct settings {
 	char *codes_dir;            /* NULL: codes_dir() chooses */
 	char *codes_site_dir;       /* need not exist */
 	char *include_dir;          /* its *.conf were loaded, too; their links and sinks are below */
+	char *control;              /* path of the control socket; empty: none */
 	struct link_settings *links;
 	int link_count;
 	struct sink_settings *sinks;

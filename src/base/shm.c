@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+
 static uint64_t align64(uint64_t n)
 {
 	return (n + 63) & ~(uint64_t)63;
@@ -42,6 +44,7 @@ int shm_create(int rings, uint32_t ring_size, uint32_t session_max, uint32_t sto
 	s->session_max = session_max;
 	s->ring_count = (uint32_t)rings;
 	s->ring_size = ring_size;
+	s->made_mono_ns = clock_mono_ns();
 	s->sessions_at = sessions_at;
 	s->stories = stories;
 	s->stories_at = stories_at;

@@ -56,6 +56,7 @@ struct shm {
 	_Atomic uint64_t next_session;   /* the last session id given */
 	_Atomic uint64_t next_record;    /* the last record id given */
 	_Atomic uint64_t engine_starts;
+	uint64_t made_mono_ns;           /* when the keeper made it: all uptime counts from there */
 	_Atomic uint64_t beat_front_ns, beat_scribe_ns; /* monotonic: that thread was alive then */
 	_Atomic uint64_t beat_worker_ns[SHM_RINGS_MAX];
 };
@@ -70,6 +71,16 @@ void shm_unmap(struct shm *s);
 static inline struct shm_session *shm_session(struct shm *s, uint32_t slot)
 {
 	return (struct shm_session *)(void *)((char *)s + s->sessions_at) + slot;
+}
+
+/**
+ * Worker `i` has the slots from here up to the next worker's. It takes the lowest free one, so the
+ * first slot whose opened_wall_ns is 0 was never used, and none behind it: a table for a million
+ * sessions costs memory for as many as there were at one time.
+ */
+static inline uint32_t shm_slots_at(const struct shm *s, uint32_t i)
+{
+	return (uint32_t)((uint64_t)s->session_max * i / s->ring_count);
 }
 
 static inline struct ring *shm_ring(struct shm *s, int i)

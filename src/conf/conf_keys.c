@@ -48,6 +48,9 @@ static const struct conf_key top_keys[] = {
 	{ .name = "include_dir", .type = CONF_TEXT, SETTING(include_dir), .min = 1, .max = PATH_MAX,
 	  .help = "Folder whose *.conf are loaded after this file, sorted by name; each may add "
 		"links and logs." },
+	{ .name = "control", .type = CONF_TEXT, SETTING(control), .max = CONTROL_PATH_MAX,
+	  .preset = CONTROL_PATH,
+	  .help = "Socket on which smscope ctl asks a running smscoped; empty for none." },
 	{ .name = "daemon", .type = CONF_GROUP, .help = "What concerns the whole process." },
 	{ .name = "links", .type = CONF_LIST, .required = true, .reloadable = true,
 	  .help = "The links to stand in, one group each." },

@@ -233,7 +233,7 @@ static char *checked_text(const struct conf_key *k, const char *text, int64_t mo
 {
 	char *copy;
 
-	if (text[0] == '\0') {
+	if (text[0] == '\0' && k->min > 0) {
 		conf_error(at->faults, at->file, at->line, "%s is empty", k->name);
 		return NULL;
 	}

@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "admin/control.h"
 #include "base/clock.h"
 #include "base/thread.h"
 #include "conf/conf.h"
@@ -40,6 +41,8 @@ struct engine {
 	struct front_listener *listeners;
 	int listener_count;
 	struct front *front;
+	struct admin admin;
+	struct control *control; /* NULL: no control socket */
 	pthread_t late;
 	pthread_mutex_t lock;  /* sinks, sink_count: grown by `late`, used by the front on USR1 */
 	struct sink **sinks;
@@ -153,6 +156,14 @@ static struct code_set *load_codes_patiently(const struct settings *s)
 	return codes;
 }
 
+static bool listens(int fd)
+{
+	int on = 0;
+	socklen_t len = sizeof(on);
+
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &len) == 0 && on != 0;
+}
+
 static int adopt_listeners(struct engine *e)
 {
 	int n = listen_count(e->settings), fd = ENGINE_FD_LISTENERS;
@@ -162,10 +173,7 @@ static int adopt_listeners(struct engine *e)
 		return -ENOMEM;
 	for (int i = 0; i < e->settings->link_count; i++)
 		for (int j = 0; j < e->settings->links[i].listen_count; j++, fd++) {
-			int on = 0;
-			socklen_t len = sizeof(on);
-
-			if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &len) < 0 || !on)
+			if (!listens(fd))
 				return -EBADF;
 			e->listeners[e->listener_count++] = (struct front_listener){ fd, i };
 		}
@@ -193,6 +201,8 @@ static void tell_keeper(uint32_t verb)
 /* Asked again meanwhile, it loads once more, not once each. */
 static void serve_reloads(struct engine *e)
 {
+	struct code_set *next;
+
 	thread_background();
 	for (;;) {
 		while (sem_wait(&e->wake) < 0 && errno == EINTR)
@@ -201,7 +211,12 @@ static void serve_reloads(struct engine *e)
 			;
 		if (atomic_load(&e->ending))
 			return;
-		tables_reload(e->settings, e->scribe, &e->codes, &e->ending);
+		next = tables_reload(e->settings, e->scribe, e->codes, &e->ending);
+		if (next != NULL) {
+			admin_codes(&e->admin, next);
+			codes_free(e->codes);
+			e->codes = next;
+		}
 		tell_keeper(CONTROL_RELOADED);
 	}
 }
@@ -213,11 +228,14 @@ static void *late_start(void *arg)
 	thread_name("tables");
 
 	e->codes = load_codes_patiently(e->settings);
+	admin_codes(&e->admin, e->codes);
 	for (int i = 0; i < e->settings->sink_count; i++)
 		add_sink(e, &e->settings->sinks[i]);
 	e->scribe = scribe_new(e->settings, e->shm, e->codes, e->sinks, e->sink_count);
 	if (e->scribe == NULL)
 		log_error("relaying without records: no scribe");
+	else
+		admin_late(&e->admin, e->scribe);
 	tell_keeper(CONTROL_READY);
 	serve_reloads(e);
 	return NULL;
@@ -258,6 +276,19 @@ static bool on_control(void *arg)
 	return true;
 }
 
+/* The control socket, if the keeper has one; an engine without it relays as well. */
+static void serve_control(struct engine *e)
+{
+	int fd = ENGINE_FD_LISTENERS + listen_count(e->settings);
+
+	admin_init(&e->admin, e->settings, e->shm, SMSCOPE_VERSION);
+	if (!listens(fd))
+		return;
+	e->control = control_new(front_base(e->front), fd, &e->admin);
+	if (e->control == NULL)
+		log_error("no control socket: %s", err_text(-ENOMEM));
+}
+
 /* What must stand before the first octet is relayed. */
 static int engine_open(struct engine *e)
 {
@@ -280,7 +311,10 @@ static int engine_open(struct engine *e)
 	if (e->sinks == NULL)
 		return -ENOMEM;
 	e->front = front_new(e->settings, e->shm, e->listeners, e->listener_count);
-	return e->front != NULL ? 0 : -EINVAL;
+	if (e->front == NULL)
+		return -EINVAL;
+	serve_control(e);
+	return 0;
 }
 
 /* The scribe drains what the workers left, then the sinks write it. */
@@ -288,6 +322,7 @@ static void engine_close(struct engine *e)
 {
 	uint64_t end_ns, now;
 
+	control_free(e->control);
 	front_free(e->front);
 	scribe_free(e->scribe);
 	end_ns = clock_mono_ns() + FLUSH_MS * 1000000ull;

@@ -8,7 +8,8 @@
 
 /*
  * The engine is this program again, started by its keeper with options_engine() and these
- * descriptors. The listeners are in the order of listen_open().
+ * descriptors. The listeners are in the order of listen_open(); behind them, if there is one, the
+ * listening control socket.
  */
 enum {
 	ENGINE_FD_CONTROL = 3, /* SOCK_SEQPACKET; its end means that the keeper died */

@@ -11,9 +11,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "admin/control_path.h"
 #include "base/clock.h"
 #include "base/notify.h"
 #include "base/shm.h"
+#include "conf/conf_keys.h"
 #include "daemon/engine.h"
 #include "daemon/listen.h"
 
@@ -48,6 +50,7 @@ struct keeper {
 	int fd_count;
 	int signal_fd;
 	int control;           /* our end; -1 none */
+	struct control_path control_path; /* fd -1: none */
 	bool terminal;         /* standard error was one when we started */
 	pid_t engine;          /* 0: none runs */
 	bool ready;            /* this engine */
@@ -417,23 +420,80 @@ static int keeper_open(struct keeper *k)
 	return k->fds[2] < 0 ? k->fds[2] : 0;
 }
 
+/* Where the engine finds it: behind the listeners. */
+static int *control_fd(struct keeper *k)
+{
+	return &k->fds[FIXED_FDS + listen_count(k->settings)];
+}
+
+/*
+ * The control socket. That the default place is taken or out of reach is no reason to leave a link
+ * without its proxy; that the place asked for is, the operator wants to know.
+ */
+static int open_control(struct keeper *k)
+{
+	const struct settings *s = k->settings;
+	bool asked = conf_origin(CONF_TOP, s, "control")->file != NULL;
+	int err;
+
+	if (s->control[0] == '\0')
+		return 0;
+	err = control_path_open(s->control, &k->control_path);
+	if (err == 0) {
+		*control_fd(k) = k->control_path.fd;
+		k->fd_count++;
+		return 0;
+	}
+	if (asked)
+		log_error("cannot listen control=%s: %s", s->control,
+			err == -EADDRINUSE ? "another smscoped answers there" : err_text(err));
+	else
+		log_warn("no control socket at %s: %s", s->control,
+			err == -EADDRINUSE ? "another smscoped answers there" : err_text(err));
+	return asked ? err : 0;
+}
+
+static int open_listeners(struct keeper *k)
+{
+	if (listen_open(k->settings, k->fds + FIXED_FDS) < 0)
+		return EXIT_BIND;
+	k->fd_count = FIXED_FDS + listen_count(k->settings);
+	return open_control(k) < 0 ? EXIT_BIND : EXIT_OK;
+}
+
+static void keeper_close(struct keeper *k)
+{
+	shm_unmap(k->shm);
+	if (k->control_path.fd >= 0) {
+		control_path_close(k->settings->control, &k->control_path);
+		*control_fd(k) = -1;
+	}
+	for (int i = 1; i < k->fd_count; i++) /* fds[0] is the engine's */
+		if (k->fds[i] >= 0)
+			close(k->fds[i]);
+	if (k->signal_fd >= 0)
+		close(k->signal_fd);
+	free(k->fds);
+}
+
 int keeper_run(const struct settings *s, const struct options *o)
 {
-	struct keeper k = { .settings = s, .options = o, .signal_fd = -1, .control = -1 };
+	struct keeper k = { .settings = s, .options = o, .signal_fd = -1, .control = -1,
+		.control_path.fd = -1, .fd_count = FIXED_FDS };
 	int err;
 
 	log_init("keeper", o->least);
 	k.terminal = isatty(STDERR_FILENO) == 1;
 	k.feed_every_ns = ms_ns(notify_watchdog_ms()) / 2;
-	k.fd_count = FIXED_FDS + listen_count(s);
-	k.fds = malloc((size_t)k.fd_count * sizeof(*k.fds));
+	k.fds = malloc((size_t)(FIXED_FDS + listen_count(s) + 1) * sizeof(*k.fds));
 	if (k.fds == NULL)
 		return EXIT_FAULT;
 	for (int i = 0; i < FIXED_FDS; i++)
 		k.fds[i] = -1;
-	if (listen_open(s, k.fds + FIXED_FDS) < 0) {
-		free(k.fds);
-		return EXIT_BIND;
+	k.code = open_listeners(&k);
+	if (k.code != EXIT_OK) {
+		keeper_close(&k);
+		return k.code;
 	}
 	err = keeper_open(&k);
 	if (err == 0) {
@@ -443,13 +503,7 @@ int keeper_run(const struct settings *s, const struct options *o)
 		log_error("cannot start: %s", err_text(err));
 		k.code = EXIT_FAULT;
 	}
-	shm_unmap(k.shm);
-	for (int i = 1; i < k.fd_count; i++) /* fds[0] is the engine's */
-		if (k.fds[i] >= 0)
-			close(k.fds[i]);
-	if (k.signal_fd >= 0)
-		close(k.signal_fd);
-	free(k.fds);
+	keeper_close(&k);
 	log_info("ended code=%d", k.code);
 	return k.code;
 }

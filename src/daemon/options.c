@@ -11,7 +11,7 @@
 #endif
 
 enum { OPT_DUMP = 256, OPT_KEYS, OPT_LISTEN, OPT_UPSTREAM, OPT_PROTOCOL, OPT_PROFILE, OPT_LANG,
-	OPT_LOG, OPT_COLOR, OPT_ENGINE, OPT_TABLES, OPT_TABLES_SITE };
+	OPT_LOG, OPT_CONTROL, OPT_COLOR, OPT_ENGINE, OPT_TABLES, OPT_TABLES_SITE };
 
 static const struct option longs[] = {
 	{ "config", required_argument, NULL, 'c' },
@@ -24,6 +24,7 @@ static const struct option longs[] = {
 	{ "profile", required_argument, NULL, OPT_PROFILE },
 	{ "lang", required_argument, NULL, OPT_LANG },
 	{ "log", required_argument, NULL, OPT_LOG },
+	{ "control", required_argument, NULL, OPT_CONTROL },
 	{ "color", required_argument, NULL, OPT_COLOR },
 	{ "version", no_argument, NULL, 'v' },
 	{ "help", no_argument, NULL, 'h' },
@@ -51,6 +52,7 @@ static const char help[] =
 	"      --profile NAME    whose codes the gateway speaks: standard, infox, ...\n"
 	"      --lang L          meanings in zh, en or both\n"
 	"      --log FORMAT      text or json\n"
+	"      --control PATH    socket for smscope ctl; by default none\n"
 	"      --color WHEN      auto, never or always\n"
 	"  -v, --version         -h, --help\n"
 	"\n"
@@ -138,7 +140,7 @@ static int set_link(struct options *o, int opt, const char *value)
 	struct conf_quick *q = &o->link;
 	const char **where = opt == OPT_LISTEN ? &q->listen : opt == OPT_UPSTREAM ? &q->upstream :
 		opt == OPT_PROTOCOL ? &q->protocol : opt == OPT_PROFILE ? &q->profile :
-		opt == OPT_LANG ? &q->lang : &q->log;
+		opt == OPT_LANG ? &q->lang : opt == OPT_CONTROL ? &q->control : &q->log;
 
 	*where = value;
 	o->quick = true;

@@ -264,26 +264,25 @@ static bool install(struct scribe *scribe, const struct code_set *now, const str
 	return true;
 }
 
-void tables_reload(const struct settings *s, struct scribe *scribe, struct code_set **codes,
-	const _Atomic bool *ending)
+struct code_set *tables_reload(const struct settings *s, struct scribe *scribe,
+	struct code_set *codes, const _Atomic bool *ending)
 {
 	struct code_set *next = NULL;
 	struct faults f = { 0 };
 
 	check(s, &f, ending);
 	if (atomic_load(ending))
-		return;
+		return NULL;
 	if (f.count == 0)
 		next = load(s, &f);
 	if (next != NULL)
 		check_profiles(s, next, &f);
-	if (f.count == 0 && !install(scribe, *codes, next))
+	if (f.count == 0 && !install(scribe, codes, next))
 		add_reason(&f, "out of memory");
 	if (f.count > 0) {
 		tell_failed(scribe, &f);
 		codes_free(next);
-		return;
+		return NULL;
 	}
-	codes_free(*codes);
-	*codes = next;
+	return next;
 }

@@ -14,13 +14,13 @@
 struct code_set *tables_load(const struct settings *s);
 
 /**
- * Load them again beside `*codes`, the set in use (NULL: none), and let the scribe change over; the
- * new one is in `*codes` then and the old one is gone. With any fault all stays as it is. The log says
- * which it was: the operator's with every fault, the records' as one `config`. Takes as long as the
- * tables take; given up when `*ending` is set.
+ * Load them again beside `codes`, the set in use (NULL: none), and let the scribe change over. Returns
+ * the new set: the scribe has done with the old one then. With any fault all stays as it is, and the
+ * result is NULL. The log says which it was: the operator's with every fault, the records' as one
+ * `config`. Takes as long as the tables take; given up when `*ending` is set.
  */
-void tables_reload(const struct settings *s, struct scribe *scribe, struct code_set **codes,
-	const _Atomic bool *ending);
+struct code_set *tables_reload(const struct settings *s, struct scribe *scribe,
+	struct code_set *codes, const _Atomic bool *ending);
 
 /**
  * All of the process that tables_reload() starts first: load the tables of these folders, print

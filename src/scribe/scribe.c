@@ -25,6 +25,7 @@ void scribe_emit(struct scribe *s, struct record *r)
 		tally_add(r->answer_count > 0 ? &s->tally.known : &s->tally.unknown, 1);
 	if (r->kind == REC_MALFORMED)
 		tally_add(&s->tally.malformed, 1);
+	scribe_tally_link(s, r);
 	s->given++;
 	for (int i = 0; i < s->sink_count; i++)
 		sink_put(s->sinks[i], r);
@@ -66,6 +67,7 @@ static void track_begin(struct scribe *s, struct track *t, const struct ring_ent
 	track_end(s, t);
 	t->session = e->session;
 	t->opened_mono_ns = e->mono_ns;
+	t->link = link->index;
 	t->account = link->account;
 	if (e->kind == RING_EVENT && e->len == sizeof(*open) && open->kind == EVENT_OPEN)
 		memcpy(t->peer, open->text, strnlen(open->text, sizeof(t->peer) - 1));
@@ -92,6 +94,7 @@ static void take_entry(struct scribe *s, const struct ring_entry *e, bool suspec
 {
 	s->given = 0;
 	s->kept = false;
+	s->link = e->link < s->settings->link_count ? e->link : s->settings->link_count;
 	if (e->len <= e->size - sizeof(*e)) {
 		if (e->kind == RING_FRAME)
 			scribe_frame(s, e, suspect, false);
@@ -158,6 +161,7 @@ static void tell_lost(struct scribe *s, int i)
 	tally_add(&s->tally.lost, lost - s->lost_seen[i]);
 	tally_add(&s->tally.extra, 1);
 	s->lost_seen[i] = lost;
+	s->link = s->settings->link_count;
 	scribe_emit(s, &r);
 }
 
@@ -275,6 +279,7 @@ static void scribe_discard(struct scribe *s)
 	free(s->accounts);
 	free(s->links);
 	free(s->profiles);
+	free(s->link_tally);
 	scribe_unknown_free(s);
 	sem_destroy(&s->taken);
 	free(s);
@@ -299,8 +304,9 @@ struct scribe *scribe_new(const struct settings *settings, struct shm *shm,
 	s->tracks = calloc(shm->session_max, sizeof(*s->tracks));
 	s->unknown = calloc((size_t)settings->link_count + 1, sizeof(struct unknown_codes *));
 	s->accounts = calloc((size_t)settings->link_count + 1, sizeof(*s->accounts));
+	s->link_tally = calloc((size_t)settings->link_count + 1, sizeof(*s->link_tally));
 	if (s->tracks == NULL || s->unknown == NULL || s->accounts == NULL ||
-		!prepare_links(s, codes)) {
+		s->link_tally == NULL || !prepare_links(s, codes)) {
 		log_error("scribe: out of memory");
 		scribe_discard(s);
 		return NULL;

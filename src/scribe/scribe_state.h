@@ -17,6 +17,7 @@ struct track {
 	uint64_t session; /* 0: none */
 	uint64_t opened_mono_ns;
 	struct scope *scope; /* NULL: memory was short, the session goes unseen */
+	int link;
 	uint32_t account; /* story_key() */
 	char peer[SHM_ADDR_TEXT];
 };
@@ -41,6 +42,11 @@ struct tally {
 	_Atomic uint64_t records[REC_COUNT];
 };
 
+struct link_tally {
+	_Atomic uint64_t records[REC_COUNT], known, unknown;
+	_Atomic uint64_t results[RESULT_COUNT][CLASS_COUNT];
+};
+
 struct scribe {
 	const struct settings *settings;
 	struct shm *shm;
@@ -50,6 +56,8 @@ struct scribe {
 	const struct code_profile **profiles; /* their lists, one behind the other */
 	struct track *tracks;                 /* by slot */
 	struct tally tally;
+	struct link_tally *link_tally; /* as links */
+	int link;                      /* index of the entry in hand's; link_count: none */
 	pthread_t thread;
 	_Atomic bool stop;
 	_Atomic(struct scribe_change *) change; /* waits to be taken; NULL: none */
@@ -75,6 +83,9 @@ static inline void tally_add(_Atomic uint64_t *count, uint64_t n)
 	atomic_store_explicit(count, atomic_load_explicit(count, memory_order_relaxed) + n,
 		memory_order_relaxed);
 }
+
+/** Count the record for the link in hand. */
+void scribe_tally_link(struct scribe *s, const struct record *r);
 
 /** Number the record, count it, hand it to every sink. */
 void scribe_emit(struct scribe *s, struct record *r);

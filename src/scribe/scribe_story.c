@@ -107,6 +107,8 @@ bool scribe_hold(struct scribe *s, const struct ring_entry *e)
 static void tell(struct scribe *s, struct held *h)
 {
 	s->given = 0;
+	s->link = h->entry.link < s->settings->link_count ? h->entry.link
+							  : s->settings->link_count;
 	scribe_frame(s, &h->entry, false, true);
 	scribe_account(s);
 	free(h);
@@ -186,8 +188,8 @@ static void tell_unreported(struct scribe *s, const struct story *x, bool full, 
 
 	record_init(&r, REC_NO_REPORT);
 	r.wall_ns = clock_wall_ns();
-	if (x->link < s->settings->link_count)
-		r.link = s->links[x->link].name;
+	s->link = x->link < s->settings->link_count ? x->link : s->settings->link_count;
+	r.link = s->links[s->link].name;
 	r.session = x->session;
 	r.story = x->part.number;
 	r.msgid = span_of(x->id, x->id_len);
@@ -230,6 +232,7 @@ static void tell_overdue(struct scribe *s, uint64_t now_us)
 
 		while (left > 0 && t->scope != NULL &&
 			scope_overdue(t->scope, now_us, wall_ns, &s->work) > 0) {
+			s->link = t->link;
 			tally_add(&s->tally.extra, 1);
 			scribe_emit(s, &s->work.records[0]);
 			left--;

@@ -37,6 +37,7 @@ static void conf_write(
 	snprintf(path, sizeof path, "%s/smscope.conf", r->dir);
 	f = fopen(path, "w");
 	assert_non_null(f);
+	fprintf(f, "control = \"%s\";\n", o->control ? r->control_path : "");
 	fprintf(f, "daemon = { %s };\n", o->daemon ? o->daemon : "drain_timeout = \"2s\";");
 	fprintf(f, "logs = (\n  { type = \"file\"; path = \"%s\"; format = \"json\"; }%s\n);\n",
 		r->log_path, o->more_logs ? o->more_logs : "");
@@ -148,6 +149,7 @@ void rig_start(struct rig *r, const struct rig_options *o, const struct rig_link
 	assert_non_null(mkdtemp(r->dir));
 	snprintf(r->log_path, sizeof r->log_path, "%s/log.json", r->dir);
 	snprintf(r->err_path, sizeof r->err_path, "%s/stderr", r->dir);
+	snprintf(r->control_path, sizeof r->control_path, "%s/control.sock", r->dir);
 	r->records = json_array();
 	r->link_count = count;
 	live_set(NULL, r);

@@ -213,6 +213,7 @@ is "keeper killed: the engine ends" 0 $?
 cat > "$dir/conf" <<END
 links = ( { name = "one"; listen = [ "127.0.0.1:0" ]; upstream = [ "127.0.0.1:9" ]; } );
 logs = ( { type = "file"; path = "$dir/records"; } );
+control = "$dir/control.sock";
 END
 perl -MSocket -e '
 	$| = 1;
