@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "admin/sessions.h"
+#include "admin/stories.h"
 #include "base/clock.h"
 #include "smscope/record.h"
 
@@ -75,6 +76,7 @@ static bool text_head(struct reply *r, uint32_t i)
 	out_fmt(r->out, "\nlinks %d, workers %d, sessions %u of %u%s\n", a->settings->link_count,
 		a->settings->workers, count, a->shm->session_max,
 		admin_scribe(a) != NULL ? "" : "; nothing is decoded yet");
+	stories_text(r);
 	return true;
 }
 
@@ -146,11 +148,17 @@ static void text_results(struct reply *r, const struct link_in_hand *l)
 	}
 }
 
+static void text_ids(struct reply *r, const struct link_in_hand *l)
+{
+	stories_link_text(r, l->index);
+}
+
 /* Lines about a link, each with line_begin() … line_end(). */
 static void (*const link_lines[])(struct reply *, const struct link_in_hand *) = {
 	text_records,
 	text_codes,
 	text_results,
+	text_ids,
 };
 
 /* False: there is no such link, or nothing was counted. */
@@ -238,6 +246,7 @@ static bool json_head(struct reply *r, uint32_t i)
 	reply_close(r, '}');
 	reply_uint(r, "workers", (uint64_t)a->settings->workers);
 	reply_uint(r, "max_sessions", a->shm->session_max);
+	stories_json(r);
 	reply_open(r, "links", '[');
 	return true;
 }
@@ -271,11 +280,17 @@ static void json_results(struct reply *r, const struct link_in_hand *l)
 	}
 }
 
+static void json_ids(struct reply *r, const struct link_in_hand *l)
+{
+	stories_link_json(r, l->index);
+}
+
 /* Members of a link's object. */
 static void (*const link_members[])(struct reply *, const struct link_in_hand *) = {
 	json_records,
 	json_codes,
 	json_results,
+	json_ids,
 };
 
 static void json_states(struct reply *r, const struct link_sessions *l)
