@@ -243,7 +243,7 @@ static void put_report(const struct scope *s, const struct scope_frame *f, struc
 	struct record *r = new_record(s, f, w, REC_REPORT);
 
 	report_put(s->link, r, &w->receipt);
-	if (!r->has_code && w->receipt.raw.n > 0)
+	if (!r->has_code && !r->msgid_binary && w->receipt.raw.n > 0)
 		message_put(r, w, s->link->show_text);
 	if (w->receipt.undecodable)
 		scope_malformed(s, f, "report of no known layout", w);

@@ -16,6 +16,12 @@ int scope_look_up(const struct scope_link *link, const struct record *r, enum co
 	return link->codes != NULL ? codes_lookup(link->codes, &q, ret, cap) : 0;
 }
 
+/* Of a TLV that should have one octet, or three, as much as anybody wants to see. */
+static struct span beginning(struct span s)
+{
+	return span_of(s.p, s.n < 32 ? s.n : 32);
+}
+
 /*
  * Type and number as they came; in a GSM network the number has a meaning, or two. What has another
  * shape is shown only.
@@ -33,9 +39,9 @@ static void put_network_error(
 
 	if (!x->has_network_error) {
 		if (x->network_digits)
-			record_text_extra(r, "net_digits", x->network_raw);
+			record_text_extra(r, "net_digits", beginning(x->network_raw));
 		else if (x->network_raw.n > 0)
-			record_hex_extra(r, "net_octets", span_uint(x->network_raw));
+			record_octets_extra(r, "net_octets", beginning(x->network_raw));
 		return;
 	}
 	record_uint_extra(r, "net_type", x->network_type);
@@ -95,7 +101,7 @@ static void put_conflict(struct record *r, const struct receipt *x)
 	if (word != NULL && of_text != x->state)
 		record_words_extra(r, "message_state", word);
 	if (x->odd_state.n > 0)
-		record_hex_extra(r, "state_octets", span_uint(x->odd_state));
+		record_octets_extra(r, "state_octets", beginning(x->odd_state));
 }
 
 void report_put(const struct scope_link *link, struct record *r, const struct receipt *x)
