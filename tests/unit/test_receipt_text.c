@@ -197,7 +197,8 @@ static void date_labels(void **state)
 		"id:7 Submit Date:1 Done Date:2 stat:X", "id:7 submit  date:1 done  date:2 stat:X",
 		"id:7 submitdate:1 donedate:2 stat:X",
 		"id:7 submit\x11" "date:1 done\x11" "date:2 stat:X",
-		"done date: 2 submit date: 1 id:7 stat:X", "id:7 stat:X date:9 submit date:1 done date:2",
+		"done date: 2 submit date: 1 id:7 stat:X",
+		"id:7 stat:X date:9 submit date:1 done date:2",
 	};
 
 	(void)state;
@@ -315,8 +316,10 @@ static void five_thousand_octets(void **state)
 /* Time that does not grow with the square: 60 KB of what looks like labels behind the text. */
 static void labels_without_end(void **state)
 {
-	static const char *const parts[] = { " id:", " err: sub:", " err:1 id:1 id:1", ":", " text:",
-					     " stat:ID:", " done date: submit date:" };
+	static const char *const parts[] = {
+		" id:", " err: sub:", " err:1 id:1 id:1", ":", " text:", " stat:ID:",
+		" done date: submit date:",
+	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {

@@ -14,8 +14,8 @@
 #include "smscope/scope.h"
 
 /*
- * tests/data/receipts/: a NAME.hex for every shape of a report, a NAME.out with its records as JSON.
- * A .hex holds PDUs one after the other in hexadecimal, comments, and "# link:" with protocol,
+ * tests/data/receipts/: a NAME.hex for every shape of a report, a NAME.out with its records as
+ * JSON. A .hex holds PDUs one after the other in hexadecimal, comments, and "# link:" with protocol,
  * version and code profiles. docs/receipts.md has a row for each shape.
  *
  * What the records are is written to tests/receipts/ of the build folder, to be compared, read, and
@@ -160,6 +160,14 @@ static int line_len(struct span s)
 	return (int)(end != NULL ? (size_t)(end - s.p) : s.n);
 }
 
+static struct span behind_line(struct span s)
+{
+	size_t n = (size_t)line_len(s);
+
+	n += n < s.n;
+	return span_of(s.p + n, s.n - n);
+}
+
 /* Shows the first line that is another; false if there is none. */
 static bool differ(const char *name, struct span want, struct span have)
 {
@@ -171,8 +179,8 @@ static bool differ(const char *name, struct span want, struct span have)
 				(const char *)want.p, h, (const char *)have.p);
 			return true;
 		}
-		want = span_of(want.p + w + (want.n > (size_t)w), want.n - (size_t)w - (want.n > (size_t)w));
-		have = span_of(have.p + h + (have.n > (size_t)h), have.n - (size_t)h - (have.n > (size_t)h));
+		want = behind_line(want);
+		have = behind_line(have);
 	}
 	return false;
 }
