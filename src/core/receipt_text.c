@@ -100,7 +100,9 @@ struct span receipt_stat_word(struct span stat)
 
 int receipt_state_of(struct span stat)
 {
-	return word_of(receipt_stat_word(stat), state_words, STATES);
+	int state = word_of(stat, state_words, STATES);
+
+	return state >= 0 ? state : word_of(receipt_stat_word(stat), state_words, STATES);
 }
 
 const char *receipt_state_word(int state)
