@@ -154,7 +154,7 @@ static struct record *put_report(const struct scope *s, const struct scope_frame
 	struct body body;
 
 	report_put(s->link, r, x);
-	if (!r->has_code && x->raw.n > 0) {
+	if (!r->has_code && !r->msgid_binary && x->raw.n > 0) {
 		body_read(&w->pdu, &body);
 		message_put(r, &body, s->link->show_text);
 	}

@@ -295,6 +295,10 @@ static void reports_that_stand_alone(void **state)
 	assert_string_equal(field_value(pdu, "text", "value"), "a#b");
 	assert_string_equal(field_value(pdu, "submit date", "value"), "2609160247");
 	json_decref(pdu);
+	/* of a stat with words behind it the first is looked up */
+	assert_int_equal(run("'id:77 stat:FAILED:Mob. Abst.|nt ext err:ID:0005'"), 0);
+	assert_non_null(strstr(output, "\"FAILED:Mob. Abst.|nt ext\"  «发送失败 / failed»"));
+	assert_non_null(strstr(output, "\"ID:0005\""));
 	assert_int_equal(run("id:77 sub:001 stat:ENROUTE"), 0);
 	assert_non_null(strstr(output, "\"interim\""));
 	assert_int_equal(run("69643a3920737461743a44454c49565244206572723a303030"), 0);
