@@ -14,6 +14,7 @@ static const struct verb {
 	  "every field of a PDU: smscope explain 00000010 00000015 00000000 00000001" },
 	{ "annotate", annotate_main,
 	  "meanings behind the lines of a log: tail -F gateway.log | smscope annotate" },
+	{ "tail", tail_main, "a log of smscoped as it grows: smscope tail --failed smscope.json" },
 };
 
 static void usage(FILE *to)

@@ -6,5 +6,6 @@ int codes_main(int argc, char **argv);
 int explain_main(int argc, char **argv);
 int decode_main(int argc, char **argv);
 int annotate_main(int argc, char **argv);
+int tail_main(int argc, char **argv);
 
 #endif
