@@ -401,6 +401,12 @@ static void put_table(struct out *o, const struct log_line *l, const char *key, 
 	}
 }
 
+void log_show_table(struct out *o, const struct log_line *l)
+{
+	put_table(o, l, "table", "nested");
+	put_table(o, l, "err_table", "err_nested");
+}
+
 static void put_values(struct out *o, const struct log_line *l, const struct log_style *style)
 {
 	const struct json_line_value *ev = json_line_find(&l->json, "ev");
@@ -422,8 +428,7 @@ static void put_values(struct out *o, const struct log_line *l, const struct log
 	log_show_member(o, l, "len", "len");
 	log_show_member(o, l, "text", "text");
 	log_show_advice(o, l);
-	put_table(o, l, "table", "nested");
-	put_table(o, l, "err_table", "err_nested");
+	log_show_table(o, l);
 	if (login || json_line_find(&l->json, "dst") == NULL)
 		log_show_member(o, l, "sess", "sess");
 }

@@ -30,6 +30,9 @@ void log_show_err(struct out *o, const struct log_line *l, const struct log_styl
 /** Who said so and what to do, for codes that tell of a failure: origin=smsc retry=fix. */
 void log_show_advice(struct out *o, const struct log_line *l);
 
+/** The tables that the code's meaning came from: table=infox-report-prefix>infox-smc. */
+void log_show_table(struct out *o, const struct log_line *l);
+
 /** ` KEY=value` of a member, ` LABEL=value` if its name differs in text; nothing without it. */
 void log_show_member(struct out *o, const struct log_line *l, const char *key, const char *label);
 

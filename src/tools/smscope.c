@@ -15,6 +15,8 @@ static const struct verb {
 	{ "annotate", annotate_main,
 	  "meanings behind the lines of a log: tail -F gateway.log | smscope annotate" },
 	{ "tail", tail_main, "a log of smscoped as it grows: smscope tail --failed smscope.json" },
+	{ "story", story_main,
+	  "all that became of a message: smscope story 1121191700-104-7 smscope.json" },
 };
 
 static void usage(FILE *to)
