@@ -42,13 +42,13 @@ static void put_key(struct out *o, const char *key)
 }
 
 /* One word, or in quotes; 0x22 is then written \u0022. */
-static void put_value(struct out *o, struct span s)
+static void put_value(struct out *o, struct span s, bool quoted)
 {
 	const uint8_t *quote;
 
-	if (s.n == 0)
+	if (s.n == 0 && !quoted)
 		out_char(o, '-');
-	if (memchr(s.p, ' ', s.n) == NULL) {
+	if (!quoted && memchr(s.p, ' ', s.n) == NULL) {
 		text_escape(o, s, true);
 		return;
 	}
@@ -90,7 +90,7 @@ static void put_member(struct out *o, const char *label, const struct json_line_
 	if (v->type == JSON_LINE_TRUE || v->type == JSON_LINE_FALSE)
 		out_char(o, v->type == JSON_LINE_TRUE ? '1' : '0');
 	else
-		put_value(o, span_of(room, out_len(&text)));
+		put_value(o, span_of(room, out_len(&text)), strcmp(label, "text") == 0);
 }
 
 void log_show_member(struct out *o, const struct log_line *l, const char *key, const char *label)
@@ -217,7 +217,6 @@ void log_show_code(struct out *o, const struct log_line *l, const struct log_sty
 		put_member(o, code_label(l, proto), code);
 	}
 	put_meaning(o, l, &keys, style);
-	log_show_member(o, l, "name", "name");
 }
 
 static bool all_zero(struct span s)
@@ -348,14 +347,14 @@ static void put_columns(struct out *o, const struct log_line *l, struct log_styl
 	out_char(o, ' ');
 	link = value_of(l, "link", room, sizeof(room));
 	start = o->pos;
-	put_value(o, link);
+	put_value(o, link, false);
 	if (o->pos - start > style->link_width && o->pos - start <= 32)
 		style->link_width = (int)(o->pos - start);
 	pad(o, start, (size_t)(style->link_width > LINK_WIDTH ? style->link_width : LINK_WIDTH));
 	LIT(o, "  ");
 	out_str(o, color != NULL ? color : "");
 	start = o->pos;
-	put_value(o, log_line_verb(l, room));
+	put_value(o, log_line_verb(l, room), false);
 	pad(o, start, VERB_WIDTH);
 	out_str(o, color != NULL ? COLOR_RESET : "");
 }
@@ -417,6 +416,7 @@ static void put_values(struct out *o, const struct log_line *l, const struct log
 	else if (!login)
 		log_show_member(o, l, "seq", "seq");
 	log_show_code(o, l, style);
+	log_show_member(o, l, "name", "name");
 	log_show_err(o, l, style);
 	if (!report)
 		log_show_member(o, l, "msgid", "msgid");

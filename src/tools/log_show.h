@@ -21,8 +21,8 @@ void log_show(struct out *o, const struct log_line *l, struct log_style *style);
 void log_show_json(struct out *o, const struct log_line *l);
 
 /**
- * The record's code, behind a blank: stat=UNDELIV «消息无法送达 / undeliverable» name=UNDELIVERABLE,
- * then err= in the same way. Nothing if it has none.
+ * The record's code, behind a blank: stat=UNDELIV «消息无法送达 / undeliverable»; err= in the same
+ * way. Nothing if it has none.
  */
 void log_show_code(struct out *o, const struct log_line *l, const struct log_style *style);
 void log_show_err(struct out *o, const struct log_line *l, const struct log_style *style);

@@ -14,7 +14,7 @@
  * first.
  */
 
-enum { TEXT_COLUMN = 40, TIME_LEN = 12, VALUE_ROOM = 8192 };
+enum { TEXT_COLUMN = 37, TIME_LEN = 12, VALUE_ROOM = 8192 };
 
 /* A record being written: values are put whole onto the line, or onto the next. */
 struct row {
@@ -52,8 +52,8 @@ static void put_value(struct row *row, struct out *value)
 		return;
 	if (!row->fresh && row->columns > 0 && row->column + width > row->columns) {
 		out_char(row->o, '\n');
-		out_fmt(row->o, "%*s", TEXT_COLUMN, "");
-		row->column = TEXT_COLUMN;
+		out_fmt(row->o, "%*s", TEXT_COLUMN - 1, "");
+		row->column = TEXT_COLUMN - 1;
 	}
 	out_put(row->o, s.p, s.n);
 	row->column += width;
@@ -89,24 +89,35 @@ static void put_ids(struct out *o, const struct story_sum *s)
 		out_fmt(o, " and %d more", s->ids_more);
 }
 
-static void put_state(struct out *o, const struct story_sum *s, int64_t took_us)
+/* From the first record to the one that says how it ended, or to the last. */
+static int64_t took_us(const struct story_sum *s, const struct story_ref *refs, size_t count)
+{
+	int64_t end = s->decisive != NULL ? s->decisive->us : refs[count - 1].us;
+
+	return end > refs[0].us ? end - refs[0].us : 0;
+}
+
+static void put_state(struct out *o, const struct story_sum *s, int64_t us)
 {
 	static const char *const words[] = {
-		[STATE_FAILED] = "failed after ",
-		[STATE_REJECTED] = "rejected after ",
-		[STATE_DELIVERED] = "delivered after ",
-		[STATE_NO_REPORT] = "no final report after ",
-		[STATE_PENDING] = "under way, last heard of after ",
-		[STATE_PARTLY] = "delivered in part, last heard of after ",
-		[STATE_UNANSWERED] = "never answered, after ",
-		[STATE_ACCEPTED] = "accepted, no report yet, after ",
-		[STATE_SUBMITTED] = "submitted, no answer yet, after ",
+		[STATE_FAILED] = "failed",
+		[STATE_REJECTED] = "rejected",
+		[STATE_DELIVERED] = "delivered",
+		[STATE_NO_REPORT] = "no final report",
+		[STATE_PENDING] = "under way, last heard of",
+		[STATE_PARTLY] = "delivered in part, last heard of",
+		[STATE_UNANSWERED] = "not answered",
+		[STATE_ACCEPTED] = "accepted, no report so far",
+		[STATE_SUBMITTED] = "submitted, no answer so far",
 	};
 
-	if (!s->has_submit && s->reported + s->interims > 0 && s->accepted == 0)
-		out_str(o, "a report without its submit: ");
+	if (!s->has_submit && s->accepted == 0 && s->refused == 0)
+		out_str(o, "its submit is not in the log: ");
 	out_str(o, words[s->state]);
-	record_duration(o, took_us > 0 ? (uint64_t)took_us : 0);
+	if (us > 0) {
+		out_str(o, " after ");
+		record_duration(o, (uint64_t)us);
+	}
 }
 
 static void put_facts(struct out *o, const struct story_style *style, const struct story_sum *s)
@@ -139,7 +150,7 @@ static void put_facts(struct out *o, const struct story_style *style, const stru
 }
 
 static void put_heading(struct out *o, const struct story_style *style, const struct story_sum *s,
-			int64_t took_us, const struct log_line *decisive)
+			int64_t us, const struct log_line *decisive)
 {
 	color(o, style, COLOR_BOLD);
 	out_str(o, "message");
@@ -155,7 +166,7 @@ static void put_heading(struct out *o, const struct story_style *style, const st
 	color(o, style, COLOR_RESET);
 	out_str(o, "\n  ");
 	color(o, style, decisive != NULL ? log_color(decisive) : COLOR_YELLOW);
-	put_state(o, s, took_us);
+	put_state(o, s, us);
 	color(o, style, COLOR_RESET);
 	if (decisive != NULL) {
 		out_char(o, ':');
@@ -256,7 +267,7 @@ static void put_columns(struct row *row, const struct story_style *style, const 
 		out_fmt(o, " %u/%u", part, total);
 	else
 		out_str(o, s->total > 1 ? "    " : "");
-	row->column = 37 + (s->total > 1 ? 4 : 0);
+	row->column = 36 + (s->total > 1 ? 4 : 0);
 	row->fresh = true;
 }
 
@@ -296,6 +307,8 @@ static void put_event(struct row *row, const struct story_style *style, const st
 	put_value(row, &v);
 	log_show_code(&v, l, &style->log);
 	put_value(row, &v);
+	log_show_member(&v, l, "name", "name");
+	put_value(row, &v);
 	put_flags(&v, l, again);
 	put_value(row, &v);
 	log_show_err(&v, l, &style->log);
@@ -331,7 +344,7 @@ void story_show(const struct story_style *style, const struct story_sum *s,
 	bool submitted[STORY_PARTS] = { false };
 	struct story_event e;
 
-	put_heading(&o, style, s, refs[count - 1].us - refs[0].us,
+	put_heading(&o, style, s, took_us(s, refs, count),
 		    s->decisive != NULL && story_ref_read(f, s->decisive, l) ? l : NULL);
 	for (size_t i = 0; i < count; i++) {
 		unsigned total = 1, part;
@@ -361,7 +374,6 @@ void story_show_json(const struct story_style *style, const struct story_sum *s,
 		     struct log_line *l)
 {
 	struct out o = out_of(style->shown, LOG_SHOWN_MAX);
-	int64_t took = refs[count - 1].us - refs[0].us;
 
 	out_char(&o, '{');
 	if (s->has_story) {
@@ -380,7 +392,7 @@ void story_show_json(const struct story_style *style, const struct story_sum *s,
 	member_text(&o, "dst", s->dst);
 	out_fmt(&o, "\"state\":\"%s\",\"match\":\"%s\",\"took_ms\":", story_state_name(s->state),
 		match_name(style->match));
-	out_dec(&o, took > 0 ? (uint64_t)took / 1000 : 0);
+	out_dec(&o, (uint64_t)took_us(s, refs, count) / 1000);
 	out_fmt(&o, ",\"parts\":{\"total\":%u,\"accepted\":%u,\"reported\":%u},\"events\":[",
 		s->total, s->accepted, s->reported);
 	for (size_t i = 0, shown = 0; i < count; i++) {
