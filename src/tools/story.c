@@ -78,9 +78,10 @@ static void find(struct teller *t, const struct story_event *e)
 	story_join(&t->keys, e);
 }
 
+/* Requests and responses only: a report that was let in by its id brings no other with it. */
 static void complete(struct teller *t, const struct story_event *e)
 {
-	if (story_group_of(&t->keys, e) >= 0)
+	if (e->has_request && story_group_of(&t->keys, e) >= 0)
 		story_join(&t->keys, e);
 }
 

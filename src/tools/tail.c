@@ -57,18 +57,23 @@ static void tell_once(bool *told, const char *what)
 	*told = true;
 }
 
-void tail_line(struct tail *t, struct span raw)
+bool tail_wants(struct tail *t, struct span raw)
 {
-	struct out o = out_of(t->shown, LOG_SHOWN_MAX);
-
 	log_line_read(&t->line, raw);
-	if (t->line.form == LOG_OTHER)
-		t->others += t->line.raw.n > 0;
 	if (t->line.form == LOG_TEXT && t->filter.classes != NULL)
 		tell_once(&t->told_class, "text lines have no class: --class leaves them out");
 	if (t->line.form == LOG_TEXT && t->json)
 		tell_once(&t->told_text, "text lines are left out of --json");
-	if ((t->line.form == LOG_TEXT && t->json) || !log_filter_match(&t->filter, &t->line))
+	return !(t->line.form == LOG_TEXT && t->json) && log_filter_match(&t->filter, &t->line);
+}
+
+void tail_line(struct tail *t, struct span raw)
+{
+	struct out o = out_of(t->shown, LOG_SHOWN_MAX);
+	bool wanted = tail_wants(t, raw);
+
+	t->others += t->line.form == LOG_OTHER && t->line.raw.n > 0;
+	if (!wanted)
 		return;
 	if (t->json)
 		log_show_json(&o, &t->line);

@@ -24,6 +24,9 @@ struct tail {
 	char *shown;   /* LOG_SHOWN_MAX */
 };
 
+/** Is the line one that is asked for? It is in t->line then. */
+bool tail_wants(struct tail *t, struct span raw);
+
 /** A line as it came: shown if it is wanted. */
 void tail_line(struct tail *t, struct span raw);
 

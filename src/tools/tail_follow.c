@@ -82,12 +82,6 @@ int tail_stream(struct tail *t, int fd, const char *name)
 	return finish(t);
 }
 
-static bool is_wanted(struct tail *t, struct span line)
-{
-	log_line_read(&t->line, line);
-	return log_filter_match(&t->filter, &t->line);
-}
-
 /* Is the line from before what is asked for? Then so are all that stand before it. */
 static bool is_too_old(struct tail *t)
 {
@@ -118,7 +112,7 @@ static int64_t start_of_last(struct tail *t, int fd, int64_t size)
 			if (before == NULL && begin > 0)
 				break;
 			line = before != NULL ? before + 1 : window;
-			if (is_wanted(t, span_of(line, (size_t)(stop - line)))) {
+			if (tail_wants(t, span_of(line, (size_t)(stop - line)))) {
 				start = begin + (line - window);
 				if (++found == t->last)
 					break;
