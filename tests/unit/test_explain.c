@@ -363,6 +363,18 @@ static void write_dump(const char *path, const uint8_t *p, size_t n)
 	assert_int_equal(fclose(f), 0);
 }
 
+/* "|" stands between equal readings; what stands beside a vendor's is none. */
+static void one_reading_is_one(void **state)
+{
+	(void)state;
+	assert_int_equal(run("--profile infox --lang en 'id:7 stat:UNDELIV err:MB:0064 text:'"), 0);
+	assert_non_null(strstr(output, "«Message is undeliverable»"));
+	assert_non_null(strstr(output, "address error | invalid destination address NPI»"));
+	/* A default row says little: there the standard's meaning helps. */
+	assert_int_equal(run("--profile infox --lang en 00000010 80000004 00000058 00000001"), 0);
+	assert_non_null(strstr(output, "error at the SMSC or the SCP | throttled"));
+}
+
 /* Lines that are receipts, between lines that are not; a dump of a receipt is still a dump. */
 static void receipts_among_the_lines(void **state)
 {
@@ -431,6 +443,7 @@ int main(void)
 		cmocka_unit_test(output_is_escaped), cmocka_unit_test(reports_that_stand_alone),
 		cmocka_unit_test(messages_as_text), cmocka_unit_test(dialect_of_an_odd_version),
 		cmocka_unit_test(forms_of_the_input), cmocka_unit_test(receipts_among_the_lines),
+		cmocka_unit_test(one_reading_is_one),
 		cmocka_unit_test(meanings), cmocka_unit_test(deviations_are_told),
 		cmocka_unit_test(other_protocols_are_guesses),
 	};
