@@ -121,7 +121,10 @@ void report_put(const struct scope_link *link, struct record *r, const struct re
 		record_text_extra(r, "submitted", x->submit_date);
 	if (x->done_date.n > 0)
 		record_text_extra(r, "done", x->done_date);
-	record_flag_extra(r, x->kind == RECEIPT_INTERIM ? "interim" : "final");
+	if (x->kind == RECEIPT_INTERIM)
+		record_flag_extra(r, "interim");
+	else if (r->has_code)
+		record_flag_extra(r, "final");
 	put_conflict(r, x);
 	if (x->id_binary && x->raw.n != CMPP2_LEN && x->raw.n != CMPP3_LEN)
 		record_uint_extra(r, "report_len", x->raw.n);

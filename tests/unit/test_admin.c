@@ -175,7 +175,8 @@ static void fill(void)
 	put_result(990099);
 	open_session(2, 1);
 	await_entries(5);
-	admin_late(&admin, scribe, codes);
+	admin_codes(&admin, codes);
+	admin_late(&admin, scribe);
 	fill_slot(0, 11, 1, SESSION_RELAYING)->logged_in = 1;
 	fill_slot(1, 12, 1, SESSION_RELAYING)->flow[SIDE_GW].blind = 1;
 	fill_slot(2, 0, 1, SESSION_FREE);
@@ -296,7 +297,7 @@ static void large_table(void **state)
 {
 	enum { MANY = 20000 };
 	struct shm *small = shm;
-	int fd = shm_create(2, RING_SIZE, 2 * MANY);
+	int fd = shm_create(2, RING_SIZE, 2 * MANY, STORIES);
 	json_t *all;
 
 	(void)state;
@@ -329,7 +330,8 @@ static void dots(void **state)
 	(void)state;
 	s.links = odd;
 	start();
-	admin_late(&admin, scribe, codes);
+	admin_codes(&admin, codes);
+	admin_late(&admin, scribe);
 	admin.settings = &s;
 	text = ask("status");
 	assert_non_null(strstr(text, "\n..\n"));
