@@ -268,8 +268,8 @@ static void tell(struct teller *t)
 static void tell_rest(const struct teller *t)
 {
 	if (t->keys.full || t->refs_full)
-		fprintf(stderr, "smscope story: more was found than is kept, at most %d messages: "
-			"--link, or a whole number, finds less\n", STORY_GROUPS_MAX);
+		fprintf(stderr, "smscope story: only the first %d messages are told: "
+			"--link, or a whole number, finds fewer\n", STORY_GROUPS_MAX);
 	if (t->others > 0)
 		fprintf(stderr, "smscope story: %llu lines are no records\n",
 			(unsigned long long)t->others);
