@@ -105,8 +105,9 @@ static struct story_ref *new_ref(struct teller *t)
 static void gather(struct teller *t, const struct story_event *e, int file, int64_t offset)
 {
 	int group = story_group_of(&t->keys, e);
+	/* a record that does not tell its time has that of the one before it */
+	int64_t us = t->ref_count > 0 ? t->refs[t->ref_count - 1].us : 0;
 	struct story_ref *r = group >= 0 ? new_ref(t) : NULL;
-	int64_t us = 0;
 
 	if (r == NULL)
 		return;
