@@ -100,6 +100,7 @@ struct code_row {
 	const char *file;      /* where it was loaded from */
 	int line;
 	int source_line;       /* line of the source document, 0 none */
+	uint64_t digest;       /* of all that it says, wherever it stands: codes_compare() */
 };
 
 struct code_table {
@@ -109,6 +110,7 @@ struct code_table {
 	bool hex;           /* written in hexadecimal by its source: a 4-digit decimal text may also be read as hex */
 	int64_t divisor;    /* composite tables: prefix = n div divisor, nested = n mod divisor; else 0 */
 	int row_count;
+	bool reached;       /* a step of a profile or a row's nested list leads to it */
 	const struct code_row *rows; /* in the order of the source */
 	const char *file;
 	int line;
@@ -177,6 +179,20 @@ const struct code_table *codes_table_at(const struct code_set *set, int i);
 
 /** Rows of all tables. */
 int codes_row_count(const struct code_set *set);
+
+/* How many were added, changed and removed. */
+struct codes_count {
+	int added, changed, removed;
+};
+
+struct codes_changes {
+	struct codes_count rows;     /* by table and key; a table's source and kind are part of each */
+	struct codes_count profiles; /* by name */
+};
+
+/** What turns one set into the other. Takes a time that grows with the rows: not for the way of a PDU. */
+void codes_compare(const struct code_set *from, const struct code_set *to,
+	struct codes_changes *ret);
 
 void codes_free(struct code_set *set);
 

@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "smscope/err.h"
+#include "smscope/story.h"
 
 /*
  * Requests of one session and one direction that wait for their response, by sequence number.
@@ -17,7 +17,12 @@ enum { PENDING_ID_LEN = 24 };
 struct pending {
 	uint32_t sequence;
 	uint32_t command;
+	const char *name;  /* the PDU's, static text */
+	bool probe;        /* a keepalive */
 	uint64_t sent_us;  /* monotonic */
+	uint64_t wall_ns;  /* of a submit, as the next ones */
+	struct story_part part;
+	bool wants_report;
 	char dst[PENDING_ID_LEN],
 		src[PENDING_ID_LEN]; /* numbers as sent, cut to fit, NUL-terminated */
 	uint8_t dst_count; /* destinations of the request */
@@ -43,6 +48,16 @@ struct pending *pending_put(struct pending_table *t, uint32_t sequence, uint64_t
  */
 bool pending_take(struct pending_table *t, uint32_t sequence, uint32_t command,
 		  struct pending *ret);
+
+/** As pending_take(), but only a request that was sent before `before_us`. */
+bool pending_take_old(struct pending_table *t, uint32_t sequence, uint32_t command, uint64_t before_us,
+	struct pending *ret);
+
+/**
+ * The oldest request that was sent before `before_us` and that this call has not given yet; it stays
+ * where it is. NULL: none. Valid until the next put or take.
+ */
+const struct pending *pending_overdue(struct pending_table *t, uint64_t before_us);
 
 /** Unanswered requests now, and when the oldest of them was sent (0 if none). */
 uint32_t pending_count(const struct pending_table *t);

@@ -23,7 +23,7 @@ enum record_kind {
 	REC_NACK,
 	REC_SESSION_OPEN,
 	REC_SESSION_CLOSE,
-	REC_STALL,        /* a PDU that stays half sent */
+	REC_STALL,        /* a PDU that stays half sent, a request that stays unanswered */
 	REC_BLIND,        /* framing lost: octets flow on unparsed */
 	REC_LOST,         /* records dropped because a ring was full */
 	REC_MALFORMED,
@@ -31,6 +31,8 @@ enum record_kind {
 	REC_UNKNOWN_CODE,
 	REC_CONFIG,
 	REC_REFUSED,      /* connections turned away before there was a session */
+	REC_NO_REPORT,    /* a message that asked for a report and never had a final one */
+	REC_ID_RULE,      /* how a link's reports name the messages of its responses */
 	REC_COUNT
 };
 
@@ -43,6 +45,7 @@ enum extra_type {
 	EXTRA_WORDS,  /* our own words: quoted if they hold a blank */
 	EXTRA_UINT,
 	EXTRA_HEX,    /* `value` as 0x%08X */
+	EXTRA_OCTETS, /* hexadecimal digits, text in JSON too */
 	EXTRA_NUMBER, /* a telephone number: masked */
 	EXTRA_MS,     /* `value` in microseconds; JSON gives KEY_ms */
 	EXTRA_TIME,   /* `value` in nanoseconds since 1970 */
@@ -57,7 +60,7 @@ struct record_extra {
 	uint64_t value;
 };
 
-enum { RECORD_EXTRAS_MAX = 24, RECORD_ANSWERS_MAX = 4, RECORD_ERR_ANSWERS_MAX = 2 };
+enum { RECORD_EXTRAS_MAX = 32, RECORD_ANSWERS_MAX = 4, RECORD_ERR_ANSWERS_MAX = 2 };
 
 struct record {
 	enum record_kind kind;
@@ -85,6 +88,7 @@ struct record {
 
 	struct span msgid;        /* text */
 	bool msgid_binary;        /* CMPP: 8 octets, shown by msgid_text() */
+	uint64_t story;           /* the same for all records of one message; 0 none; in JSON only */
 	bool has_rtt;
 	uint64_t rtt_us;
 	struct span src, dst;
@@ -116,6 +120,7 @@ void record_words_extra(struct record *r, const char *key, const char *words);
 void record_number_extra(struct record *r, const char *key, struct span s);
 void record_uint_extra(struct record *r, const char *key, uint64_t v);
 void record_hex_extra(struct record *r, const char *key, uint64_t v);
+void record_octets_extra(struct record *r, const char *key, struct span s);
 void record_ms_extra(struct record *r, const char *key, uint64_t us);
 void record_time_extra(struct record *r, const char *key, uint64_t wall_ns);
 void record_flag_extra(struct record *r, const char *key);

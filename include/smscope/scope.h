@@ -4,6 +4,7 @@
 #include "smscope/pending.h"
 #include "smscope/receipt.h"
 #include "smscope/record.h"
+#include "smscope/story.h"
 
 /*
  * What an onlooker knows of one session: its protocol and dialect by evidence, whether it is logged
@@ -19,6 +20,12 @@ struct scope_link {
 	const struct code_profile *const *profiles; /* ends with NULL */
 	uint32_t pending;              /* unanswered requests remembered per direction */
 	bool show_text;
+	uint64_t answer_us, probe_us;  /* a request, a keepalive unanswered for so long is told; 0 never */
+	struct story_table *stories;   /* NULL: reports are not joined to their messages */
+	uint32_t account, key;         /* story_key() of the account's and of the link's name */
+	uint16_t index;                /* given back with a story */
+	uint64_t late_us;              /* a report so long after its submit is late */
+	uint32_t *unanswered;          /* requests of the account's SPs now; NULL: nobody counts */
 };
 
 enum scope_login { LOGIN_NONE, LOGIN_ASKED, LOGIN_REFUSED, LOGIN_DONE };
@@ -41,10 +48,13 @@ struct scope_frame {
 	enum side from;
 	bool cut;           /* not all of it is here */
 	bool ours;          /* smscope answered in the gateway's place */
+	const char *why;    /* with `ours`: why it had to; NULL not known */
+	bool may_wait;      /* a report whose message is not known yet is not told: see `wait` */
+	bool again;         /* it had to wait; it was taken in then */
 	uint64_t mono_us, wall_ns;
 };
 
-enum { SCOPE_RECORDS_MAX = 3 };
+enum { SCOPE_RECORDS_MAX = 5 };
 
 /*
  * Memory for the records of one PDU, which point into it and into the frame. One serves all scopes
@@ -54,7 +64,10 @@ struct scope_work {
 	struct pdu pdu;
 	struct receipt receipt;
 	struct pending request; /* that the PDU answers */
-	char part[16];
+	struct story story;     /* of the report */
+	struct story_report waiting; /* with `wait` */
+	bool wait;  /* give the frame again, when story_known() or when it will never be */
+	char part[16], parts[16];
 	int count;
 	struct record records[SCOPE_RECORDS_MAX];
 };
@@ -65,9 +78,25 @@ struct scope_work {
  */
 int scope_pdu(struct scope *s, const struct scope_frame *f, struct scope_work *w);
 
+/**
+ * One request, or keepalive, that has had no answer for longer than the link allows, as a record; each
+ * is told once. Returns 1, or 0 when there is none. Call now and then.
+ */
+int scope_overdue(struct scope *s, uint64_t now_us, uint64_t wall_ns, struct scope_work *w);
+
+/** When the oldest request of the SP that is unanswered was sent; 0 none. */
+uint64_t scope_oldest_us(const struct scope *s);
+
 /** What frames well but is not taken in, as a record: `why` is static text. */
 void scope_malformed(const struct scope *s, const struct scope_frame *f, const char *why,
 		     struct scope_work *w);
+
+/**
+ * What a number means on the session's link that no PDU carries: an errno of ours, what a gateway of
+ * that kind writes in its log. As codes_lookup().
+ */
+int scope_meaning(const struct scope *s, enum code_context context, int64_t number,
+	struct code_answer *ret, int cap);
 
 /** Set link, session, protocol and time of a record that tells of the session itself. */
 void scope_record(const struct scope *s, struct record *r, enum record_kind kind, uint64_t wall_ns);
@@ -82,6 +111,8 @@ struct scope_summary {
 	const char *last[2];        /* name of the last PDU, NULL none */
 	uint64_t last_us[2];
 	uint64_t probe_us[2];       /* last keepalive, 0 none */
+	uint64_t probe_open_us[2];  /* first keepalive without an answer, 0 none */
+	uint64_t probe_rtt_us[2];   /* how long the last answer to one took */
 	uint32_t unanswered[2];
 	uint64_t oldest_us[2];      /* when the oldest of them was sent */
 	uint64_t forgotten;         /* requests that found the table full */

@@ -7,16 +7,26 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+
 static uint64_t align64(uint64_t n)
 {
 	return (n + 63) & ~(uint64_t)63;
 }
 
-int shm_create(int rings, uint32_t ring_size, uint32_t session_max)
+static uint64_t align_page(uint64_t n)
+{
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+
+	return (n + page - 1) & ~(page - 1);
+}
+
+int shm_create(int rings, uint32_t ring_size, uint32_t session_max, uint32_t stories)
 {
 	uint64_t sessions_at = align64(sizeof(struct shm));
 	uint64_t at = align64(sessions_at + (uint64_t)session_max * sizeof(struct shm_session));
-	uint64_t size = at + (uint64_t)rings * align64(ring_bytes(ring_size));
+	uint64_t stories_at = align_page(at + (uint64_t)rings * align64(ring_bytes(ring_size)));
+	uint64_t size = align_page(stories_at + story_bytes(stories));
 	struct shm *s;
 	int fd, err;
 
@@ -34,7 +44,10 @@ int shm_create(int rings, uint32_t ring_size, uint32_t session_max)
 	s->session_max = session_max;
 	s->ring_count = (uint32_t)rings;
 	s->ring_size = ring_size;
+	s->made_mono_ns = clock_mono_ns();
 	s->sessions_at = sessions_at;
+	s->stories = stories;
+	s->stories_at = stories_at;
 	for (int i = 0; i < rings; i++) {
 		s->ring_at[i] = at + (uint64_t)i * align64(ring_bytes(ring_size));
 		if (ring_init((char *)s + s->ring_at[i], ring_size) == NULL) {
@@ -64,7 +77,8 @@ static bool shm_holds(const struct shm *s, uint64_t size)
 	for (uint32_t i = 0; i < s->ring_count; i++)
 		if (s->ring_at[i] > size || ring_bytes(s->ring_size) > size - s->ring_at[i])
 			return false;
-	return true;
+	return s->stories_at == align_page(s->stories_at) && s->stories_at <= size &&
+		story_bytes(s->stories) <= size - s->stories_at;
 }
 
 struct shm *shm_map(int fd)
@@ -93,6 +107,22 @@ void shm_unmap(struct shm *s)
 {
 	if (s != NULL)
 		munmap(s, s->size);
+}
+
+struct story_table *shm_stories(struct shm *s, uint64_t first, uint32_t *ret_broken, bool *ret_lost)
+{
+	char *mem = (char *)s + s->stories_at;
+	size_t bytes = (size_t)(s->size - s->stories_at);
+	struct story_table *t = story_adopt(mem, bytes, s->stories, ret_broken);
+
+	*ret_lost = t == NULL && atomic_load(&s->engine_starts) > 1;
+	if (t != NULL)
+		return t;
+	*ret_broken = 0;
+	/* Makes it all zero without touching what was never used. */
+	if (madvise(mem, bytes, MADV_REMOVE) < 0)
+		return NULL;
+	return story_init(mem, bytes, s->stories, first);
 }
 
 const char *end_how_name(enum end_how how)

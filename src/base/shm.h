@@ -2,16 +2,17 @@
 #define SMSCOPE_BASE_SHM_H
 
 #include "base/ring.h"
+#include "smscope/story.h"
 
 /*
  * The shared memory that outlives an engine: made by the keeper, mapped by every engine.
  *
- *   | struct shm | struct shm_session × session_max | ring 0 | ring 1 | … |
+ *   | struct shm | struct shm_session × session_max | ring 0 | ring 1 | … | stories |
  *
  * Parts are found by offset. Each part has its own layout number; one that does not fit starts empty.
  */
 
-enum { SHM_MAGIC = 0x736d7363, SHM_LAYOUT = 1, SHM_RINGS_MAX = 64, SHM_ADDR_TEXT = 56 };
+enum { SHM_MAGIC = 0x736d7363, SHM_LAYOUT = 2, SHM_RINGS_MAX = 64, SHM_ADDR_TEXT = 56 };
 
 enum session_state {
 	SESSION_FREE, /* the slot is empty */
@@ -48,18 +49,20 @@ struct shm {
 	uint32_t magic, layout;
 	uint64_t size;
 	uint32_t session_max, ring_count, ring_size;
-	uint32_t pad_;
+	uint32_t stories;                /* the most messages of the story table */
 	uint64_t sessions_at;            /* offset of the session table */
+	uint64_t stories_at;             /* of the story table, at a page */
 	uint64_t ring_at[SHM_RINGS_MAX]; /* offsets of the rings */
 	_Atomic uint64_t next_session;   /* the last session id given */
 	_Atomic uint64_t next_record;    /* the last record id given */
 	_Atomic uint64_t engine_starts;
+	uint64_t made_mono_ns;           /* when the keeper made it: all uptime counts from there */
 	_Atomic uint64_t beat_front_ns, beat_scribe_ns; /* monotonic: that thread was alive then */
 	_Atomic uint64_t beat_worker_ns[SHM_RINGS_MAX];
 };
 
 /** Make the shared memory for `rings` rings as a memfd; returns its descriptor (close-on-exec off) or -errno. */
-int shm_create(int rings, uint32_t ring_size, uint32_t session_max);
+int shm_create(int rings, uint32_t ring_size, uint32_t session_max, uint32_t stories);
 
 /** Map `fd`; NULL if it is not a shared memory of this layout (errno says more). */
 struct shm *shm_map(int fd);
@@ -70,10 +73,26 @@ static inline struct shm_session *shm_session(struct shm *s, uint32_t slot)
 	return (struct shm_session *)(void *)((char *)s + s->sessions_at) + slot;
 }
 
+/**
+ * Worker `i` has the slots from here up to the next worker's. It takes the lowest free one, so the
+ * first slot whose opened_wall_ns is 0 was never used, and none behind it: a table for a million
+ * sessions costs memory for as many as there were at one time.
+ */
+static inline uint32_t shm_slots_at(const struct shm *s, uint32_t i)
+{
+	return (uint32_t)((uint64_t)s->session_max * i / s->ring_count);
+}
+
 static inline struct ring *shm_ring(struct shm *s, int i)
 {
 	return (struct ring *)(void *)((char *)s + s->ring_at[i]);
 }
+
+/**
+ * The story table as an earlier engine left it, or a new one if there is none or it is not fit for use;
+ * *ret_lost says which, *ret_broken how many of its entries were forgotten. NULL: memory is short.
+ */
+struct story_table *shm_stories(struct shm *s, uint64_t first, uint32_t *ret_broken, bool *ret_lost);
 
 /* What a RING_EVENT entry says. */
 enum event_kind {

@@ -38,6 +38,7 @@ static struct settings *settings_new(struct conf_faults *faults)
 		free(s);
 		return NULL;
 	}
+	(void)conf_presets(CONF_TOP, s, faults);
 	(void)conf_presets(CONF_DAEMON, s, faults);
 	return s;
 }
@@ -263,6 +264,8 @@ struct settings *conf_quick(const struct conf_quick *q, struct conf_faults *faul
 	if (q->upstream == NULL)
 		conf_error(faults, "--upstream", 0, "is missing");
 	if (l != NULL && k != NULL) {
+		set_option(CONF_TOP, s, "control", "--control", q->control != NULL ? q->control : "",
+			faults);
 		set_option(CONF_LINK, l, "protocol", "--protocol", q->protocol, faults);
 		set_option(CONF_LINK, l, "listen", "--listen", q->listen, faults);
 		set_option(CONF_LINK, l, "upstream", "--upstream", q->upstream, faults);

@@ -32,10 +32,21 @@ struct settings *conf_load_fd(int fd, struct conf_faults *faults);
 /* One link from the command line. */
 struct conf_quick {
 	const char *listen, *upstream, *protocol, *profile, *lang, *log;
+	const char *control; /* NULL: no control socket */
 };
 
 /** Settings for one foreground link with its log on standard output; faults are named by option. */
 struct settings *conf_quick(const struct conf_quick *q, struct conf_faults *faults);
+
+/* Where the control socket is unless the configuration says otherwise; a path fits a sockaddr_un. */
+#define CONTROL_PATH "/run/smscope/control.sock"
+enum { CONTROL_PATH_MAX = 107 };
+
+/**
+ * The control socket that `path` names, into `ret` of CONTROL_PATH_MAX + 1 octets, without loading
+ * the rest, which may ask a name server. 0, or SM_EFORMAT after reporting.
+ */
+int conf_control(const char *path, char *ret, struct conf_faults *faults);
 
 /**
  * Effective configuration as a file that conf_load() reads back to the same settings; a comment on

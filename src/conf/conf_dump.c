@@ -36,7 +36,15 @@ static void dump_section(enum conf_section section, const void *of, const char *
 
 int conf_dump(const struct settings *s, FILE *to)
 {
-	fputs("daemon = {\n", to);
+	int count;
+	const struct conf_key *control = conf_keys(CONF_TOP, &count) +
+		conf_key_find(CONF_TOP, "control");
+
+	/* The file's other keys named more files; what these said is in what follows. */
+	fprintf(to, "%s = ", control->name);
+	conf_value_write(control, s, to);
+	dump_origin(conf_origin(CONF_TOP, s, control->name), to);
+	fputs("\ndaemon = {\n", to);
 	dump_section(CONF_DAEMON, s, "\t", to);
 	fputs("};\n\nlinks = (", to);
 	for (int i = 0; i < s->link_count; i++) {
@@ -85,6 +93,8 @@ static void list_range(const struct conf_key *k, FILE *to)
 	case CONF_LISTEN:
 	case CONF_SERVERS:
 	case CONF_NAMES:
+	case CONF_ACCOUNTS:
+	case CONF_PREFIXES:
 		fprintf(to, "text, or a list of up to %lld", (long long)k->max);
 		break;
 	case CONF_KINDS:

@@ -59,6 +59,11 @@ void codes_fault(struct code_builder *b, const char *file, int line, const char 
 /** Check the rows of a table and make its public array and indexes. */
 void codes_table_seal(struct code_builder *b, struct build_table *t);
 
+/** What is compared of a table with each of its rows, of a row, of a profile. */
+uint64_t codes_table_digest(const struct code_table *t);
+uint64_t codes_row_digest(uint64_t table, const struct build_row *r);
+uint64_t codes_profile_digest(const struct build_profile *p);
+
 /** Frees the builder, and the set unless it was taken out of it. */
 void codes_builder_free(struct code_builder *b);
 

@@ -253,6 +253,7 @@ static void names_fill(struct code_builder *b, struct code_index *t)
 static void rows_fill(struct code_builder *b, struct build_table *t)
 {
 	struct code_row *rows = codes_alloc(b, (size_t)t->count * sizeof(*rows));
+	uint64_t digest = codes_table_digest(&t->index->pub);
 	int n = 0;
 
 	for (int i = 0; rows != NULL && i < t->count; i++) {
@@ -269,6 +270,7 @@ static void rows_fill(struct code_builder *b, struct build_table *t)
 			continue;
 		from->row = r;
 		*r = from->def.row;
+		r->digest = codes_row_digest(digest, from);
 		r->lo = 0;
 		r->hi = -1;
 		for (int k = from->def.match_count; k-- > 0;) {

@@ -83,6 +83,7 @@ struct code_profile {
 	struct code_steps rules[CTX_COUNT][SIDE_SLOTS];
 	const struct code_inner *inner; /* sorted by row */
 	int inner_count;
+	uint64_t digest; /* as that of a row */
 };
 
 struct code_chunk {

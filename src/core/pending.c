@@ -26,6 +26,7 @@ struct pending_table {
 	uint32_t touched; /* entries ever used; beyond it none was */
 	uint32_t unused;  /* entries given back, newest first */
 	uint32_t oldest, newest;
+	uint32_t told; /* it and all that are older were given by pending_overdue() */
 	struct bucket *buckets;
 	struct entry *entries;
 };
@@ -122,6 +123,8 @@ static void unlink_entry(struct pending_table *t, uint32_t link)
 		entry_at(t, e->age_next)->age_prev = e->age_prev;
 	else
 		t->newest = e->age_prev;
+	if (t->told == link)
+		t->told = e->age_prev;
 	e->age_next = t->unused;
 	t->unused = link;
 	t->count--;
@@ -163,14 +166,16 @@ struct pending *pending_put(struct pending_table *t, uint32_t sequence, uint64_t
 	return &e->p;
 }
 
-bool pending_take(struct pending_table *t, uint32_t sequence, uint32_t command, struct pending *ret)
+bool pending_take_old(struct pending_table *t, uint32_t sequence, uint32_t command, uint64_t before_us,
+	struct pending *ret)
 {
 	uint32_t link = bucket_of(t, sequence)->first;
 
 	while (link != 0) {
 		struct entry *e = entry_at(t, link);
 
-		if (e->p.sequence == sequence && (command == 0 || e->p.command == command)) {
+		if (e->p.sequence == sequence && e->p.sent_us < before_us &&
+			(command == 0 || e->p.command == command)) {
 			*ret = e->p;
 			unlink_entry(t, link);
 			return true;
@@ -178,6 +183,21 @@ bool pending_take(struct pending_table *t, uint32_t sequence, uint32_t command, 
 		link = e->chain_next;
 	}
 	return false;
+}
+
+bool pending_take(struct pending_table *t, uint32_t sequence, uint32_t command, struct pending *ret)
+{
+	return pending_take_old(t, sequence, command, UINT64_MAX, ret);
+}
+
+const struct pending *pending_overdue(struct pending_table *t, uint64_t before_us)
+{
+	uint32_t link = t->told != 0 ? entry_at(t, t->told)->age_next : t->oldest;
+
+	if (link == 0 || entry_at(t, link)->p.sent_us >= before_us)
+		return NULL;
+	t->told = link;
+	return &entry_at(t, link)->p;
 }
 
 uint32_t pending_count(const struct pending_table *t)

@@ -22,6 +22,8 @@ static const char *const kind_names[REC_COUNT] = {
 	[REC_UNKNOWN_CODE] = "unknown_code",
 	[REC_CONFIG] = "config",
 	[REC_REFUSED] = "refused",
+	[REC_NO_REPORT] = "no_report",
+	[REC_ID_RULE] = "id_rule",
 };
 
 const char *record_kind_name(enum record_kind k)
@@ -75,6 +77,11 @@ void record_uint_extra(struct record *r, const char *key, uint64_t v)
 void record_hex_extra(struct record *r, const char *key, uint64_t v)
 {
 	append(r, key, EXTRA_HEX, span_of("", 0), v);
+}
+
+void record_octets_extra(struct record *r, const char *key, struct span s)
+{
+	append(r, key, EXTRA_OCTETS, s, 0);
 }
 
 void record_ms_extra(struct record *r, const char *key, uint64_t us)

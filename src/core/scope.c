@@ -1,27 +1,15 @@
-#include "core/scope_message.h"
+#include "core/scope_state.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { ACCOUNT_LEN = 24, TAG_SC_INTERFACE_VERSION = 0x0210 };
+enum { TAG_SC_INTERFACE_VERSION = 0x0210 };
 
-struct scope {
-	const struct scope_link *link;
-	uint64_t session;
-	const char *peer;
-	const struct proto *proto;
-	uint8_t dialect;
-	bool dialect_proved;
-	uint8_t version_asked;  /* 0: the login did not go by */
-	enum scope_login login;
-	char account[ACCOUNT_LEN], asked[ACCOUNT_LEN]; /* asked: by the latest login */
-	bool logout;
-	enum side logout_by;
-	struct pending_table *pending[2]; /* by the requester's side */
-	uint64_t forgotten;
-	uint64_t pdus[2], last_us[2], probe_us[2];
-	const char *last[2];
-};
+static void count_unanswered(const struct scope *s, enum side asking, int more)
+{
+	if (asking == SIDE_SP && s->link->unanswered != NULL)
+		*s->link->unanswered += (uint32_t)more;
+}
 
 struct scope *scope_new(const struct scope_link *link, uint64_t session, const char *peer)
 {
@@ -46,6 +34,8 @@ void scope_free(struct scope *s)
 {
 	if (s == NULL)
 		return;
+	if (s->pending[SIDE_SP] != NULL)
+		count_unanswered(s, SIDE_SP, -(int)pending_count(s->pending[SIDE_SP]));
 	pending_free(s->pending[SIDE_SP]);
 	pending_free(s->pending[SIDE_GW]);
 	free(s);
@@ -74,9 +64,8 @@ void scope_record(const struct scope *s, struct record *r, enum record_kind kind
 	r->dialect = s->dialect;
 }
 
-/* A record of the PDU in hand. */
-static struct record *new_record(const struct scope *s, const struct scope_frame *f,
-				 struct scope_work *w, enum record_kind kind)
+struct record *scope_record_new(const struct scope *s, const struct scope_frame *f,
+	struct scope_work *w, enum record_kind kind)
 {
 	struct record *r = &w->records[w->count++];
 
@@ -96,22 +85,6 @@ static void copy_text(char *to, size_t cap, struct span s)
 	to[n] = '\0';
 }
 
-static int look_up(const struct scope *s, enum code_context context, bool is_text, uint32_t number,
-	struct span text, struct code_answer *ret, int cap)
-{
-	struct code_query q = {
-		.profiles = s->link->profiles,
-		.context = context,
-		.side = (enum code_side)s->proto->code_side,
-		.dialect = s->dialect,
-		.is_text = is_text,
-		.number = number,
-		.text = text,
-	};
-
-	return s->link->codes != NULL ? codes_lookup(s->link->codes, &q, ret, cap) : 0;
-}
-
 /* The PDU's numeric result with its meaning; false if it has none. */
 static bool put_result(const struct scope *s, struct record *r, const struct pdu *pdu,
 	enum code_context context)
@@ -121,8 +94,8 @@ static bool put_result(const struct scope *s, struct record *r, const struct pdu
 	r->has_code = true;
 	r->code_label = s->proto->status_in_header ? "status" : "result";
 	r->code_context = context;
-	r->answer_count =
-		look_up(s, context, false, r->code, span_of("", 0), r->answers, RECORD_ANSWERS_MAX);
+	r->answer_count = scope_look_up(s->link, r, context, false, r->code, span_of("", 0),
+		r->answers, RECORD_ANSWERS_MAX);
 	return true;
 }
 
@@ -139,10 +112,13 @@ static void put_msgid(struct record *r, const struct pdu *pdu)
 /* The request that a response answers; without one the record says so. */
 static bool take_request(struct scope *s, const struct scope_frame *f, struct scope_work *w)
 {
-	struct pending_table *t = s->pending[side_other(f->from)];
+	enum side asking = side_other(f->from);
 	uint32_t command = pdu_role(&w->pdu) == R_NACK ? 0 : w->pdu.command & 0x7fffffffu;
 
-	return pending_take(t, w->pdu.sequence, command, &w->request);
+	if (!pending_take(s->pending[asking], w->pdu.sequence, command, &w->request))
+		return false;
+	count_unanswered(s, asking, -1);
+	return true;
 }
 
 static void put_round_trip(struct record *r, const struct scope_frame *f,
@@ -159,22 +135,47 @@ static void put_round_trip(struct record *r, const struct scope_frame *f,
 		record_uint_extra(r, "dsts", request->dst_count);
 }
 
-/* Every request waits for its response; the newest are kept. */
-static void remember(struct scope *s, const struct scope_frame *f, const struct pdu *pdu)
+/*
+ * A sequence number is used again while its request waits. If that was seconds ago, nobody waits for
+ * it any more and the next response is the newer request's; else both are answered, in order.
+ */
+static void supersede(struct scope *s, const struct scope_frame *f, struct scope_work *w)
 {
+	enum { GIVEN_UP_US = 5000000 };
+	struct pending older;
+	struct record *r;
+
+	if (f->mono_us < GIVEN_UP_US ||
+		!pending_take_old(s->pending[f->from], w->pdu.sequence, w->pdu.command,
+			f->mono_us - GIVEN_UP_US, &older))
+		return;
+	count_unanswered(s, f->from, -1);
+	r = scope_record_new(s, f, w, REC_STALL);
+	scope_put_waiting(r, w, &older, f->mono_us, "superseded");
+}
+
+/* Every request waits for its response; the newest are kept. */
+static struct pending *remember(struct scope *s, const struct scope_frame *f, struct scope_work *w)
+{
+	const struct pdu *pdu = &w->pdu;
 	enum role role = pdu_role_from(pdu, f->from);
 	struct pending forgotten, *p;
 	bool forgot;
 	uint32_t count;
 
+	supersede(s, f, w);
 	p = pending_put(s->pending[f->from], pdu->sequence, f->mono_us, &forgotten, &forgot);
 	p->command = pdu->command;
+	p->name = pdu_name(pdu);
+	p->probe = role == R_PROBE;
 	s->forgotten += forgot;
+	count_unanswered(s, f->from, forgot ? 0 : 1);
 	if (role == R_SUBMIT || role == R_DELIVER) {
 		copy_text(p->dst, sizeof(p->dst), message_destination(pdu, &count));
 		copy_text(p->src, sizeof(p->src), message_source(pdu));
 		p->dst_count = (uint8_t)(count < 255 ? count : 255);
 	}
+	return p;
 }
 
 static void login(struct scope *s, const struct pdu *pdu)
@@ -214,7 +215,7 @@ static const char *bind_words(uint32_t command)
 static void put_login(struct scope *s, const struct scope_frame *f, struct scope_work *w)
 {
 	bool matched = take_request(s, f, w), smpp = s->proto->status_in_header;
-	struct record *r = new_record(s, f, w, REC_LOGIN);
+	struct record *r = scope_record_new(s, f, w, REC_LOGIN);
 	struct span offered = pdu_octets(&w->pdu, F_VERSION);
 	uint8_t version;
 
@@ -238,100 +239,47 @@ static void put_login(struct scope *s, const struct scope_frame *f, struct scope
 		record_words_extra(r, "offered", dialect_name(s->proto, version));
 	if (f->ours)
 		record_words_extra(r, "by", "smscope");
+	if (f->ours && f->why != NULL)
+		record_words_extra(r, "why", f->why);
 	put_round_trip(r, f, &w->request, matched);
 }
 
-static void put_submit(const struct scope *s, const struct scope_frame *f, struct scope_work *w)
+static void put_submit(const struct scope *s, const struct scope_frame *f, struct scope_work *w,
+	struct pending *request)
 {
-	struct record *r = new_record(s, f, w, REC_SUBMIT);
+	struct record *r = scope_record_new(s, f, w, REC_SUBMIT);
+	struct body body;
 	uint32_t count;
 
 	r->dst = message_destination(&w->pdu, &count);
 	r->src = message_source(&w->pdu);
 	if (count != 1)
 		record_uint_extra(r, "dsts", count);
-	message_put(r, w, s->link->show_text);
-}
-
-/* Type and number as they came; in a GSM network the number has a meaning, or two. */
-static void put_network_error(const struct scope *s, struct record *r, const struct receipt *x)
-{
-	static const char *const keys[][3] = {
-		{ "net_table", "net_zh", "net_en" },
-		{ "net_also_table", "net_also_zh", "net_also_en" },
-	};
-	enum { NETWORK_GSM = 3, READINGS = sizeof(keys) / sizeof(keys[0]) };
-	struct code_answer answers[READINGS];
-	int n = 0;
-
-	record_uint_extra(r, "net_type", x->network_type);
-	record_uint_extra(r, "net_error", x->network_error);
-	if (x->network_type == NETWORK_GSM)
-		n = look_up(s, CTX_NETWORK_ERROR, false, x->network_error, span_of("", 0), answers,
-			READINGS);
-	for (int i = 0; i < n; i++) {
-		record_words_extra(r, keys[i][0], answers[i].table->name);
-		record_words_extra(r, keys[i][1], answers[i].row->zh);
-		record_words_extra(r, keys[i][2], answers[i].row->en);
-	}
-}
-
-static void put_report(const struct scope *s, const struct scope_frame *f, struct scope_work *w)
-{
-	const struct receipt *x = &w->receipt;
-	struct record *r = new_record(s, f, w, REC_REPORT);
-	const char *word = receipt_state_word(x->state);
-
-	r->msgid = x->id;
-	r->msgid_binary = x->id_binary;
-	r->dst = x->dst;
-	r->code_label = "stat";
-	r->code_context = CTX_REPORT;
-	r->code_is_text = true;
-	r->code_text = x->stat;
-	if (x->stat.n == 0 && word != NULL)
-		r->code_text = span_of(word, strlen(word));
-	r->has_code = r->code_text.n > 0;
-	if (r->has_code)
-		r->answer_count = look_up(s, CTX_REPORT, true, 0, r->code_text, r->answers,
-			RECORD_ANSWERS_MAX);
-	r->err = x->err;
-	if (x->err.n > 0)
-		r->err_answer_count = look_up(s, CTX_RECEIPT_ERR, true, 0, x->err, r->err_answers,
-			RECORD_ERR_ANSWERS_MAX);
-	if (x->has_network_error)
-		put_network_error(s, r, x);
-	if (x->submit_date.n > 0)
-		record_text_extra(r, "submitted", x->submit_date);
-	if (x->done_date.n > 0)
-		record_text_extra(r, "done", x->done_date);
-	if (x->kind == RECEIPT_INTERIM)
-		record_flag_extra(r, "interim");
-	if (x->conflict) {
-		record_flag_extra(r, "conflict");
-		if (word != NULL)
-			record_words_extra(r, "message_state", word);
-	}
-	if (x->undecodable) {
-		record_flag_extra(r, "undecodable");
-		scope_malformed(s, f, "report of no known layout", w);
-	}
+	body_read(&w->pdu, &body);
+	message_put(r, &body, s->link->show_text);
+	scope_submitted(s, f, w, &body, request);
+	scope_part(r, w, &request->part);
 }
 
 static void put_deliver(const struct scope *s, const struct scope_frame *f, struct scope_work *w)
 {
+	struct story_part part;
 	struct record *r;
+	struct body body;
 	uint32_t count;
 
 	if (receipt_read(&w->pdu, &w->receipt) != RECEIPT_NONE) {
-		put_report(s, f, w);
+		scope_report(s, f, w);
 		return;
 	}
-	r = new_record(s, f, w, REC_DELIVER);
+	r = scope_record_new(s, f, w, REC_DELIVER);
 	put_msgid(r, &w->pdu);
 	r->dst = message_destination(&w->pdu, &count);
 	r->src = message_source(&w->pdu);
-	message_put(r, w, s->link->show_text);
+	body_read(&w->pdu, &body);
+	message_put(r, &body, s->link->show_text);
+	part = (struct story_part){ .part = (uint8_t)body.part, .total = (uint8_t)body.total };
+	scope_part(r, w, &part);
 }
 
 /* A response that shows itself: its result, the message it names, how long it took. */
@@ -340,12 +288,20 @@ static struct record *put_response(struct scope *s, const struct scope_frame *f,
 				   enum code_context context)
 {
 	bool matched = take_request(s, f, w);
-	struct record *r = new_record(s, f, w, kind);
+	struct record *r = scope_record_new(s, f, w, kind);
 
 	(void)put_result(s, r, &w->pdu, context);
 	put_msgid(r, &w->pdu);
 	put_round_trip(r, f, &w->request, matched);
 	return r;
+}
+
+static void put_submit_resp(struct scope *s, const struct scope_frame *f, struct scope_work *w)
+{
+	struct record *r = put_response(s, f, w, REC_SUBMIT_RESP, CTX_SUBMIT_RESP);
+
+	if (r->has_rtt)
+		scope_answered(s, r, w);
 }
 
 static void put_deliver_resp(struct scope *s, const struct scope_frame *f, struct scope_work *w)
@@ -373,22 +329,12 @@ static void put_query_resp(struct scope *s, const struct scope_frame *f, struct 
 		record_uint_extra(r, "error_code", pdu_uint(&w->pdu, F_ERROR_CODE));
 }
 
-/* Name of a request by its command, as the protocol's table has it. */
-static const char *command_name(const struct proto *p, uint32_t command)
-{
-	for (const struct layout *l = p->layouts; l->name != NULL; l++) {
-		if (l->command == command)
-			return l->name;
-	}
-	return NULL;
-}
-
 static void put_nack(struct scope *s, const struct scope_frame *f, struct scope_work *w)
 {
 	struct record *r = put_response(s, f, w, REC_NACK, CTX_NACK);
-	const char *name = r->has_rtt ? command_name(s->proto, w->request.command) : NULL;
+	const char *name = r->has_rtt ? w->request.name : NULL;
 
-	record_words_extra(r, "from", f->from == SIDE_SP ? "sp" : "gw");
+	record_words_extra(r, "from", scope_side_name(f->from));
 	if (name != NULL)
 		record_words_extra(r, "of", name);
 }
@@ -402,17 +348,18 @@ static void put_other_resp(struct scope *s, const struct scope_frame *f, struct 
 	record_words_extra(r, "pdu", r->cmd);
 }
 
-static void put_pdu(struct scope *s, const struct scope_frame *f, struct scope_work *w)
+static void put_pdu(struct scope *s, const struct scope_frame *f, struct scope_work *w,
+	struct pending *request)
 {
 	switch (pdu_role_from(&w->pdu, f->from)) {
 	case R_LOGIN_ACK:
 		put_login(s, f, w);
 		break;
 	case R_SUBMIT:
-		put_submit(s, f, w);
+		put_submit(s, f, w, request);
 		break;
 	case R_SUBMIT_ACK:
-		(void)put_response(s, f, w, REC_SUBMIT_RESP, CTX_SUBMIT_RESP);
+		put_submit_resp(s, f, w);
 		break;
 	case R_DELIVER:
 		put_deliver(s, f, w);
@@ -445,16 +392,40 @@ static void put_pdu(struct scope *s, const struct scope_frame *f, struct scope_w
 	}
 }
 
-/* State that follows from the PDU, whether or not a record does. */
-static void observe(struct scope *s, const struct scope_frame *f, const struct pdu *pdu)
+static void probed(struct scope_probe *p, const struct scope_frame *f, const struct pdu *pdu)
 {
+	p->last_us = f->mono_us;
+	if (p->asked_us != 0)
+		return;
+	p->asked_us = f->mono_us;
+	p->name = pdu_name(pdu);
+	p->sequence = pdu->sequence;
+}
+
+static void probe_answered(struct scope_probe *p, const struct scope_frame *f)
+{
+	if (p->last_us != 0 && f->mono_us > p->last_us)
+		p->rtt_us = f->mono_us - p->last_us;
+	p->asked_us = 0;
+	p->told = false;
+}
+
+/*
+ * State that follows from the PDU, whether or not a record does. Returns the request to be answered,
+ * if it is one.
+ */
+static struct pending *observe(struct scope *s, const struct scope_frame *f, struct scope_work *w)
+{
+	const struct pdu *pdu = &w->pdu;
 	enum role role = pdu_role(pdu);
 
 	s->pdus[f->from]++;
 	s->last[f->from] = pdu_name(pdu);
 	s->last_us[f->from] = f->mono_us;
 	if (role == R_PROBE)
-		s->probe_us[f->from] = f->mono_us;
+		probed(&s->probe[f->from], f, pdu);
+	if (role == R_PROBE_ACK)
+		probe_answered(&s->probe[side_other(f->from)], f);
 	if (role == R_LOGIN)
 		login(s, pdu);
 	if (role == R_LOGOUT) {
@@ -462,7 +433,8 @@ static void observe(struct scope *s, const struct scope_frame *f, const struct p
 		s->logout_by = f->from;
 	}
 	if (role > R_NONE && role < R_OUTBIND && !role_is_ack(role))
-		remember(s, f, pdu);
+		return remember(s, f, w);
+	return NULL;
 }
 
 static void parse(struct scope *s, const struct scope_frame *f, struct pdu *pdu)
@@ -487,7 +459,7 @@ static void parse(struct scope *s, const struct scope_frame *f, struct pdu *pdu)
 static void put_malformed(const struct scope *s, const struct scope_frame *f, struct scope_work *w,
 	const char *why, bool has_offset)
 {
-	struct record *r = new_record(s, f, w, REC_MALFORMED);
+	struct record *r = scope_record_new(s, f, w, REC_MALFORMED);
 
 	record_words_extra(r, "pdu", r->cmd);
 	if (w->pdu.layout == NULL)
@@ -496,7 +468,7 @@ static void put_malformed(const struct scope *s, const struct scope_frame *f, st
 	if (has_offset)
 		record_uint_extra(r, "at", w->pdu.err_at);
 	record_uint_extra(r, "octets", f->octets.n);
-	record_words_extra(r, "from", f->from == SIDE_SP ? "sp" : "gw");
+	record_words_extra(r, "from", scope_side_name(f->from));
 }
 
 /*
@@ -517,7 +489,10 @@ static bool tells_enough(const struct pdu *pdu)
 
 int scope_pdu(struct scope *s, const struct scope_frame *f, struct scope_work *w)
 {
+	struct pending *request = NULL;
+
 	w->count = 0;
+	w->wait = false;
 	if (s->proto == NULL)
 		scope_resume(s, proto_detect(f->octets), 0, false);
 	if (s->proto == NULL) {
@@ -525,11 +500,12 @@ int scope_pdu(struct scope *s, const struct scope_frame *f, struct scope_work *w
 		return w->count;
 	}
 	parse(s, f, &w->pdu);
-	observe(s, f, &w->pdu);
-	if (w->pdu.err != SM_OK && !f->cut)
+	if (!f->again)
+		request = observe(s, f, w);
+	if (w->pdu.err != SM_OK && !f->cut && !f->again)
 		put_malformed(s, f, w, err_text(w->pdu.err), true);
 	if (f->cut || tells_enough(&w->pdu))
-		put_pdu(s, f, w);
+		put_pdu(s, f, w, request);
 	else if (role_is_ack(pdu_role(&w->pdu)))
 		(void)take_request(s, f, w);
 	return w->count;
@@ -543,21 +519,4 @@ void scope_malformed(const struct scope *s, const struct scope_frame *f, const c
 	if (w->count == 0 && f->octets.n >= 8)
 		w->pdu.command = bytes_u32(f->octets.p + 4);
 	put_malformed(s, f, w, why, false);
-}
-
-void scope_summary(const struct scope *s, struct scope_summary *ret)
-{
-	*ret = (struct scope_summary){.login = s->login,
-				      .account = s->account,
-				      .logout = s->logout,
-				      .logout_by = s->logout_by,
-				      .forgotten = s->forgotten};
-	for (int side = SIDE_SP; side <= SIDE_GW; side++) {
-		ret->pdus[side] = s->pdus[side];
-		ret->last[side] = s->last[side];
-		ret->last_us[side] = s->last_us[side];
-		ret->probe_us[side] = s->probe_us[side];
-		ret->unanswered[side] = pending_count(s->pending[side]);
-		ret->oldest_us[side] = pending_oldest_us(s->pending[side]);
-	}
 }

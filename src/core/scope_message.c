@@ -1,5 +1,4 @@
 #include "core/scope_message.h"
-#include "smscope/body.h"
 
 struct span message_destination(const struct pdu *pdu, uint32_t *ret_count)
 {
@@ -35,22 +34,12 @@ struct span message_source(const struct pdu *pdu)
 	return span_of("", 0);
 }
 
-void message_put(struct record *r, struct scope_work *w, bool show_text)
+void message_put(struct record *r, const struct body *body, bool show_text)
 {
-	struct out part = out_of(w->part, sizeof(w->part));
-	struct body body;
-
-	body_read(&w->pdu, &body);
-	if (body.total > 1) {
-		out_dec(&part, body.part);
-		out_char(&part, '/');
-		out_dec(&part, body.total);
-		record_text_extra(r, "part", span_of(w->part, out_len(&part)));
-	}
 	r->has_body = true;
-	r->charset = body.charset;
-	r->body_len = (uint32_t)body.text.n;
+	r->charset = body->charset;
+	r->body_len = (uint32_t)body->text.n;
 	r->has_text = show_text;
 	if (r->has_text)
-		r->body = body.text;
+		r->body = body->text;
 }

@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,10 +14,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "admin/control.h"
 #include "base/clock.h"
+#include "base/thread.h"
 #include "conf/conf.h"
 #include "daemon/listen.h"
 #include "daemon/options.h"
+#include "daemon/tables.h"
 #include "net/front.h"
 #include "scribe/scribe.h"
 #include "sink/sink.h"
@@ -27,7 +32,8 @@ enum {
 
 /*
  * Two threads here: the main one runs the front; the second one, `late`, brings up what relaying
- * does not need (codes, sinks, scribe), says "ready" and ends. The rest have threads of their own.
+ * does not need (codes, sinks, scribe), says "ready", then loads code tables again whenever it is
+ * asked. The rest have threads of their own.
  */
 struct engine {
 	struct settings *settings;
@@ -35,12 +41,16 @@ struct engine {
 	struct front_listener *listeners;
 	int listener_count;
 	struct front *front;
+	struct admin admin;
+	struct control *control; /* NULL: no control socket */
 	pthread_t late;
 	pthread_mutex_t lock;  /* sinks, sink_count: grown by `late`, used by the front on USR1 */
 	struct sink **sinks;
 	int sink_count;
-	struct code_set *codes;
+	struct code_set *codes; /* of `late` until that has ended; the scribe borrows it */
 	struct scribe *scribe;
+	sem_t wake;            /* for `late`: tables to load, or the end */
+	_Atomic bool ending;
 };
 
 int engine_settings_fd(const struct settings *s)
@@ -132,35 +142,26 @@ static struct settings *load_settings(void)
 	return s;
 }
 
-static struct code_set *load_codes(const struct settings *s)
-{
-	struct conf_faults faults = { 0 };
-	struct code_set *codes;
-	char *text = NULL;
-	size_t len;
-
-	faults.to = open_memstream(&text, &len);
-	codes = codes_load(codes_dir(s->codes_dir), s->codes_site_dir, &faults);
-	if (faults.to != NULL)
-		fclose(faults.to);
-	if (codes == NULL && text != NULL)
-		log_faults(text);
-	free(text);
-	return codes;
-}
-
 /* The keeper had loaded these tables: what stops them now may pass, as a flood that has taken every descriptor. */
 static struct code_set *load_codes_patiently(const struct settings *s)
 {
-	struct code_set *codes = load_codes(s);
+	struct code_set *codes = tables_load(s);
 
 	for (int i = 1; codes == NULL && i < CODES_TRIES; i++) {
 		sleep(1);
-		codes = load_codes(s);
+		codes = tables_load(s);
 	}
 	if (codes == NULL)
 		log_error("running without meanings: the code tables do not load");
 	return codes;
+}
+
+static bool listens(int fd)
+{
+	int on = 0;
+	socklen_t len = sizeof(on);
+
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &len) == 0 && on != 0;
 }
 
 static int adopt_listeners(struct engine *e)
@@ -172,10 +173,7 @@ static int adopt_listeners(struct engine *e)
 		return -ENOMEM;
 	for (int i = 0; i < e->settings->link_count; i++)
 		for (int j = 0; j < e->settings->links[i].listen_count; j++, fd++) {
-			int on = 0;
-			socklen_t len = sizeof(on);
-
-			if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &len) < 0 || !on)
+			if (!listens(fd))
 				return -EBADF;
 			e->listeners[e->listener_count++] = (struct front_listener){ fd, i };
 		}
@@ -193,18 +191,53 @@ static void add_sink(struct engine *e, const struct sink_settings *s)
 	pthread_mutex_unlock(&e->lock);
 }
 
+static void tell_keeper(uint32_t verb)
+{
+	struct control c = { verb, 0 };
+
+	send(ENGINE_FD_CONTROL, &c, sizeof(c), MSG_NOSIGNAL);
+}
+
+/* Asked again meanwhile, it loads once more, not once each. */
+static void serve_reloads(struct engine *e)
+{
+	struct code_set *next;
+
+	thread_background();
+	for (;;) {
+		while (sem_wait(&e->wake) < 0 && errno == EINTR)
+			;
+		while (sem_trywait(&e->wake) == 0)
+			;
+		if (atomic_load(&e->ending))
+			return;
+		next = tables_reload(e->settings, e->scribe, e->codes, &e->ending);
+		if (next != NULL) {
+			admin_codes(&e->admin, next);
+			codes_free(e->codes);
+			e->codes = next;
+		}
+		tell_keeper(CONTROL_RELOADED);
+	}
+}
+
 static void *late_start(void *arg)
 {
 	struct engine *e = arg;
-	struct control ready = { CONTROL_READY, 0 };
+
+	thread_name("tables");
 
 	e->codes = load_codes_patiently(e->settings);
+	admin_codes(&e->admin, e->codes);
 	for (int i = 0; i < e->settings->sink_count; i++)
 		add_sink(e, &e->settings->sinks[i]);
 	e->scribe = scribe_new(e->settings, e->shm, e->codes, e->sinks, e->sink_count);
 	if (e->scribe == NULL)
 		log_error("relaying without records: no scribe");
-	send(ENGINE_FD_CONTROL, &ready, sizeof(ready), MSG_NOSIGNAL);
+	else
+		admin_late(&e->admin, e->scribe);
+	tell_keeper(CONTROL_READY);
+	serve_reloads(e);
 	return NULL;
 }
 
@@ -238,7 +271,22 @@ static bool on_control(void *arg)
 		front_stop(e->front);
 	else if (c.verb == CONTROL_REOPEN)
 		reopen_sinks(e);
+	else if (c.verb == CONTROL_RELOAD)
+		sem_post(&e->wake);
 	return true;
+}
+
+/* The control socket, if the keeper has one; an engine without it relays as well. */
+static void serve_control(struct engine *e)
+{
+	int fd = ENGINE_FD_LISTENERS + listen_count(e->settings);
+
+	admin_init(&e->admin, e->settings, e->shm, SMSCOPE_VERSION);
+	if (!listens(fd))
+		return;
+	e->control = control_new(front_base(e->front), fd, &e->admin);
+	if (e->control == NULL)
+		log_error("no control socket: %s", err_text(-ENOMEM));
 }
 
 /* What must stand before the first octet is relayed. */
@@ -263,7 +311,10 @@ static int engine_open(struct engine *e)
 	if (e->sinks == NULL)
 		return -ENOMEM;
 	e->front = front_new(e->settings, e->shm, e->listeners, e->listener_count);
-	return e->front != NULL ? 0 : -EINVAL;
+	if (e->front == NULL)
+		return -EINVAL;
+	serve_control(e);
+	return 0;
 }
 
 /* The scribe drains what the workers left, then the sinks write it. */
@@ -271,6 +322,7 @@ static void engine_close(struct engine *e)
 {
 	uint64_t end_ns, now;
 
+	control_free(e->control);
 	front_free(e->front);
 	scribe_free(e->scribe);
 	end_ns = clock_mono_ns() + FLUSH_MS * 1000000ull;
@@ -290,6 +342,7 @@ int engine_main(enum log_level least)
 	struct engine e = { .lock = PTHREAD_MUTEX_INITIALIZER };
 	int err;
 
+	sem_init(&e.wake, 0, 0);
 	log_init("engine", least);
 	ignore_signals();
 	prctl(PR_SET_NAME, "smscoped"); /* else it is named after /proc/self/exe */
@@ -301,6 +354,8 @@ int engine_main(enum log_level least)
 	}
 	if (err == 0) {
 		err = front_run(e.front, ENGINE_FD_CONTROL, on_control, &e);
+		atomic_store(&e.ending, true);
+		sem_post(&e.wake);
 		pthread_join(e.late, NULL);
 	}
 	engine_close(&e);

@@ -8,7 +8,8 @@
 
 /*
  * The engine is this program again, started by its keeper with options_engine() and these
- * descriptors. The listeners are in the order of listen_open().
+ * descriptors. The listeners are in the order of listen_open(); behind them, if there is one, the
+ * listening control socket.
  */
 enum {
 	ENGINE_FD_CONTROL = 3, /* SOCK_SEQPACKET; its end means that the keeper died */
@@ -28,6 +29,8 @@ enum {
 	CONTROL_STOP,      /* to the engine: end at once */
 	CONTROL_REOPEN,    /* to the engine: reopen log files */
 	CONTROL_READY,     /* to the keeper: relaying, decoding and logging */
+	CONTROL_RELOAD,    /* to the engine: load the code tables again */
+	CONTROL_RELOADED,  /* to the keeper: done, for better or worse; the next one may come */
 };
 
 /** A sealed memfd with the settings, for ENGINE_FD_SETTINGS; or -errno. */

@@ -11,9 +11,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "admin/control_path.h"
 #include "base/clock.h"
 #include "base/notify.h"
 #include "base/shm.h"
+#include "conf/conf_keys.h"
 #include "daemon/engine.h"
 #include "daemon/listen.h"
 
@@ -48,10 +50,13 @@ struct keeper {
 	int fd_count;
 	int signal_fd;
 	int control;           /* our end; -1 none */
+	struct control_path control_path; /* fd -1: none */
 	bool terminal;         /* standard error was one when we started */
 	pid_t engine;          /* 0: none runs */
 	bool ready;            /* this engine */
 	bool was_ready;        /* any engine */
+	bool reloading;        /* this engine loads code tables */
+	bool again;            /* and shall once more; or as soon as it is ready */
 	uint64_t born_ns, born_traffic;
 	unsigned deaths;       /* in a row without progress */
 	uint64_t start_at_ns;  /* the next engine starts then */
@@ -119,7 +124,7 @@ static void engine_start(struct keeper *k)
 	}
 	k->control = pair[0];
 	k->engine = pid;
-	k->ready = false;
+	k->ready = k->reloading = false;
 	k->ticks = 0;
 	memset(k->watched, 0, sizeof(k->watched));
 	k->born_ns = clock_mono_ns();
@@ -173,11 +178,48 @@ static void engine_reap(struct keeper *k)
 	engine_later(k, progress, WIFEXITED(status));
 }
 
+/*
+ * HUP: the engine loads the code tables again, one load at a time. However many are asked for
+ * meanwhile, one more follows.
+ */
+static void reload(struct keeper *k)
+{
+	char state[64];
+
+	k->again = !k->ready || k->reloading;
+	if (k->again || k->stage != RUNNING)
+		return;
+	log_warn("HUP: loading the code tables again; the rest of the configuration stays as it is: "
+		 "restart to apply another one");
+	snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%llu",
+		(unsigned long long)(clock_mono_ns() / 1000));
+	notify_send(state);
+	k->reloading = true;
+	engine_tell(k, CONTROL_RELOAD, 0);
+}
+
+/* To the service manager: at work, or again at work. */
+static void tell_ready(const struct keeper *k)
+{
+	char state[96];
+
+	snprintf(state, sizeof(state), "%sSTATUS=links=%d engine=%d",
+		k->stage == RUNNING ? "READY=1\n" : "", k->settings->link_count, (int)k->engine);
+	notify_send(state);
+}
+
+static void engine_ready(struct keeper *k)
+{
+	k->ready = k->was_ready = true;
+	k->ticks = 0;
+	log_info("engine ready pid=%d after_ms=%u", (int)k->engine,
+		(unsigned)((clock_mono_ns() - k->born_ns) / 1000000u));
+}
+
 /* A packet from the engine, or its end of the socket closed. */
 static void engine_hear(struct keeper *k)
 {
 	struct control c = { 0 };
-	char state[96];
 	ssize_t n = recv(k->control, &c, sizeof(c), MSG_DONTWAIT);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
@@ -187,15 +229,14 @@ static void engine_hear(struct keeper *k)
 		k->control = -1;
 		return;
 	}
-	if (n != (ssize_t)sizeof(c) || c.verb != CONTROL_READY)
+	if (n != (ssize_t)sizeof(c) || (c.verb != CONTROL_READY && c.verb != CONTROL_RELOADED))
 		return;
-	k->ready = k->was_ready = true;
-	k->ticks = 0;
-	log_info("engine ready pid=%d after_ms=%u", (int)k->engine,
-		(unsigned)((clock_mono_ns() - k->born_ns) / 1000000u));
-	snprintf(state, sizeof(state), "%sSTATUS=links=%d engine=%d",
-		k->stage == RUNNING ? "READY=1\n" : "", k->settings->link_count, (int)k->engine);
-	notify_send(state);
+	if (c.verb == CONTROL_READY)
+		engine_ready(k);
+	k->reloading = false;
+	tell_ready(k);
+	if (k->again)
+		reload(k);
 }
 
 /* A session that drains may wait for its peer's FIN when the time of the drain is over. */
@@ -248,7 +289,7 @@ static void on_signal(struct keeper *k, uint32_t number)
 		if (k->options->quick && k->terminal && !isatty(STDERR_FILENO))
 			end(k, STOPPING, "HUP");
 		else
-			log_warn("HUP changes nothing: restart to apply another configuration");
+			reload(k);
 		return;
 	default:
 		log_warn("USR2 changes nothing: restart to run another version");
@@ -366,7 +407,7 @@ static int keeper_open(struct keeper *k)
 	k->signal_fd = open_signals();
 	if (k->signal_fd < 0)
 		return -errno;
-	k->fds[1] = shm_create(s->workers, s->ring_size, s->max_sessions);
+	k->fds[1] = shm_create(s->workers, s->ring_size, s->max_sessions, s->stories);
 	if (k->fds[1] < 0)
 		return k->fds[1];
 	k->shm = shm_map(k->fds[1]);
@@ -379,23 +420,80 @@ static int keeper_open(struct keeper *k)
 	return k->fds[2] < 0 ? k->fds[2] : 0;
 }
 
+/* Where the engine finds it: behind the listeners. */
+static int *control_fd(struct keeper *k)
+{
+	return &k->fds[FIXED_FDS + listen_count(k->settings)];
+}
+
+/*
+ * The control socket. That the default place is taken or out of reach is no reason to leave a link
+ * without its proxy; that the place asked for is, the operator wants to know.
+ */
+static int open_control(struct keeper *k)
+{
+	const struct settings *s = k->settings;
+	bool asked = conf_origin(CONF_TOP, s, "control")->file != NULL;
+	int err;
+
+	if (s->control[0] == '\0')
+		return 0;
+	err = control_path_open(s->control, &k->control_path);
+	if (err == 0) {
+		*control_fd(k) = k->control_path.fd;
+		k->fd_count++;
+		return 0;
+	}
+	if (asked)
+		log_error("cannot listen control=%s: %s", s->control,
+			err == -EADDRINUSE ? "another smscoped answers there" : err_text(err));
+	else
+		log_warn("no control socket at %s: %s", s->control,
+			err == -EADDRINUSE ? "another smscoped answers there" : err_text(err));
+	return asked ? err : 0;
+}
+
+static int open_listeners(struct keeper *k)
+{
+	if (listen_open(k->settings, k->fds + FIXED_FDS) < 0)
+		return EXIT_BIND;
+	k->fd_count = FIXED_FDS + listen_count(k->settings);
+	return open_control(k) < 0 ? EXIT_BIND : EXIT_OK;
+}
+
+static void keeper_close(struct keeper *k)
+{
+	shm_unmap(k->shm);
+	if (k->control_path.fd >= 0) {
+		control_path_close(k->settings->control, &k->control_path);
+		*control_fd(k) = -1;
+	}
+	for (int i = 1; i < k->fd_count; i++) /* fds[0] is the engine's */
+		if (k->fds[i] >= 0)
+			close(k->fds[i]);
+	if (k->signal_fd >= 0)
+		close(k->signal_fd);
+	free(k->fds);
+}
+
 int keeper_run(const struct settings *s, const struct options *o)
 {
-	struct keeper k = { .settings = s, .options = o, .signal_fd = -1, .control = -1 };
+	struct keeper k = { .settings = s, .options = o, .signal_fd = -1, .control = -1,
+		.control_path.fd = -1, .fd_count = FIXED_FDS };
 	int err;
 
 	log_init("keeper", o->least);
 	k.terminal = isatty(STDERR_FILENO) == 1;
 	k.feed_every_ns = ms_ns(notify_watchdog_ms()) / 2;
-	k.fd_count = FIXED_FDS + listen_count(s);
-	k.fds = malloc((size_t)k.fd_count * sizeof(*k.fds));
+	k.fds = malloc((size_t)(FIXED_FDS + listen_count(s) + 1) * sizeof(*k.fds));
 	if (k.fds == NULL)
 		return EXIT_FAULT;
 	for (int i = 0; i < FIXED_FDS; i++)
 		k.fds[i] = -1;
-	if (listen_open(s, k.fds + FIXED_FDS) < 0) {
-		free(k.fds);
-		return EXIT_BIND;
+	k.code = open_listeners(&k);
+	if (k.code != EXIT_OK) {
+		keeper_close(&k);
+		return k.code;
 	}
 	err = keeper_open(&k);
 	if (err == 0) {
@@ -405,13 +503,7 @@ int keeper_run(const struct settings *s, const struct options *o)
 		log_error("cannot start: %s", err_text(err));
 		k.code = EXIT_FAULT;
 	}
-	shm_unmap(k.shm);
-	for (int i = 1; i < k.fd_count; i++) /* fds[0] is the engine's */
-		if (k.fds[i] >= 0)
-			close(k.fds[i]);
-	if (k.signal_fd >= 0)
-		close(k.signal_fd);
-	free(k.fds);
+	keeper_close(&k);
 	log_info("ended code=%d", k.code);
 	return k.code;
 }

@@ -11,6 +11,7 @@
 #include "daemon/engine.h"
 #include "daemon/keeper.h"
 #include "daemon/options.h"
+#include "daemon/tables.h"
 
 #ifndef SMSCOPE_COMMIT
 #define SMSCOPE_COMMIT ""
@@ -117,6 +118,8 @@ static int run(const struct options *o)
 		return EXIT_OK;
 	case ACTION_ENGINE:
 		return engine_main(o->least);
+	case ACTION_TABLES:
+		return tables_check(o->tables, o->tables_site);
 	default:
 		break;
 	}

@@ -11,7 +11,7 @@
 #endif
 
 enum { OPT_DUMP = 256, OPT_KEYS, OPT_LISTEN, OPT_UPSTREAM, OPT_PROTOCOL, OPT_PROFILE, OPT_LANG,
-	OPT_LOG, OPT_COLOR, OPT_ENGINE };
+	OPT_LOG, OPT_CONTROL, OPT_COLOR, OPT_ENGINE, OPT_TABLES, OPT_TABLES_SITE };
 
 static const struct option longs[] = {
 	{ "config", required_argument, NULL, 'c' },
@@ -24,10 +24,13 @@ static const struct option longs[] = {
 	{ "profile", required_argument, NULL, OPT_PROFILE },
 	{ "lang", required_argument, NULL, OPT_LANG },
 	{ "log", required_argument, NULL, OPT_LOG },
+	{ "control", required_argument, NULL, OPT_CONTROL },
 	{ "color", required_argument, NULL, OPT_COLOR },
 	{ "version", no_argument, NULL, 'v' },
 	{ "help", no_argument, NULL, 'h' },
 	{ "engine", required_argument, NULL, OPT_ENGINE },
+	{ "tables", required_argument, NULL, OPT_TABLES },
+	{ "tables-site", required_argument, NULL, OPT_TABLES_SITE },
 	{ 0 },
 };
 
@@ -49,12 +52,14 @@ static const char help[] =
 	"      --profile NAME    whose codes the gateway speaks: standard, infox, ...\n"
 	"      --lang L          meanings in zh, en or both\n"
 	"      --log FORMAT      text or json\n"
+	"      --control PATH    socket for smscope ctl; by default none\n"
 	"      --color WHEN      auto, never or always\n"
 	"  -v, --version         -h, --help\n"
 	"\n"
 	"  smscoped --listen 127.0.0.1:7890 --upstream 10.0.0.1:7890 --profile infox --lang zh\n"
 	"\n"
-	"Signals: TERM lets sessions end, INT (Ctrl-C) stops at once, USR1 reopens log files.\n"
+	"Signals: TERM lets sessions end, INT (Ctrl-C) stops at once, HUP loads the code tables\n"
+	"again, USR1 reopens log files.\n"
 	"Ends with 0; 1 fault in configuration or at run time, 2 usage, 3 cannot listen.\n";
 
 static const char *const engine_options[] = {
@@ -135,7 +140,7 @@ static int set_link(struct options *o, int opt, const char *value)
 	struct conf_quick *q = &o->link;
 	const char **where = opt == OPT_LISTEN ? &q->listen : opt == OPT_UPSTREAM ? &q->upstream :
 		opt == OPT_PROTOCOL ? &q->protocol : opt == OPT_PROFILE ? &q->profile :
-		opt == OPT_LANG ? &q->lang : &q->log;
+		opt == OPT_LANG ? &q->lang : opt == OPT_CONTROL ? &q->control : &q->log;
 
 	*where = value;
 	o->quick = true;
@@ -170,6 +175,13 @@ static int set_option(struct options *o, int opt, char **argv, FILE *err)
 		return set_color(o, optarg, err);
 	case OPT_ENGINE:
 		return set_engine(o, optarg, err);
+	case OPT_TABLES:
+		o->action = ACTION_TABLES;
+		o->tables = optarg;
+		return 0;
+	case OPT_TABLES_SITE:
+		o->tables_site = optarg;
+		return 0;
 	case ':':
 		return usage(err, "%s needs a value", argv[optind - 1]);
 	case '?':

@@ -261,6 +261,11 @@ fail:
 	return NULL;
 }
 
+struct event_base *front_base(struct front *f)
+{
+	return f->base;
+}
+
 int front_run(struct front *f, int control_fd, bool (*on_control)(void *arg), void *arg)
 {
 	f->on_control = on_control;

@@ -25,6 +25,11 @@ struct front_listener {
 struct front *front_new(const struct settings *settings, struct shm *shm,
 	const struct front_listener *listeners, int listener_count);
 
+struct event_base;
+
+/** The front's loop, for what else shall run in it; valid until front_free(). */
+struct event_base *front_base(struct front *f);
+
 /**
  * Run the front's loop in this thread until front_stop() or the last session of a drain is gone. `control_fd` is
  * watched for reading: `on_control(arg)` is called when it is readable; returning false ends watching.

@@ -205,10 +205,14 @@ static void worker_free(struct worker *w)
 /** This worker's share of the session table: no lock, no other worker's slots. */
 static int worker_take_slots(struct worker *w)
 {
-	uint32_t max = w->shm->session_max, rings = w->shm->ring_count, i = (uint32_t)w->index;
-	uint32_t from = (uint32_t)((uint64_t)max * i / rings);
-	uint32_t to = (uint32_t)((uint64_t)max * (i + 1) / rings);
+	uint32_t from = shm_slots_at(w->shm, (uint32_t)w->index);
+	uint32_t to = shm_slots_at(w->shm, (uint32_t)w->index + 1);
 
+	/* What an engine that died left in them ended with it. */
+	for (uint32_t i = from; i < to && shm_session(w->shm, i)->opened_wall_ns != 0; i++) {
+		shm_session(w->shm, i)->id = 0;
+		shm_session(w->shm, i)->state = SESSION_FREE;
+	}
 	w->free_slots = calloc(to - from + 1, sizeof(*w->free_slots));
 	if (w->free_slots == NULL)
 		return -ENOMEM;

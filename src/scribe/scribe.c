@@ -25,6 +25,7 @@ void scribe_emit(struct scribe *s, struct record *r)
 		tally_add(r->answer_count > 0 ? &s->tally.known : &s->tally.unknown, 1);
 	if (r->kind == REC_MALFORMED)
 		tally_add(&s->tally.malformed, 1);
+	scribe_tally_link(s, r);
 	s->given++;
 	for (int i = 0; i < s->sink_count; i++)
 		sink_put(s->sinks[i], r);
@@ -32,8 +33,18 @@ void scribe_emit(struct scribe *s, struct record *r)
 		scribe_unknown_note(s, r);
 }
 
-void track_end(struct track *t)
+void scribe_account(struct scribe *s)
 {
+	if (s->given == 0)
+		tally_add(&s->tally.silent, 1);
+	else
+		tally_add(&s->tally.extra, s->given - 1);
+}
+
+void track_end(struct scribe *s, struct track *t)
+{
+	if (s->held != NULL && t->session != 0)
+		scribe_release(s, t->session);
 	scope_free(t->scope);
 	*t = (struct track){ 0 };
 }
@@ -50,15 +61,17 @@ static const struct proto *proto_of(char letter)
 static void track_begin(struct scribe *s, struct track *t, const struct ring_entry *e)
 {
 	uint32_t links = (uint32_t)s->settings->link_count;
+	const struct scope_link *link = &s->links[e->link < links ? e->link : links];
 	const struct session_event *open = (const void *)(e + 1);
 
-	track_end(t);
+	track_end(s, t);
 	t->session = e->session;
 	t->opened_mono_ns = e->mono_ns;
+	t->link = link->index;
+	t->account = link->account;
 	if (e->kind == RING_EVENT && e->len == sizeof(*open) && open->kind == EVENT_OPEN)
 		memcpy(t->peer, open->text, strnlen(open->text, sizeof(t->peer) - 1));
-	t->scope = scope_new(&s->links[e->link < links ? e->link : links], e->session,
-		t->peer[0] != '\0' ? t->peer : NULL);
+	t->scope = scope_new(link, e->session, t->peer[0] != '\0' ? t->peer : NULL);
 	if (t->scope != NULL && e->proto != 0)
 		scope_resume(t->scope, proto_of((char)e->proto), e->dialect,
 			(e->flags & RING_LOGGED_IN) != 0);
@@ -80,17 +93,17 @@ struct track *scribe_track(struct scribe *s, const struct ring_entry *e)
 static void take_entry(struct scribe *s, const struct ring_entry *e, bool suspect)
 {
 	s->given = 0;
+	s->kept = false;
+	s->link = e->link < s->settings->link_count ? e->link : s->settings->link_count;
 	if (e->len <= e->size - sizeof(*e)) {
 		if (e->kind == RING_FRAME)
-			scribe_frame(s, e, suspect);
+			scribe_frame(s, e, suspect, false);
 		else if (e->kind == RING_EVENT && !suspect)
 			scribe_event(s, e);
 	}
 	tally_add(&s->tally.entries, 1);
-	if (s->given == 0)
-		tally_add(&s->tally.silent, 1);
-	else
-		tally_add(&s->tally.extra, s->given - 1);
+	if (!s->kept)
+		scribe_account(s);
 }
 
 /* The ring whose next entry is the oldest, or -1: what several workers saw comes in the order of its times. */
@@ -148,6 +161,7 @@ static void tell_lost(struct scribe *s, int i)
 	tally_add(&s->tally.lost, lost - s->lost_seen[i]);
 	tally_add(&s->tally.extra, 1);
 	s->lost_seen[i] = lost;
+	s->link = s->settings->link_count;
 	scribe_emit(s, &r);
 }
 
@@ -166,6 +180,7 @@ static int turn(struct scribe *s)
 	int n = drain(s);
 	uint64_t now_ns = clock_mono_ns();
 
+	scribe_tick(s, now_ns);
 	tell_losses(s, now_ns);
 	for (int i = 0; i < s->sink_count; i++)
 		sink_flush(s->sinks[i]);
@@ -184,6 +199,7 @@ static void *run(void *arg)
 		bool stop = atomic_load(&s->stop);
 		struct timespec pause = { 0, POLL_MS * 1000000L };
 
+		scribe_take_change(s);
 		n = turn(s);
 		if (n == BUDGET || (stop && n > 0))
 			continue;
@@ -197,6 +213,7 @@ static void *run(void *arg)
 		(void)nanosleep(&pause, NULL);
 	}
 	s->lost_told_ns = 0;
+	scribe_release(s, 0);
 	tell_losses(s, clock_mono_ns());
 	for (int i = 0; i < s->sink_count; i++)
 		sink_flush(s->sinks[i]);
@@ -220,27 +237,21 @@ static int start_thread(struct scribe *s)
 static bool prepare_links(struct scribe *s, const struct code_set *codes)
 {
 	int count = s->settings->link_count;
-	const struct code_profile **next;
 
 	s->links = calloc((size_t)count + 1, sizeof(*s->links));
-	s->profiles = calloc(((size_t)count + 1) * (NAMES_MAX + 1), sizeof(*s->profiles));
+	s->profiles = scribe_profiles(s->settings, codes);
 	if (s->links == NULL || s->profiles == NULL)
 		return false;
 	for (int i = 0; i <= count; i++) {
 		const struct link_settings *from = i < count ? &s->settings->links[i] : NULL;
 
-		next = s->profiles + (size_t)i * (NAMES_MAX + 1);
 		s->links[i] = (struct scope_link){.name = from != NULL ? from->name : NULL,
 						  .proto = from != NULL ? from->proto : NULL,
 						  .codes = codes,
-						  .profiles = next,
+						  .profiles = s->profiles +
+							      (size_t)i * (NAMES_MAX + 1),
 						  .pending = from != NULL ? from->pending : 1,
 						  .show_text = from != NULL && from->show_text};
-		for (int p = 0; from != NULL && codes != NULL && p < from->profile_count; p++) {
-			*next = codes_profile(codes, from->profiles[p]);
-			if (*next != NULL)
-				next++;
-		}
 	}
 	return true;
 }
@@ -265,9 +276,12 @@ static void scribe_discard(struct scribe *s)
 			scope_free(s->tracks[i].scope);
 	}
 	free(s->tracks);
+	free(s->accounts);
 	free(s->links);
 	free(s->profiles);
+	free(s->link_tally);
 	scribe_unknown_free(s);
+	sem_destroy(&s->taken);
 	free(s);
 }
 
@@ -286,13 +300,18 @@ struct scribe *scribe_new(const struct settings *settings, struct shm *shm,
 	s->sinks = sinks;
 	s->sink_count = sink_count;
 	pthread_mutex_init(&s->unknown_lock, NULL);
+	sem_init(&s->taken, 0, 0);
 	s->tracks = calloc(shm->session_max, sizeof(*s->tracks));
 	s->unknown = calloc((size_t)settings->link_count + 1, sizeof(struct unknown_codes *));
-	if (s->tracks == NULL || s->unknown == NULL || !prepare_links(s, codes)) {
+	s->accounts = calloc((size_t)settings->link_count + 1, sizeof(*s->accounts));
+	s->link_tally = calloc((size_t)settings->link_count + 1, sizeof(*s->link_tally));
+	if (s->tracks == NULL || s->unknown == NULL || s->accounts == NULL ||
+		s->link_tally == NULL || !prepare_links(s, codes)) {
 		log_error("scribe: out of memory");
 		scribe_discard(s);
 		return NULL;
 	}
+	scribe_stories_open(s);
 	prepare_rings(s);
 	err = start_thread(s);
 	if (err != 0) {

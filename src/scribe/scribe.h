@@ -27,15 +27,51 @@ struct scribe_counts {
 	uint64_t malformed;
 };
 
+/* Whose result it was that a code told. */
+enum scribe_result { RESULT_LOGIN, RESULT_SUBMIT, RESULT_REPORT, RESULT_COUNT };
+
+/* The same of one link. Of results, what happened: those without a meaning are CLASS_UNKNOWN. */
+struct scribe_link_counts {
+	uint64_t records[REC_COUNT];
+	uint64_t known, unknown;
+	uint64_t results[RESULT_COUNT][CLASS_COUNT];
+};
+
+/* A sink, as messages call it, and its counts. */
+struct scribe_sink {
+	const char *name;
+	struct sink_counts counts;
+};
+
 /**
- * Start the thread. `codes` is borrowed until scribe_free(); the sinks too. NULL with the reason
- * logged.
+ * Start the thread. `codes` is borrowed until scribe_free() or another set takes its place; the
+ * sinks until scribe_free(). NULL with the reason logged.
  */
 struct scribe *scribe_new(const struct settings *settings, struct shm *shm,
 	const struct code_set *codes, struct sink *const *sinks, int sink_count);
 
+/**
+ * Have the thread hand `r`, a record of the daemon itself, to the sinks, and look up in `codes` from
+ * the next PDU on, unless that is NULL. Returns when it has, some ms later: then nothing refers to
+ * the set before. -ENOMEM: nothing was done, which cannot be without a set. One caller at a time,
+ * and none during scribe_free().
+ */
+int scribe_change(struct scribe *s, const struct code_set *codes, struct record *r) MUST_CHECK;
+
 /** Any thread; a consistent-enough snapshot. */
 void scribe_counts(const struct scribe *s, struct scribe_counts *ret);
+
+/**
+ * Counts of a link; link_count stands for what belongs to none. False: there is no such link. Any
+ * thread.
+ */
+bool scribe_link_counts(const struct scribe *s, int link, struct scribe_link_counts *ret);
+
+/** Sink `i`, in the order of the configuration; false: there are no more. Any thread. */
+bool scribe_sink(const struct scribe *s, int i, struct scribe_sink *ret);
+
+/** The table of stories, for its counts and evidence; NULL: there is none. Any thread. */
+const struct story_table *scribe_stories(const struct scribe *s);
 
 /**
  * The codes of a link that no table knows, into `ret` (at most `cap`), in the order in which they

@@ -13,9 +13,13 @@ static struct span text_of(const struct session_event *e)
 	return span_of(e->text, strnlen(e->text, sizeof(e->text)));
 }
 
-/* "ECONNRESET (Connection reset by peer)"; `to` lives as long as the record. */
-static void put_error(struct record *r, int error, char *to, size_t cap)
+/*
+ * "ECONNRESET (Connection reset by peer)", and what the table of errors says; `to` lives as long as the
+ * record.
+ */
+static void put_error(const struct scope *s, struct record *r, int error, char *to, size_t cap)
 {
+	struct code_answer meaning;
 	const char *name = strerrorname_np(abs(error)), *words = strerrordesc_np(abs(error));
 	struct out o = out_of(to, cap - 1);
 
@@ -27,6 +31,26 @@ static void put_error(struct record *r, int error, char *to, size_t cap)
 	out_char(&o, ')');
 	*o.pos = '\0';
 	record_words_extra(r, "error", to);
+	if (scope_meaning(s, CTX_ERRNO, abs(error), &meaning, 1) > 0)
+		record_words_extra(r, "error_zh", meaning.row->zh);
+}
+
+/* Remember which servers did not answer: smscope's own answer to the login is told with it. */
+static void note_server(struct track *t, const struct session_event *e)
+{
+	const char *name = strerrorname_np(abs(e->error));
+	size_t n = strlen(t->down);
+	struct out o = out_of(t->down + n, sizeof(t->down) - n - 1);
+
+	if (e->kind == EVENT_UPSTREAM_UP) {
+		t->down[0] = '\0';
+		return;
+	}
+	out_str(&o, n == 0 ? "no server answers: " : ", ");
+	text_escape(&o, text_of(e), false);
+	out_char(&o, ' ');
+	out_str(&o, name != NULL ? name : "?");
+	*o.pos = '\0';
 }
 
 static void on_open(struct scribe *s, const struct ring_entry *entry)
@@ -78,9 +102,11 @@ static uint64_t since(uint64_t now_us, uint64_t us)
 /* What is left open, and what each side said last. */
 static void put_balance(struct record *r, const struct scope_summary *x, uint64_t now_us)
 {
-	static const char *const keys[2][5] = {
-		{ "unanswered", "oldest", "sp_last", "sp_ago", "sp_probe_ago" },
-		{ "gw_unanswered", "gw_oldest", "gw_last", "gw_ago", "gw_probe_ago" },
+	static const char *const keys[2][7] = {
+		{ "unanswered", "oldest", "sp_last", "sp_ago", "sp_probe_ago", "sp_probe_rtt",
+		  "sp_probe_open" },
+		{ "gw_unanswered", "gw_oldest", "gw_last", "gw_ago", "gw_probe_ago", "gw_probe_rtt",
+		  "gw_probe_open" },
 	};
 
 	for (int side = SIDE_SP; side <= SIDE_GW; side++) {
@@ -99,7 +125,35 @@ static void put_balance(struct record *r, const struct scope_summary *x, uint64_
 		record_ms_extra(r, keys[side][3], since(now_us, x->last_us[side]));
 		if (x->probe_us[side] != 0)
 			record_ms_extra(r, keys[side][4], since(now_us, x->probe_us[side]));
+		if (x->probe_rtt_us[side] != 0)
+			record_ms_extra(r, keys[side][5], x->probe_rtt_us[side]);
+		if (x->probe_open_us[side] != 0)
+			record_ms_extra(r, keys[side][6], since(now_us, x->probe_open_us[side]));
 	}
+}
+
+/* The number that the gateway's own log has for such an end, where its vendor's tables have one. */
+static void put_hint(const struct scope *s, struct record *r, const struct scope_summary *x,
+	uint64_t now_us)
+{
+	enum { PROBE_UNANSWERED = 19003, LOGIN_UNANSWERED = 19006, OPEN_US = 2000000 };
+	struct code_answer hint;
+	int64_t number = 0;
+
+	if (x->login == LOGIN_ASKED)
+		number = LOGIN_UNANSWERED;
+	for (int side = SIDE_SP; side <= SIDE_GW; side++) {
+		uint64_t open_us = x->probe_open_us[side];
+
+		if (!x->logout && open_us != 0 && since(now_us, open_us) >= OPEN_US)
+			number = PROBE_UNANSWERED;
+	}
+	if (number == 0 || scope_meaning(s, CTX_LOG, number, &hint, 1) == 0)
+		return;
+	record_uint_extra(r, "hint", (uint64_t)number);
+	record_words_extra(r, "hint_table", hint.table->name);
+	record_words_extra(r, "hint_zh", hint.row->zh);
+	record_words_extra(r, "hint_en", hint.row->en);
 }
 
 static void on_close(struct scribe *s, const struct ring_entry *entry,
@@ -112,10 +166,11 @@ static void on_close(struct scribe *s, const struct ring_entry *entry,
 
 	if (t == NULL || t->scope == NULL)
 		return;
+	scribe_release(s, t->session);
 	scope_summary(t->scope, &x);
 	scope_record(t->scope, &r, REC_SESSION_CLOSE, entry->wall_ns);
 	put_end(&r, e, &x);
-	put_error(&r, e->error, error, sizeof(error));
+	put_error(t->scope, &r, e->error, error, sizeof(error));
 	if (e->text[0] != '\0')
 		record_text_extra(&r, "detail", text_of(e));
 	if (x.account[0] != '\0')
@@ -123,11 +178,12 @@ static void on_close(struct scribe *s, const struct ring_entry *entry,
 	if (t->peer[0] != '\0')
 		record_text_extra(&r, "peer", span_of(t->peer, strlen(t->peer)));
 	record_ms_extra(&r, "lasted", since(entry->mono_ns / 1000, t->opened_mono_ns / 1000));
+	put_hint(t->scope, &r, &x, entry->mono_ns / 1000);
 	put_balance(&r, &x, entry->mono_ns / 1000);
 	record_uint_extra(&r, "sp_octets", e->octets[SIDE_SP]);
 	record_uint_extra(&r, "gw_octets", e->octets[SIDE_GW]);
 	scribe_emit(s, &r);
-	track_end(t);
+	track_end(s, t);
 }
 
 static void on_refused(struct scribe *s, const struct ring_entry *entry,
@@ -162,9 +218,10 @@ static void on_session(struct scribe *s, const struct ring_entry *entry,
 					      : REC_UPSTREAM,
 		     entry->wall_ns);
 	if (e->kind == EVENT_UPSTREAM_UP || e->kind == EVENT_UPSTREAM_DOWN) {
+		note_server(t, e);
 		record_words_extra(&r, "state", e->kind == EVENT_UPSTREAM_UP ? "up" : "down");
 		record_text_extra(&r, "server", text_of(e));
-		put_error(&r, e->error, error, sizeof(error));
+		put_error(t->scope, &r, e->error, error, sizeof(error));
 	} else {
 		record_words_extra(&r, "from", side_name(e->side));
 		record_uint_extra(&r, "offset", entry->offset);

@@ -1,6 +1,6 @@
 #include "scribe/scribe_state.h"
 
-void scribe_frame(struct scribe *s, const struct ring_entry *e, bool suspect)
+void scribe_frame(struct scribe *s, const struct ring_entry *e, bool suspect, bool again)
 {
 	struct track *t = scribe_track(s, e);
 	struct scope_frame f = {
@@ -8,13 +8,18 @@ void scribe_frame(struct scribe *s, const struct ring_entry *e, bool suspect)
 		.from = (e->flags & RING_GW) != 0 ? SIDE_GW : SIDE_SP,
 		.cut = (e->flags & RING_CUT) != 0,
 		.ours = (e->flags & RING_OURS) != 0,
+		.may_wait = !again,
+		.again = again,
 		.mono_us = e->mono_ns / 1000,
 		.wall_ns = e->wall_ns,
 	};
 
 	if (t == NULL || t->scope == NULL)
 		return;
+	if (f.ours && t->down[0] != '\0')
+		f.why = t->down;
 	s->work.count = 0;
+	s->work.wait = false;
 	if (suspect)
 		scope_malformed(t->scope, &f, "in hand when smscope died", &s->work);
 	else if ((e->flags & RING_TAIL) != 0)
@@ -23,4 +28,6 @@ void scribe_frame(struct scribe *s, const struct ring_entry *e, bool suspect)
 		(void)scope_pdu(t->scope, &f, &s->work);
 	for (int i = 0; i < s->work.count; i++)
 		scribe_emit(s, &s->work.records[i]);
+	if (s->work.wait && !scribe_hold(s, e))
+		scribe_frame(s, e, false, true);
 }

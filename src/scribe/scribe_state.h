@@ -2,12 +2,14 @@
 #define SMSCOPE_SCRIBE_STATE_H
 
 #include <pthread.h>
+#include <semaphore.h>
 
 #include "scribe/scribe.h"
 #include "smscope/scope.h"
 
 /*
- * What the files of the scribe share. Everything but the counts and `stop` belongs to its thread.
+ * What the files of the scribe share. Everything but the counts, `stop` and `change` belongs to its
+ * thread.
  */
 
 /* A slot of the session table as the scribe follows it. */
@@ -15,12 +17,35 @@ struct track {
 	uint64_t session; /* 0: none */
 	uint64_t opened_mono_ns;
 	struct scope *scope; /* NULL: memory was short, the session goes unseen */
+	int link;
+	uint32_t account; /* story_key() */
 	char peer[SHM_ADDR_TEXT];
+	char down[160]; /* servers that did not answer: "no server answers: 10.0.0.1:7890 ECONNREFUSED" */
+};
+
+/* A report that came before the response that names its message: kept until it is known. */
+struct held {
+	struct held *next;
+	uint64_t until_ns;          /* monotonic: then it is told as it is */
+	uint32_t account;
+	struct story_report ask;    /* its id lies in `id` */
+	char id[ID_FOLDED_MAX];
+	struct ring_entry entry;    /* its octets follow */
+};
+
+/* What the links of one account have in common. */
+struct account {
+	uint32_t key, unanswered;
 };
 
 struct tally {
 	_Atomic uint64_t entries, silent, extra, lost, known, unknown, malformed;
 	_Atomic uint64_t records[REC_COUNT];
+};
+
+struct link_tally {
+	_Atomic uint64_t records[REC_COUNT], known, unknown;
+	_Atomic uint64_t results[RESULT_COUNT][CLASS_COUNT];
 };
 
 struct scribe {
@@ -32,12 +57,22 @@ struct scribe {
 	const struct code_profile **profiles; /* their lists, one behind the other */
 	struct track *tracks;                 /* by slot */
 	struct tally tally;
+	struct link_tally *link_tally; /* as links */
+	int link;                      /* index of the entry in hand's; link_count: none */
 	pthread_t thread;
 	_Atomic bool stop;
+	_Atomic(struct scribe_change *) change; /* waits to be taken; NULL: none */
+	sem_t taken;                            /* it was */
 	uint64_t lost_seen[SHM_RINGS_MAX];
 	uint64_t lost_told_ns;
 	bool suspect[SHM_RINGS_MAX]; /* the ring's first entry was in hand when an engine died */
 	uint32_t given;                       /* records of the entry in hand */
+	bool kept;                            /* the entry in hand waits among `held` */
+	struct story_table *stories;          /* NULL: memory was short */
+	struct account *accounts;             /* one a link; links of one account share the first */
+	struct held *held, **held_end;        /* oldest first */
+	uint32_t held_count;
+	uint64_t overdue_ns;                  /* when requests without answers were last looked for */
 	pthread_mutex_t unknown_lock;         /* taken for an unknown code, and by who asks */
 	struct unknown_codes **unknown;       /* by link; NULL until it has one */
 	struct scope_work work;
@@ -50,8 +85,20 @@ static inline void tally_add(_Atomic uint64_t *count, uint64_t n)
 		memory_order_relaxed);
 }
 
+/** Count the record for the link in hand. */
+void scribe_tally_link(struct scribe *s, const struct record *r);
+
 /** Number the record, count it, hand it to every sink. */
 void scribe_emit(struct scribe *s, struct record *r);
+
+/** The entry in hand was read: count what it gave. */
+void scribe_account(struct scribe *s);
+
+/** The links' lists of profiles in that set, one behind the other; the caller frees. NULL: no memory. */
+const struct code_profile **scribe_profiles(const struct settings *s, const struct code_set *codes);
+
+/** Take what scribe_change() offers, if it offers anything. */
+void scribe_take_change(struct scribe *s);
 
 /** Count the codes of a record that no table knows, and tell of those that are new. */
 void scribe_unknown_note(struct scribe *s, const struct record *r);
@@ -77,10 +124,25 @@ static inline bool err_is_unknown(const struct record *r)
 struct track *scribe_track(struct scribe *s, const struct ring_entry *e);
 
 /** Follow a session no longer. */
-void track_end(struct track *t);
+void track_end(struct scribe *s, struct track *t);
 
-/** A RING_FRAME entry; `suspect`: it was in hand when an engine died, so it is not parsed again. */
-void scribe_frame(struct scribe *s, const struct ring_entry *e, bool suspect);
+/**
+ * A RING_FRAME entry; `suspect`: it was in hand when an engine died, so it is not parsed again; `again`:
+ * it was held.
+ */
+void scribe_frame(struct scribe *s, const struct ring_entry *e, bool suspect, bool again);
+
+/** Find the story table in the shared memory; the links' scopes are told of it. */
+void scribe_stories_open(struct scribe *s);
+
+/** Keep the report in `s->work` until its message is known; false if there is no room. */
+bool scribe_hold(struct scribe *s, const struct ring_entry *e);
+
+/** Tell the held reports of a session, or all (0), as they are. */
+void scribe_release(struct scribe *s, uint64_t session);
+
+/** What time brings: held reports, messages that had no report, requests without a response. */
+void scribe_tick(struct scribe *s, uint64_t now_ns);
 
 /** A RING_EVENT entry. */
 void scribe_event(struct scribe *s, const struct ring_entry *e);

@@ -15,6 +15,7 @@ struct sink {
 	struct sink_writer *writer;
 	struct sink_queue queue;
 	struct sink_tally tally;
+	char *name;
 
 	/* The scribe's. */
 	enum log_format format;
@@ -44,13 +45,24 @@ static bool wants_color(const struct sink_settings *s)
 	       term != NULL && strcmp(term, "dumb") != 0;
 }
 
+static void sink_release(struct sink *k)
+{
+	if (k == NULL)
+		return;
+	sink_queue_fini(&k->queue);
+	free(k->name);
+	free(k);
+}
+
 struct sink *sink_new(const struct sink_settings *s)
 {
 	struct sink *k = calloc(1, sizeof(*k));
 
-	if (k == NULL || sink_queue_init(&k->queue, s->queue) != SM_OK) {
+	if (k != NULL)
+		k->name = strdup(s->path != NULL ? s->path : "stdout");
+	if (k == NULL || k->name == NULL || sink_queue_init(&k->queue, s->queue) != SM_OK) {
 		log_error("sink %s: out of memory", s->path != NULL ? s->path : "stdout");
-		free(k);
+		sink_release(k);
 		return NULL;
 	}
 	k->ops = ops_of[s->type];
@@ -62,8 +74,7 @@ struct sink *sink_new(const struct sink_settings *s)
 	k->style.color = wants_color(s);
 	k->writer = k->ops->start(s, &k->queue, &k->tally);
 	if (k->writer == NULL) {
-		sink_queue_fini(&k->queue);
-		free(k);
+		sink_release(k);
 		return NULL;
 	}
 	return k;
@@ -161,6 +172,11 @@ void sink_reopen(struct sink *k)
 	k->ops->reopen(k->writer);
 }
 
+const char *sink_name(const struct sink *k)
+{
+	return k->name;
+}
+
 void sink_counts(const struct sink *k, struct sink_counts *ret)
 {
 	ret->lines = atomic_load_explicit(&k->tally.lines, memory_order_relaxed);
@@ -177,6 +193,5 @@ void sink_free(struct sink *k, uint32_t wait_ms)
 	(void)may_put(k);
 	if (!k->ops->stop(k->writer, wait_ms))
 		return;
-	sink_queue_fini(&k->queue);
-	free(k);
+	sink_release(k);
 }

@@ -38,6 +38,9 @@ void sink_flush(struct sink *k);
  */
 void sink_reopen(struct sink *k);
 
+/** What messages call it: its path, or "stdout". Any thread; lives as long as the sink. */
+const char *sink_name(const struct sink *k);
+
 /** Any thread. */
 void sink_counts(const struct sink *k, struct sink_counts *ret);
 

@@ -69,6 +69,13 @@ static bool same_inner(const struct code_answer *a, const struct code_answer *b)
 	return true;
 }
 
+static bool same_answer(const struct code_answer *a, const struct code_answer *b)
+{
+	return a->row == b->row && a->profile == b->profile && a->ambiguous == b->ambiguous
+		&& a->beside == b->beside && same_inner(a, b);
+}
+
+/* The other side's answer in the same context is the same reading. */
 static void reading_add(struct findings *f, struct span value, const struct code_answer *a,
 	int context, uint8_t side)
 {
@@ -76,11 +83,9 @@ static void reading_add(struct findings *f, struct span value, const struct code
 
 	for (int i = 0; i < f->count; i++) {
 		r = &f->at[i];
-		if (r->answer.row != a->row || r->answer.profile != a->profile
-			|| r->answer.ambiguous != a->ambiguous || r->answer.beside != a->beside
-			|| r->value.p != value.p || !same_inner(&r->answer, a))
+		if (r->contexts != 1u << context || r->value.p != value.p
+			|| !same_answer(&r->answer, a))
 			continue;
-		r->contexts |= 1u << context;
 		r->sides |= side;
 		return;
 	}
@@ -150,6 +155,27 @@ static void ask_profiles(
 	}
 }
 
+/* What holds on the same sides in several contexts is one reading. */
+static void readings_join(struct findings *f)
+{
+	int count = 0;
+
+	for (int i = 0; i < f->count; i++) {
+		const struct reading *from = &f->at[i];
+		int at = 0;
+
+		while (at < count && (f->at[at].sides != from->sides
+			|| f->at[at].value.p != from->value.p
+			|| !same_answer(&f->at[at].answer, &from->answer)))
+			at++;
+		if (at < count)
+			f->at[at].contexts |= from->contexts;
+		else
+			f->at[count++] = *from;
+	}
+	f->count = count;
+}
+
 /* How much a reading says: a row of its own, a range or default row, a prefix whose inner value is unknown. */
 static int reading_rank(const struct reading *r)
 {
@@ -213,10 +239,11 @@ static int label_of(struct span word, struct span *ret_value)
 	return -1;
 }
 
-static void part_decode(const struct options *o, struct span part, struct findings *f)
+/* A value, and the `part` of the input that it is with its label: -1 none, else one of labels. */
+static void part_decode(const struct options *o, struct span part, int label, struct span value,
+	struct findings *f)
 {
-	struct span value = part;
-	int label = label_of(part, &value), context = o->context, before = f->count;
+	int context = o->context, before = f->count;
 	uint8_t sides = o->side;
 
 	if (label >= 0 && context < 0) {
@@ -253,24 +280,35 @@ static struct span word_next(struct span *rest)
 	return word;
 }
 
+/* "stat:UNDELIV err: 021": words, of which a label at the end of one belongs to the next. */
+static void words_decode(const struct options *o, struct span rest, struct findings *f)
+{
+	while (rest.n > 0) {
+		struct span word = word_next(&rest), value = word;
+		int label = label_of(word, &value);
+
+		if (label >= 0 && value.n == 0)
+			value = word_next(&rest);
+		word.n = (size_t)(value.p + value.n - word.p);
+		part_decode(o, word, label, value, f);
+	}
+}
+
 /* Returns whether all of it is known. */
 static bool value_decode(const struct options *o, const char *input)
 {
 	const char *from = input + strspn(input, " \t");
-	struct span rest = span_of(from, strlen(from)), first = rest, value;
-	struct findings f = {
-		.input = rest, .profile = o->profile_names, .context = o->context_name
-	};
-	bool labelled = label_of(word_next(&first), &value) >= 0;
+	struct span all = span_of(from, strlen(from)), first, value;
+	struct findings f = { .profile = o->profile_names, .context = o->context_name };
 
-	if (!labelled)
-		part_decode(o, rest, &f);
-	while (labelled && rest.n > 0) {
-		struct span word = word_next(&rest);
-
-		if (word.n > 0)
-			part_decode(o, word, &f);
-	}
+	while (all.n > 0 && (all.p[all.n - 1] == ' ' || all.p[all.n - 1] == '\t'))
+		all.n--;
+	f.input = first = all;
+	if (label_of(word_next(&first), &value) >= 0)
+		words_decode(o, all, &f);
+	else
+		part_decode(o, all, -1, all, &f);
+	readings_join(&f);
 	if (o->context < 0)
 		readings_rank(&f);
 	if (o->json)

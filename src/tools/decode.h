@@ -6,7 +6,7 @@
 #include "smscope/codes.h"
 #include "smscope/record.h"
 
-enum { READINGS_MAX = 64, PARTS_MAX = 8 };
+enum { READINGS_MAX = 192, PARTS_MAX = 8 };
 
 /* One meaning of a value, with every context and side in which it is that. */
 struct reading {

@@ -140,8 +140,13 @@ static void explain_value(struct explain *e, const struct pdu *pdu, const char *
 	if (s.n == 0)
 		return;
 	row_init(&r, pdu, "report", name, FORM_TEXT, s);
-	if (strcmp(name, "stat") == 0 || strcmp(name, "Stat") == 0)
+	if (strcmp(name, "stat") == 0 || strcmp(name, "Stat") == 0) {
 		note_code(e, &r, pdu, CTX_REPORT, true);
+		r.octets = receipt_stat_word(s);
+		if (out_len(&r.note) == 0 && r.octets.n < s.n)
+			note_code(e, &r, pdu, CTX_REPORT, true);
+		r.octets = s;
+	}
 	if (strcmp(name, "err") == 0)
 		note_code(e, &r, pdu, CTX_RECEIPT_ERR, true);
 	if (strstr(name, "date") != NULL || strstr(name, "_time") != NULL)

@@ -17,6 +17,7 @@ static const struct verb {
 	{ "tail", tail_main, "a log of smscoped as it grows: smscope tail --failed smscope.json" },
 	{ "story", story_main,
 	  "all that became of a message: smscope story 1121191700-104-7 smscope.json" },
+	{ "ctl", ctl_main, "ask a running smscoped: smscope ctl status" },
 };
 
 static void usage(FILE *to)

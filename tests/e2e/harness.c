@@ -37,6 +37,7 @@ static void conf_write(
 	snprintf(path, sizeof path, "%s/smscope.conf", r->dir);
 	f = fopen(path, "w");
 	assert_non_null(f);
+	fprintf(f, "control = \"%s\";\n", o->control ? r->control_path : "");
 	fprintf(f, "daemon = { %s };\n", o->daemon ? o->daemon : "drain_timeout = \"2s\";");
 	fprintf(f, "logs = (\n  { type = \"file\"; path = \"%s\"; format = \"json\"; }%s\n);\n",
 		r->log_path, o->more_logs ? o->more_logs : "");
@@ -148,6 +149,7 @@ void rig_start(struct rig *r, const struct rig_options *o, const struct rig_link
 	assert_non_null(mkdtemp(r->dir));
 	snprintf(r->log_path, sizeof r->log_path, "%s/log.json", r->dir);
 	snprintf(r->err_path, sizeof r->err_path, "%s/stderr", r->dir);
+	snprintf(r->control_path, sizeof r->control_path, "%s/control.sock", r->dir);
 	r->records = json_array();
 	r->link_count = count;
 	live_set(NULL, r);
@@ -166,6 +168,19 @@ void rig_start(struct rig *r, const struct rig_options *o, const struct rig_link
 	}
 	print_error("%s\n", rig_file(r, r->err_path, NULL));
 	fail_msg("smscoped did not start");
+}
+
+void rig_kill_engine(struct rig *r)
+{
+	pid_t first = child_of(r->pid);
+
+	kill(first, SIGKILL);
+	for (int i = 0; i < WAIT_MS / 10; i++, pause_ms(10)) {
+		r->engine = child_of(r->pid);
+		if (r->engine != 0 && r->engine != first)
+			return;
+	}
+	fail_msg("no other engine comes up");
 }
 
 static void expect_clean_stderr(const struct rig *r)

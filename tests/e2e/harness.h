@@ -35,6 +35,7 @@ struct rig_options {
 	const char *daemon; /* lines of the daemon section, or NULL */
 	const char *more_logs; /* further elements of the log list, each with its comma before it */
 	unsigned int nofile; /* descriptors the daemon may have, if not 0 */
+	bool control; /* a control socket, at control.sock of the rig's folder */
 	void (*before)(void); /* called in the child that becomes the daemon, or NULL */
 };
 
@@ -42,7 +43,7 @@ struct rig {
 	char dir[64];
 	pid_t pid, engine; /* the keeper, and its child when the rig had started */
 	int link_count, port[RIG_LINKS_MAX];
-	char log_path[128], err_path[128];
+	char log_path[128], err_path[128], control_path[128];
 	size_t log_at; /* octets of the log read so far */
 	json_t *records; /* array of everything read so far */
 };
@@ -57,6 +58,9 @@ void rig_stop(struct rig *r);
 
 /** cmocka teardown: kill and close what is left of a test. */
 int rig_sweep(void **state);
+
+/** End the engine as a crash would, and wait for the next one. */
+void rig_kill_engine(struct rig *r);
 
 /**
  * The first record at or after index `from` that `match` fits, waiting for it; fails the test when

@@ -109,6 +109,12 @@ other_engine()
 	[ -n "$engine" ] && [ "$engine" != "$1" ] && ours="$ours $engine"
 }
 
+# The service manager heard of a reload, and of its end behind it.
+told_again()
+{
+	sed -n '/^RELOADING=1/,$p' "$dir/told" | grep -q '^READY=1'
+}
+
 # Start a keeper with the given options, or with one link from the command line.
 begin()
 {
@@ -207,6 +213,7 @@ is "keeper killed: the engine ends" 0 $?
 cat > "$dir/conf" <<END
 links = ( { name = "one"; listen = [ "127.0.0.1:0" ]; upstream = [ "127.0.0.1:9" ]; } );
 logs = ( { type = "file"; path = "$dir/records"; } );
+control = "$dir/control.sock";
 END
 perl -MSocket -e '
 	$| = 1;
@@ -226,11 +233,18 @@ mv "$dir/records" "$dir/records.1"
 kill -USR1 "$keeper"
 within 50 test -e "$dir/records"
 is "USR1: the log file is there again" 0 $?
+kill -HUP "$keeper"
+within 100 grep -q 'CONFIG .*what=codes state=ok' "$dir/records"
+is "HUP: the code tables are loaded again" 0 $?
+within 50 told_again
+is "HUP: reloading is told, then ready" 0 $?
+is "HUP: since when is told" 1 "$(grep -c '^MONOTONIC_USEC=[0-9][0-9]*$' "$dir/told")"
+is "HUP: what it leaves out is logged" 1 "$(grep -c 'HUP: .*restart to apply' "$dir/err")"
 sleep 1.5
 is "service: the watchdog is fed" yes "$([ "$(grep -c '^WATCHDOG=1' "$dir/told")" -ge 3 ] && echo yes)"
 ends TERM 30 "service: TERM"
 is "service: stopping is told" 1 "$(grep -c '^STOPPING=1' "$dir/told")"
-is "service: the engine says nothing to the manager" 1 "$(grep -c '^READY=1' "$dir/told")"
+is "service: the engine says nothing to the manager" 2 "$(grep -c '^READY=1' "$dir/told")"
 kill "$manager"
 echo 'links = ( { name = "one"; lisen = [ "127.0.0.1:0" ]; } );' > "$dir/conf"
 timeout 10 "$program" -c "$dir/conf" > /dev/null 2> "$dir/err"

@@ -148,6 +148,7 @@ sub smscoped
 	my ($listen) = free_ports(1);
 
 	spill("$dir/smscope.conf", <<"EOT");
+control = "";
 links = (
   { name = "eu"; protocol = "$protocol"; listen = "127.0.0.1:$listen";
     upstream = "127.0.0.1:$upstream"; profile = "infox"; @{[ $more // '' ]} }

@@ -22,7 +22,7 @@
 
 /* Entries that the test writes into a ring, read back as JSON from the file of a sink. */
 
-enum { RING_SIZE = 1 << 20, SLOTS = 8 };
+enum { RING_SIZE = 1 << 20, SLOTS = 8, STORIES = 256 };
 
 static char dir[64], path[96], command[96];
 static struct code_set *codes;
@@ -182,7 +182,7 @@ static inline long long number(json_t *all, size_t i, const char *key)
 
 static inline int set_up(void **state)
 {
-	int fd = shm_create(2, RING_SIZE, SLOTS);
+	int fd = shm_create(2, RING_SIZE, SLOTS, STORIES);
 
 	(void)state;
 	memset(sessions, 0, sizeof(sessions));

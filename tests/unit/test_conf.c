@@ -399,7 +399,8 @@ static void test_only_include_dir(void **state)
 
 static void test_quick(void **state)
 {
-	struct conf_quick q = { "127.0.0.1:7890", "10.0.0.1:7890,10.0.0.2:7890", "cmpp", "infox", "zh", "json" };
+	struct conf_quick q = { "127.0.0.1:7890", "10.0.0.1:7890,10.0.0.2:7890", "cmpp", "infox", "zh", "json",
+		"/tmp/control.sock" };
 	struct conf_faults faults = { stderr, 0, 0 };
 	struct settings *s = conf_quick(&q, &faults);
 
@@ -414,6 +415,7 @@ static void test_quick(void **state)
 	assert_int_equal(s->sinks[0].type, SINK_STDOUT);
 	assert_int_equal(s->sinks[0].format, FORMAT_JSON);
 	assert_int_equal(s->sinks[0].lang, LANG_ZH);
+	assert_string_equal(s->control, "/tmp/control.sock");
 	assert_dump_loads_back(s);
 	settings_free(s);
 
@@ -421,13 +423,15 @@ static void test_quick(void **state)
 	assert_non_null(s);
 	assert_null(s->links[0].proto);
 	assert_string_equal(s->links[0].name, "link");
+	assert_string_equal(s->control, "");
+	assert_dump_loads_back(s);
 	assert_string_equal(s->links[0].profiles[0], "standard");
 	settings_free(s);
 }
 
 static void test_quick_faults(void **state)
 {
-	struct conf_quick q = { NULL, "10.0.0.1", "cmp", "in/fox", "fr", "xml" };
+	struct conf_quick q = { NULL, "10.0.0.1", "cmp", "in/fox", "fr", "xml", NULL };
 	char *said = NULL;
 	size_t len = 0;
 	struct conf_faults faults = { open_memstream(&said, &len), 0, 0 };

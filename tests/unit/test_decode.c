@@ -239,6 +239,79 @@ static void test_contract(void **state)
 	assert_int_equal(k, 3);
 }
 
+static bool has_word(json_t *list, const char *word)
+{
+	json_t *w;
+	size_t k;
+
+	json_array_foreach(list, k, w)
+		if (strcmp(json_string_value(w), word) == 0)
+			return true;
+	return false;
+}
+
+/* An answer holds on its sides in each of its contexts: composite results exist under CMPP only. */
+static void test_sides(void **state)
+{
+	bool submit = false, report = false;
+	json_t *j, *a;
+	size_t k;
+
+	(void)state;
+	assert_int_equal(run("decode --json --profile infox 120102"), 0);
+	j = parse();
+	json_array_foreach(json_object_get(j, "answers"), k, a) {
+		json_t *contexts = json_object_get(a, "contexts"), *sides = json_object_get(a, "sides");
+
+		if (strcmp(member(a, "table"), "infox-composite") != 0)
+			continue;
+		if (has_word(contexts, "submit_resp")) {
+			submit = has_word(sides, "cmpp");
+			assert_false(has_word(sides, "smpp"));
+		}
+		if (has_word(contexts, "report")) {
+			report = has_word(contexts, "composite");
+			assert_int_equal(json_array_size(sides), 2);
+		}
+	}
+	assert_true(submit && report);
+	json_decref(j);
+}
+
+/* Blanks around a value and behind a label change nothing. */
+static void test_blanks(void **state)
+{
+	static const char *const pairs[][2] = {
+		{ "8", " 8\t " },
+		{ "ErrCode:97001", "ErrCode: 97001" },
+		{ "stat:UNDELIV err:021", "stat: UNDELIV  err:\t021" },
+		{ "E_DCS_ERROR", "E_DCS_ ERROR" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+		json_t *both[2];
+
+		for (int k = 0; k < 2; k++) {
+			char args[256];
+
+			snprintf(args, sizeof(args), "decode --json '%s'", pairs[i][k]);
+			if (run(args) != 0)
+				fail_msg("%s", got);
+			both[k] = parse();
+			json_object_del(both[k], "input");
+		}
+		for (size_t k = 0; k < json_array_size(json_object_get(both[0], "answers")); k++) {
+			json_object_del(answer(both[0], k), "value");
+			json_object_del(answer(both[1], k), "value");
+		}
+		if (!json_equal(both[0], both[1]))
+			fail_msg("\"%s\" is another value than \"%s\"", pairs[i][1], pairs[i][0]);
+		json_decref(both[0]);
+		json_decref(both[1]);
+	}
+}
+
 static void test_platforms(void **state)
 {
 	static const struct {
@@ -325,6 +398,8 @@ int main(void)
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_examples),
 		cmocka_unit_test(test_contract),
+		cmocka_unit_test(test_sides),
+		cmocka_unit_test(test_blanks),
 		cmocka_unit_test(test_platforms),
 		cmocka_unit_test(test_unknown),
 		cmocka_unit_test(test_lines),

@@ -1,0 +1,33 @@
+#ifndef SMSCOPE_CORE_RECEIPT_TEXT_H
+#define SMSCOPE_CORE_RECEIPT_TEXT_H
+
+#include "smscope/receipt.h"
+
+/* The text of an SMPP receipt: labels and what stands behind them. */
+
+enum label { L_NONE, L_ID, L_SUB, L_DLVRD, L_SUBMIT, L_DONE, L_STAT, L_ERR, L_TEXT, L_COUNT };
+
+/* Values by label, blanks around them taken off; a label that is not there has an empty one. */
+struct labels {
+	struct span value[L_COUNT];
+	bool seen[L_COUNT];
+	int count; /* of labels seen */
+};
+
+/**
+ * Find the labels in the octets of a message, whatever its encoding is said to be: as they are, or
+ * as two octets a character in either order, then decoded into `store`. Returns the text they were
+ * found in.
+ */
+struct span labels_read(struct span octets, struct receipt *store, struct labels *ret);
+
+/** Without the blanks and NULs around it. */
+struct span receipt_trim(struct span s);
+
+/** Up to the first blank or NUL. */
+struct span receipt_first_word(struct span s);
+
+/** Is the stat one of those that say "not yet"? `state` is its message_state, or the TLV's. */
+bool receipt_is_interim(int state, struct span stat);
+
+#endif

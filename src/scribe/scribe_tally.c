@@ -1,0 +1,66 @@
+#include "scribe/scribe_state.h"
+
+#include "smscope/record.h"
+
+/* What is counted of each link and sink, and reading it from another thread. */
+
+static int result_of(enum record_kind kind)
+{
+	switch (kind) {
+	case REC_LOGIN:
+		return RESULT_LOGIN;
+	case REC_SUBMIT_RESP:
+		return RESULT_SUBMIT;
+	case REC_REPORT:
+		return RESULT_REPORT;
+	default:
+		return -1;
+	}
+}
+
+void scribe_tally_link(struct scribe *s, const struct record *r)
+{
+	struct link_tally *t = &s->link_tally[s->link];
+	int result = result_of(r->kind);
+	enum code_class cls;
+
+	tally_add(&t->records[r->kind], 1);
+	if (!r->has_code || r->kind == REC_UNKNOWN_CODE)
+		return;
+	tally_add(r->answer_count > 0 ? &t->known : &t->unknown, 1);
+	if (result < 0)
+		return;
+	cls = r->answer_count > 0 ? answer_class(&r->answers[0]) : CLASS_UNKNOWN;
+	tally_add(&t->results[result][cls], 1);
+}
+
+static uint64_t count_of(const _Atomic uint64_t *count)
+{
+	return atomic_load_explicit(count, memory_order_relaxed);
+}
+
+bool scribe_link_counts(const struct scribe *s, int link, struct scribe_link_counts *ret)
+{
+	const struct link_tally *t;
+
+	if (link < 0 || link > s->settings->link_count)
+		return false;
+	t = &s->link_tally[link];
+	ret->known = count_of(&t->known);
+	ret->unknown = count_of(&t->unknown);
+	for (int k = 0; k < REC_COUNT; k++)
+		ret->records[k] = count_of(&t->records[k]);
+	for (int i = 0; i < RESULT_COUNT; i++)
+		for (int c = 0; c < CLASS_COUNT; c++)
+			ret->results[i][c] = count_of(&t->results[i][c]);
+	return true;
+}
+
+bool scribe_sink(const struct scribe *s, int i, struct scribe_sink *ret)
+{
+	if (i < 0 || i >= s->sink_count)
+		return false;
+	ret->name = sink_name(s->sinks[i]);
+	sink_counts(s->sinks[i], &ret->counts);
+	return true;
+}
