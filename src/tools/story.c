@@ -105,8 +105,9 @@ static struct story_ref *new_ref(struct teller *t)
 static void gather(struct teller *t, const struct story_event *e, int file, int64_t offset)
 {
 	int group = story_group_of(&t->keys, e);
+	/* a record that does not tell its time has that of the one before it */
+	int64_t us = t->ref_count > 0 ? t->refs[t->ref_count - 1].us : 0;
 	struct story_ref *r = group >= 0 ? new_ref(t) : NULL;
-	int64_t us = 0;
 
 	if (r == NULL)
 		return;
@@ -268,8 +269,8 @@ static void tell(struct teller *t)
 static void tell_rest(const struct teller *t)
 {
 	if (t->keys.full || t->refs_full)
-		fprintf(stderr, "smscope story: more was found than is kept, at most %d messages: "
-			"--link, or a whole number, finds less\n", STORY_GROUPS_MAX);
+		fprintf(stderr, "smscope story: only the first %d messages are told: "
+			"--link, or a whole number, finds fewer\n", STORY_GROUPS_MAX);
 	if (t->others > 0)
 		fprintf(stderr, "smscope story: %llu lines are no records\n",
 			(unsigned long long)t->others);

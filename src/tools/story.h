@@ -15,7 +15,12 @@
  * and then each record is read again to be shown. What is kept is a few words for each record that
  * belongs to a story; the files may be of any size.
  */
-enum { STORY_GROUPS_MAX = 10000, STORY_REFS_MAX = 1 << 20, STORY_FILES_MAX = 256, STORY_TEXT = 128 };
+enum {
+	STORY_GROUPS_MAX = 10000,
+	STORY_REFS_MAX = 1 << 20, /* records of all of them */
+	STORY_FILES_MAX = 256,
+	STORY_TEXT = 128          /* longest id, number or name that is looked at */
+};
 
 enum story_kind { KIND_SUBMIT, KIND_RESP, KIND_REPORT, KIND_NO_REPORT, KIND_STALL, KIND_OTHER };
 

@@ -148,7 +148,7 @@ static void ends_that_are_none(void **state)
 	says(" of no message that is known ");
 	assert_int_equal(run("1121191708-104-24 " SAMPLE), 0);
 	says("  no final report after 3d00h\n");
-	says("  2026-11-24 +08:00\n  19:17:08.000  +3d00h  NO_REPORT    reason=age\n");
+	says("  2026-11-24 +08:00\n  19:17:08.000  +3d00h  NO_REPORT    reason=expired\n");
 	assert_int_equal(run("7777 " SAMPLE), 0);
 	says("message to 138****7777 on cmcc-bj\n  not answered after 30.0s\n");
 	says("  STALL        seq=15 reason=unanswered age=30.0s\n");
@@ -200,6 +200,77 @@ static void records_without_a_story(void **state)
 	assert_int_equal(run(args), 0);
 	assert_int_equal(count("  REPORT "), 1);
 	says("  delivered after 4.0s: stat=DELIVRD");
+	/* found by its reports only: the response is theirs, and brings the submit with it */
+	snprintf(args, sizeof(args), "10 %s", path);
+	assert_int_equal(run(args), 0);
+	says("  19:17:00Z          SUBMIT       seq=1\n");
+	says("  19:17:01Z  +1.0s   SUBMIT_RESP  seq=1 ");
+	assert_int_equal(count("  REPORT "), 2);
+}
+
+/* Submits and responses of a message of two parts, then the reports given. */
+static void two_parts(const char *answer2, const char *reports)
+{
+	static const char line[] =
+		"{\"ts\":\"2026-11-21T19:17:0%dZ\",\"ev\":\"%s\",\"link\":\"a\",\"sess\":1,\"seq\":%d,%s"
+		"\"dst\":\"1380000\",\"part\":\"%d/2\",\"story\":7}\n";
+	char text[2048];
+	int n = 0;
+
+	for (int i = 0; i < 4; i++)
+		n += snprintf(text + n, sizeof(text) - (size_t)n, line, i, i < 2 ? "submit" : "submit_resp",
+			      i % 2 + 1,
+			      i < 2    ? ""
+			      : i == 2 ? "\"code\":0,\"msgid\":\"A1\","
+				       : answer2, i % 2 + 1);
+	put("w", text);
+	put("a", reports);
+}
+
+#define REPORT(part, code, rest) \
+	"{\"ts\":\"2026-11-21T19:17:09Z\",\"ev\":\"report\",\"link\":\"a\",\"msgid\":\"A1\",\"part\":\"" part \
+	"\",\"story\":7,\"code\":\"" code "\"," rest "}\n"
+#define OK "\"class\":\"ok\",\"final\":true"
+#define TAKEN "\"code\":0,\"msgid\":\"A2\","
+#define REFUSED "\"code\":8,\"class\":\"throttled\","
+
+/* What the reports of a message come to. */
+static void states(void **state)
+{
+	static const struct {
+		const char *answer2, *reports, *state, *parts;
+	} cases[] = {
+		{ TAKEN, "", "accepted", "2,\"accepted\":2,\"reported\":0" },
+		{ TAKEN, REPORT("1/2", "DELIVRD", OK), "partly_delivered",
+		  "2,\"accepted\":2,\"reported\":1" },
+		{ TAKEN, REPORT("1/2", "DELIVRD", OK) REPORT("1/2", "DELIVRD", OK ",\"duplicate\":true"),
+		  "partly_delivered", "2,\"accepted\":2,\"reported\":1" },
+		{ TAKEN, REPORT("1/2", "DELIVRD", OK) REPORT("2/2", "DELIVRD", OK), "delivered",
+		  "2,\"accepted\":2,\"reported\":2" },
+		{ TAKEN, REPORT("1/2", "DELIVRD", OK) REPORT("2/2", "EXPIRED", "\"class\":\"expired\""),
+		  "failed", "2,\"accepted\":2,\"reported\":2" },
+		{ TAKEN, REPORT("1/2", "ACCEPTD", "\"class\":\"ok\",\"interim\":true"), "pending",
+		  "2,\"accepted\":2,\"reported\":0" },
+		{ TAKEN, REPORT("1/2", "ACCEPTD", "\"class\":\"pending\""), "pending",
+		  "2,\"accepted\":2,\"reported\":0" },
+		{ REFUSED, "", "rejected", "2,\"accepted\":1,\"reported\":0" },
+		{ REFUSED,
+		  "{\"ev\":\"submit_resp\",\"link\":\"a\",\"part\":\"2/2\",\"story\":7,\"code\":0}\n",
+		  "accepted", "2,\"accepted\":2,\"reported\":0" },
+		{ "", "", "rejected", "2,\"accepted\":1,\"reported\":0" },
+	};
+	char args[256], want[256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		two_parts(cases[i].answer2, cases[i].reports);
+		snprintf(args, sizeof(args), "--json A1 %s", path);
+		assert_int_equal(run(args), 0);
+		snprintf(want, sizeof(want), "\"state\":\"%s\"", cases[i].state);
+		says(want);
+		snprintf(want, sizeof(want), "\"parts\":{\"total\":%s}", cases[i].parts);
+		says(want);
+	}
 }
 
 static void as_json(void **state)
@@ -363,6 +434,7 @@ int main(void)
 		cmocka_unit_test(ends_that_are_none),
 		cmocka_unit_test(by_number),
 		cmocka_unit_test(records_without_a_story),
+		cmocka_unit_test(states),
 		cmocka_unit_test(as_json),
 		cmocka_unit_test(files_and_garbage),
 		cmocka_unit_test(escapes_and_colour),

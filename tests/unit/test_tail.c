@@ -23,7 +23,7 @@
 
 /* `smscope tail`: filters, what is shown, and a real process that follows a file. */
 
-enum { ROOM = 1 << 20, WAIT_MS = 20000 };
+enum { ROOM = 4 << 20, WAIT_MS = 20000 };
 
 static char folder[] = "/tmp/test-tail-XXXXXX";
 static char got[ROOM], path[128], other[128];
@@ -166,6 +166,9 @@ static void the_last_ones(void **state)
 	says("LOST seq=30000\n");
 	says("1 lines are longer than 65536 octets\n");
 	assert_int_equal(lines(), 4);
+	snprintf(args, sizeof(args), "-n 25000 --event submit %s", path);
+	assert_int_equal(run(args), 0);
+	assert_int_equal(lines(), 25000 + 1); /* and what is said of the long one */
 	snprintf(args, sizeof(args), "-n all --event lost - <%s", path);
 	assert_int_equal(run(args), 0);
 	assert_int_equal(lines(), 5);
