@@ -488,6 +488,8 @@ static int begin(void **state)
 
 static int end(void **state)
 {
+	if (scribe != NULL) /* the test failed */
+		unfill();
 	free(answer);
 	answer = NULL;
 	return tear_down(state);
