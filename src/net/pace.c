@@ -6,7 +6,8 @@
 
 enum { WAYS = 8, SETS = PACE_ROWS / WAYS };
 
-#define MINUTE_NS 60000000000ull
+#define MINUTE_MS 60000ull
+#define MINUTE_NS (MINUTE_MS * 1000000)
 
 /* A row may lie in the places of one set only, so that finding it is bounded. */
 struct row {
@@ -112,7 +113,7 @@ static uint64_t row_count(const struct row *r, uint64_t now_ns)
 {
 	uint64_t left_ms = (MINUTE_NS - (now_ns - r->since_ns)) / 1000000;
 
-	return r->now + r->before * left_ms / (MINUTE_NS / 1000000);
+	return r->now + (r->before * left_ms + MINUTE_MS - 1) / MINUTE_MS;
 }
 
 bool pace_take(struct pace *p, const struct pace_key *key, uint32_t limit, uint64_t now_ns)
