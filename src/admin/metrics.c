@@ -143,6 +143,35 @@ static struct scribe_link_counts counts_of(const struct reply *r, uint32_t link)
 	return c;
 }
 
+/* Sessions opened, and one sample a reason; those that no connection is refused for are not written. */
+static uint32_t each_connection(const struct reply *r)
+{
+	return link_count(r) * END_COUNT;
+}
+
+static void connections(struct reply *r, const char *name, uint32_t i)
+{
+	struct scribe_link_counts c = counts_of(r, i / END_COUNT);
+	unsigned how = i % END_COUNT;
+
+	if (how == END_NONE)
+		SAMPLE(r, name, c.opened, "link", link_name(r, i / END_COUNT), "result",
+			"opened");
+	else if (c.refused[how] > 0)
+		SAMPLE(r, name, c.refused[how], "link", link_name(r, i / END_COUNT), "result",
+			end_how_name((enum end_how)how));
+}
+
+static void session_ends(struct reply *r, const char *name, uint32_t i)
+{
+	struct scribe_link_counts c = counts_of(r, i / END_COUNT);
+	unsigned how = i % END_COUNT;
+
+	if (c.ended[how] > 0)
+		SAMPLE(r, name, c.ended[how], "link", link_name(r, i / END_COUNT), "reason",
+			end_how_name((enum end_how)how));
+}
+
 static uint32_t each_kind(const struct reply *r)
 {
 	return (link_count(r) + 1) * REC_COUNT;
@@ -399,6 +428,11 @@ static const struct family {
 	{ "smscope_session_up", "gauge", "Sessions whose login succeeded.", each_link, session_up },
 	{ "smscope_blind_sessions", "gauge", "Directions of sessions that are relayed unparsed.",
 	  each_link, blind_sessions },
+	{ "smscope_connections_total", "counter",
+	  "Connections of SPs that became sessions, and those turned away, by reason.",
+	  each_connection, connections },
+	{ "smscope_session_end_total", "counter", "Sessions that ended, by what ended them.",
+	  each_connection, session_ends },
 	{ "smscope_records_total", "counter", "Records by kind.", each_kind, records },
 	{ "smscope_annotations_total", "counter",
 	  "Codes with and without a meaning, and PDUs that did not parse.", each_outcome,

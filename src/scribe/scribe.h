@@ -35,6 +35,9 @@ struct scribe_link_counts {
 	uint64_t records[REC_COUNT];
 	uint64_t known, unknown;
 	uint64_t results[RESULT_COUNT][CLASS_COUNT];
+	uint64_t opened;             /* connections that became sessions */
+	uint64_t refused[END_COUNT]; /* and those that did not, by reason */
+	uint64_t ended[END_COUNT];   /* sessions, by what ended them */
 };
 
 /* A sink, as messages call it, and its counts. */

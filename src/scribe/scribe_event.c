@@ -245,6 +245,7 @@ void scribe_event(struct scribe *s, const struct ring_entry *entry)
 		return;
 	memcpy(&e, entry + 1, sizeof(e));
 	e.text[sizeof(e.text) - 1] = '\0';
+	scribe_tally_event(s, &e);
 	switch (e.kind) {
 	case EVENT_OPEN:
 		on_open(s, entry);

@@ -46,6 +46,7 @@ struct tally {
 struct link_tally {
 	_Atomic uint64_t records[REC_COUNT], known, unknown;
 	_Atomic uint64_t results[RESULT_COUNT][CLASS_COUNT];
+	_Atomic uint64_t opened, refused[END_COUNT], ended[END_COUNT];
 };
 
 struct scribe {
@@ -87,6 +88,9 @@ static inline void tally_add(_Atomic uint64_t *count, uint64_t n)
 
 /** Count the record for the link in hand. */
 void scribe_tally_link(struct scribe *s, const struct record *r);
+
+/** Count an event for the link in hand: connections, refusals, ends of sessions. */
+void scribe_tally_event(struct scribe *s, const struct session_event *e);
 
 /** Number the record, count it, hand it to every sink. */
 void scribe_emit(struct scribe *s, struct record *r);
