@@ -18,6 +18,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "conf/conf.h"
+
 #define SMSCOPE BUILD_DIR "/smscope"
 #define SAMPLE SOURCE_DIR "/tests/data/story/sample.json"
 
@@ -193,6 +195,99 @@ static void shown_as_the_text_log_is(void **state)
 	assert_int_equal(run("-n 1 --event report --json " SAMPLE), 0);
 	says("{\"ts\":\"2026-11-21T20:19:05.000000+08:00\",\"id\":");
 	assert_null(strstr(got, "\x1b"));
+}
+
+/* One record, as the daemon writes it into its JSON log, and into its text log. */
+static void put_record(const struct record *r, FILE *json, FILE *text)
+{
+	struct record_style style = { .mask = MASK_PART, .utc_offset_s = 28800, .link_width = 7 };
+	char line[RECORD_LINE_MAX];
+
+	fwrite(line, 1, record_line_json(r, &style, line, sizeof(line)), json);
+	fwrite(line, 1, record_line_text(r, &style, line, sizeof(line)), text);
+}
+
+/* A record with a code that the profile infox has something to say about. */
+static struct record *coded(const struct code_set *set, enum record_kind kind, bool smpp,
+			    uint32_t code, const char *stat)
+{
+	static struct record r;
+	const struct code_profile *profiles[] = { codes_profile(set, "infox"), NULL };
+	struct code_query q = {
+		.profiles = profiles,
+		.context = kind == REC_REPORT ? CTX_REPORT : CTX_SUBMIT_RESP,
+		.side = smpp ? CODE_SMPP : CODE_CMPP,
+		.dialect = smpp ? 0x34 : 0x20,
+		.is_text = stat != NULL,
+		.number = code,
+		.text = span_of(stat != NULL ? stat : "", stat != NULL ? strlen(stat) : 0),
+	};
+
+	record_init(&r, kind);
+	r.wall_ns = 1795259820123000000;
+	r.link = "cmcc-bj";
+	r.session = 3;
+	r.proto = smpp ? &proto_smpp : &proto_cmpp;
+	r.dialect = q.dialect;
+	r.has_pdu = r.has_code = true;
+	r.cmd = "submit_resp";
+	r.sequence = 7;
+	r.code_label = stat != NULL ? "stat" : smpp ? "status" : "result";
+	r.code_is_text = q.is_text;
+	r.code = code;
+	r.code_text = q.text;
+	r.answer_count = codes_lookup(set, &q, r.answers, RECORD_ANSWERS_MAX);
+	r.msgid = span_of("00A1", 4);
+	r.dst = span_of("13812341234", 11);
+	return &r;
+}
+
+/* What tail makes of the JSON log is the text log, octet for octet. */
+static void the_same_as_the_daemon_writes(void **state)
+{
+	struct conf_faults faults = { .to = stderr };
+	struct code_set *set = codes_load(SOURCE_DIR "/codes", NULL, &faults);
+	FILE *json = fopen(path, "w"), *text = fopen(other, "w");
+	static char want[8 * RECORD_LINE_MAX];
+	struct record *r, plain;
+	char args[256];
+
+	(void)state;
+	assert_true(set != NULL && json != NULL && text != NULL);
+	put_record(coded(set, REC_SUBMIT_RESP, false, 0, NULL), json, text);
+	put_record(coded(set, REC_SUBMIT_RESP, false, 8, NULL), json, text);
+	put_record(coded(set, REC_SUBMIT_RESP, true, 0x58, NULL), json, text);
+	r = coded(set, REC_SUBMIT_RESP, true, 0x0b, NULL);
+	r->has_rtt = true;
+	r->rtt_us = 41234;
+	put_record(r, json, text);
+	put_record(coded(set, REC_REPORT, false, 0, "MB:0064"), json, text);
+	r = coded(set, REC_REPORT, true, 0, "UNDELIV");
+	record_flag_extra(r, "final");
+	record_text_extra(r, "resp_id", span_of("a=b\x1b", 4));
+	record_ms_extra(r, "after", 63000000);
+	put_record(r, json, text);
+	record_init(&plain, REC_SESSION_CLOSE);
+	plain.wall_ns = r->wall_ns;
+	plain.link = "cmcc-bj";
+	plain.session = 3;
+	record_words_extra(&plain, "step", "in traffic");
+	put_record(&plain, json, text);
+	fclose(json);
+	fclose(text);
+	codes_free(set);
+	text = fopen(other, "r");
+	assert_non_null(text);
+	want[fread(want, 1, sizeof(want) - 1, text)] = '\0';
+	fclose(text);
+	snprintf(args, sizeof(args), "-n all %s", path);
+	assert_int_equal(run(args), 0);
+	for (size_t i = 0, line = 0; got[i] != '\0' || want[i] != '\0'; i++) {
+		if (got[i] != want[i])
+			fail_msg("%.*s\n%.*s", (int)strcspn(got + line, "\n"), got + line,
+				 (int)strcspn(want + line, "\n"), want + line);
+		line = want[i] == '\n' ? i + 1 : line;
+	}
 }
 
 /* The records as they are: --json changes no octet of what the daemon writes. */
@@ -530,6 +625,7 @@ int main(void)
 		cmocka_unit_test(filters_one_by_one),
 		cmocka_unit_test(the_last_ones),
 		cmocka_unit_test(shown_as_the_text_log_is),
+		cmocka_unit_test(the_same_as_the_daemon_writes),
 		cmocka_unit_test(json_lines_as_they_are),
 		cmocka_unit_test(foreign_octets),
 		cmocka_unit_test(colour),
