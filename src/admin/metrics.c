@@ -157,7 +157,7 @@ static void connections(struct reply *r, const char *name, uint32_t i)
 	if (how == END_NONE)
 		SAMPLE(r, name, c.opened, "link", link_name(r, i / END_COUNT), "result",
 			"opened");
-	else if (c.refused[how] > 0)
+	else
 		SAMPLE(r, name, c.refused[how], "link", link_name(r, i / END_COUNT), "result",
 			end_how_name((enum end_how)how));
 }
@@ -167,9 +167,8 @@ static void session_ends(struct reply *r, const char *name, uint32_t i)
 	struct scribe_link_counts c = counts_of(r, i / END_COUNT);
 	unsigned how = i % END_COUNT;
 
-	if (c.ended[how] > 0)
-		SAMPLE(r, name, c.ended[how], "link", link_name(r, i / END_COUNT), "reason",
-			end_how_name((enum end_how)how));
+	SAMPLE(r, name, c.ended[how], "link", link_name(r, i / END_COUNT), "reason",
+		end_how_name((enum end_how)how));
 }
 
 static uint32_t each_kind(const struct reply *r)

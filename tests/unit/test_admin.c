@@ -233,7 +233,7 @@ static void status_words(void **state)
 	assert_non_null(strstr(text, "\nlinks 2, workers 2, sessions 4 of 8\n"));
 	assert_non_null(strstr(text, "\nsmsc-eu  auto             0         0         2         0"
 				     "          1      1\n"));
-	assert_non_null(strstr(text, "\ncmcc-bj\n  records   submit_resp 4  unknown_code 1\n"
+	assert_non_null(strstr(text, "\ncmcc-bj\n  sessions  opened 0\n  records   submit_resp 4  unknown_code 1\n"
 				     "  codes     known 3  unknown 1\n"
 				     "  submits   unknown 1  ok 2  throttled 1\n\n"));
 	for (line = text; *line != '\0'; line += strcspn(line, "\n") + 1)
