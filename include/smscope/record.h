@@ -44,6 +44,7 @@ enum extra_type {
 	EXTRA_TEXT,   /* foreign octets: one word, escaped */
 	EXTRA_WORDS,  /* our own words: quoted if they hold a blank */
 	EXTRA_UINT,
+	EXTRA_INT,    /* `value` is an int64_t */
 	EXTRA_HEX,    /* `value` as 0x%08X */
 	EXTRA_NUMBER, /* a telephone number: masked */
 	EXTRA_MS,     /* `value` in microseconds; JSON gives KEY_ms */
@@ -118,6 +119,7 @@ void record_text_extra(struct record *r, const char *key, struct span s);
 void record_words_extra(struct record *r, const char *key, const char *words);
 void record_number_extra(struct record *r, const char *key, struct span s);
 void record_uint_extra(struct record *r, const char *key, uint64_t v);
+void record_int_extra(struct record *r, const char *key, int64_t v);
 void record_hex_extra(struct record *r, const char *key, uint64_t v);
 void record_ms_extra(struct record *r, const char *key, uint64_t us);
 void record_time_extra(struct record *r, const char *key, uint64_t wall_ns);
