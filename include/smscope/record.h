@@ -44,6 +44,7 @@ enum extra_type {
 	EXTRA_TEXT,   /* foreign octets: one word, escaped */
 	EXTRA_WORDS,  /* our own words: quoted if they hold a blank */
 	EXTRA_UINT,
+	EXTRA_INT,    /* `value` is an int64_t */
 	EXTRA_HEX,    /* `value` as 0x%08X */
 	EXTRA_OCTETS, /* hexadecimal digits, text in JSON too */
 	EXTRA_NUMBER, /* a telephone number: masked */
@@ -119,6 +120,7 @@ void record_text_extra(struct record *r, const char *key, struct span s);
 void record_words_extra(struct record *r, const char *key, const char *words);
 void record_number_extra(struct record *r, const char *key, struct span s);
 void record_uint_extra(struct record *r, const char *key, uint64_t v);
+void record_int_extra(struct record *r, const char *key, int64_t v);
 void record_hex_extra(struct record *r, const char *key, uint64_t v);
 void record_octets_extra(struct record *r, const char *key, struct span s);
 void record_ms_extra(struct record *r, const char *key, uint64_t us);

@@ -20,6 +20,7 @@ struct scope_link {
 	const struct code_profile *const *profiles; /* ends with NULL */
 	uint32_t pending;              /* unanswered requests remembered per direction */
 	bool show_text;
+	int utc_offset_s;              /* of local time, in which CMPP's logins say when they were made */
 	uint64_t answer_us, probe_us;  /* a request, a keepalive unanswered for so long is told; 0 never */
 	struct story_table *stories;   /* NULL: reports are not joined to their messages */
 	uint32_t account, key;         /* story_key() of the account's and of the link's name */

@@ -51,6 +51,7 @@ static inline void out_str(struct out *o, const char *s)
 
 /** Decimal, and hexadecimal of at least `width` upper-case digits without 0x. */
 void out_dec(struct out *o, uint64_t v);
+void out_int(struct out *o, int64_t v);
 void out_hex(struct out *o, uint64_t v, int width);
 
 /** Octets as lower-case hexadecimal digits. */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -96,6 +97,11 @@ int secret_file(const char *name, struct secret *ret, const char **ret_why)
 	}
 	close(fd);
 	return err;
+}
+
+void secret_hide_process(void)
+{
+	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
 void secret_wipe(struct secret *s)

@@ -31,4 +31,10 @@ int MUST_CHECK secret_file(const char *name, struct secret *ret, const char **re
 /** Overwrite and free; empty afterwards. */
 void secret_wipe(struct secret *s);
 
+/**
+ * Give this process no core file, and let nobody but root read its memory or trace it. Not inherited: a program
+ * that is executed begins without. Sanitizers still find leaks.
+ */
+void secret_hide_process(void);
+
 #endif

@@ -90,6 +90,9 @@ static const struct conf_key daemon_keys[] = {
 	  .max = 24 * HOUR,
 	  .preset = "30s", .unit = "milliseconds", .reloadable = true,
 	  .help = "After SIGTERM sessions may end on their own for so long." },
+	{ .name = "core_dumps", .type = CONF_FLAG, SETTING(core_dumps), .preset = "false",
+	  .help = "Allow core files, and debuggers of the daemon's own user: memory holds what is "
+		"relayed, logins too." },
 	{ .name = "codes", .type = CONF_TEXT, SETTING(codes_dir), .min = 1, .max = PATH_MAX,
 	  .computed = "the tables that came with the program", .reloadable = true,
 	  .help = "Folder of the code tables." },

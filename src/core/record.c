@@ -74,6 +74,11 @@ void record_uint_extra(struct record *r, const char *key, uint64_t v)
 	append(r, key, EXTRA_UINT, span_of("", 0), v);
 }
 
+void record_int_extra(struct record *r, const char *key, int64_t v)
+{
+	append(r, key, EXTRA_INT, span_of("", 0), (uint64_t)v);
+}
+
 void record_hex_extra(struct record *r, const char *key, uint64_t v)
 {
 	append(r, key, EXTRA_HEX, span_of("", 0), v);

@@ -290,6 +290,11 @@ static void member_extra(struct object *j, const struct record_extra *x,
 	case EXTRA_TIME:
 		member_time(j, x->key, x->value, style->utc_offset_s);
 		break;
+	case EXTRA_INT:
+		put_key(j->o, x->key);
+		out_int(j->o, (int64_t)x->value);
+		settle(j);
+		break;
 	case EXTRA_FLAG:
 		put_key(j->o, x->key);
 		LIT(j->o, "true");

@@ -248,6 +248,9 @@ static void put_extra(struct line *l, const struct record_extra *x)
 	case EXTRA_OCTETS:
 		out_octets(l->o, x->text);
 		break;
+	case EXTRA_INT:
+		out_int(l->o, (int64_t)x->value);
+		break;
 	case EXTRA_HEX:
 		LIT(l->o, "0x");
 		out_hex(l->o, x->value, 8);

@@ -1,3 +1,4 @@
+#include "core/scope_clock.h"
 #include "core/scope_state.h"
 
 #include <stdlib.h>
@@ -178,10 +179,13 @@ static struct pending *remember(struct scope *s, const struct scope_frame *f, st
 	return p;
 }
 
-static void login(struct scope *s, const struct pdu *pdu)
+static void login(struct scope *s, const struct scope_frame *f, const struct pdu *pdu)
 {
 	copy_text(s->asked, sizeof(s->asked), pdu_text(pdu, F_SYSTEM_ID));
 	s->version_asked = (uint8_t)pdu_uint(pdu, F_VERSION);
+	s->skewed = pdu_has(pdu, F_TIMESTAMP) &&
+		scope_skew((uint32_t)pdu_uint(pdu, F_TIMESTAMP), f->wall_ns, s->link->utc_offset_s,
+			&s->skew_s) && (s->skew_s > SKEW_TOLD_S || s->skew_s < -SKEW_TOLD_S);
 	if (s->login != LOGIN_DONE) {
 		s->login = LOGIN_ASKED;
 		memcpy(s->account, s->asked, sizeof(s->account));
@@ -210,6 +214,21 @@ static const char *bind_words(uint32_t command)
 	default:
 		return NULL;
 	}
+}
+
+/* The clock of the SP is off: what a gateway refuses for that looks like a wrong password. */
+static void put_skew(const struct scope *s, struct record *r, bool ours)
+{
+	if (!s->skewed)
+		return;
+	record_int_extra(r, "skew", s->skew_s);
+	if (scope_skew_is_zone(s->skew_s))
+		record_words_extra(r, "skew_as", "time zone");
+	if (!r->has_code || r->code == 0 || ours)
+		return;
+	record_words_extra(r, "hint_zh", "SP 时钟与本机不符：登录更常因时间戳而非密码被拒");
+	record_words_extra(r, "hint_en", "the SP's clock is off: logins are refused for their Timestamp "
+		"more often than for the password");
 }
 
 static void put_login(struct scope *s, const struct scope_frame *f, struct scope_work *w)
@@ -241,6 +260,8 @@ static void put_login(struct scope *s, const struct scope_frame *f, struct scope
 		record_words_extra(r, "by", "smscope");
 	if (f->ours && f->why != NULL)
 		record_words_extra(r, "why", f->why);
+	if (matched)
+		put_skew(s, r, f->ours);
 	put_round_trip(r, f, &w->request, matched);
 }
 
@@ -427,7 +448,7 @@ static struct pending *observe(struct scope *s, const struct scope_frame *f, str
 	if (role == R_PROBE_ACK)
 		probe_answered(&s->probe[side_other(f->from)], f);
 	if (role == R_LOGIN)
-		login(s, pdu);
+		login(s, f, pdu);
 	if (role == R_LOGOUT) {
 		s->logout = true;
 		s->logout_by = f->from;

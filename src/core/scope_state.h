@@ -27,6 +27,8 @@ struct scope {
 	bool dialect_proved;
 	uint8_t version_asked;  /* 0: the login did not go by */
 	enum scope_login login;
+	bool skewed;            /* the latest login's clock is off, by `skew_s` */
+	int64_t skew_s;
 	char account[SCOPE_ACCOUNT_LEN], asked[SCOPE_ACCOUNT_LEN]; /* asked: by the latest login */
 	bool logout;
 	enum side logout_by;

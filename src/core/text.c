@@ -17,6 +17,13 @@ void out_dec(struct out *o, uint64_t v)
 	out_put(o, digits + at, sizeof(digits) - at);
 }
 
+void out_int(struct out *o, int64_t v)
+{
+	if (v < 0)
+		out_char(o, '-');
+	out_dec(o, v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
+}
+
 void out_hex(struct out *o, uint64_t v, int width)
 {
 	char digits[16];

@@ -16,6 +16,7 @@
 
 #include "admin/control.h"
 #include "base/clock.h"
+#include "base/secret.h"
 #include "base/thread.h"
 #include "conf/conf.h"
 #include "daemon/listen.h"
@@ -302,6 +303,8 @@ static int engine_open(struct engine *e)
 	e->settings = load_settings();
 	if (e->settings == NULL)
 		return -EINVAL;
+	if (!e->settings->core_dumps)
+		secret_hide_process();
 	err = adopt_listeners(e);
 	if (err < 0) {
 		log_error("listeners do not fit the settings: %s", err_text(err));

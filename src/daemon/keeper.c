@@ -14,6 +14,7 @@
 #include "admin/control_path.h"
 #include "base/clock.h"
 #include "base/notify.h"
+#include "base/secret.h"
 #include "base/shm.h"
 #include "conf/conf_keys.h"
 #include "daemon/engine.h"
@@ -483,6 +484,8 @@ int keeper_run(const struct settings *s, const struct options *o)
 	int err;
 
 	log_init("keeper", o->least);
+	if (!s->core_dumps)
+		secret_hide_process();
 	k.terminal = isatty(STDERR_FILENO) == 1;
 	k.feed_every_ns = ms_ns(notify_watchdog_ms()) / 2;
 	k.fds = malloc((size_t)(FIXED_FDS + listen_count(s) + 1) * sizeof(*k.fds));

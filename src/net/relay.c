@@ -46,15 +46,18 @@ void flow_copy(struct flow *f, const uint8_t *p, uint32_t len, uint32_t wire_len
 	ring_publish(s->worker->ring, e);
 }
 
-/** What the worker itself must know of a PDU while the login is not over: did it succeed, in which dialect. */
-static void flow_watch_login(struct flow *f, struct span frame)
+/**
+ * What the worker itself must know of a PDU while the login is not over: did it succeed, in which dialect.
+ * True if it carries a secret.
+ */
+static bool flow_watch_login(struct flow *f, struct span frame)
 {
 	struct session *s = f->session;
 	struct pdu pdu;
 	uint32_t code;
 
 	if (!proto_secret(s->proto, bytes_u32(frame.p + 4)))
-		return;
+		return false;
 	s->shared->dialect = s->proto->dialect_of(frame, s->shared->dialect);
 	(void)pdu_parse(&pdu, s->proto, s->shared->dialect, frame);
 	if (f->from == SIDE_SP && pdu_role(&pdu) == R_LOGIN)
@@ -65,6 +68,7 @@ static void flow_watch_login(struct flow *f, struct span frame)
 		else
 			admit_refused(s);
 	}
+	return true;
 }
 
 /** Is the PDU at `p`, stream offset `at`, a login of the SP that nobody has admitted? Its first 8 octets are there. */
@@ -129,9 +133,10 @@ static size_t flow_look(const struct flow *f, const uint8_t *p, size_t n)
 }
 
 /** Copy to the ring and discard what was sent to its last octet; `s` octets of `p` are sent. */
-static void flow_take(struct flow *f, const uint8_t *p, size_t s)
+static void flow_take(struct flow *f, uint8_t *p, size_t s)
 {
 	struct session *ses = f->session;
+	bool secret = false;
 	size_t d = 0;
 
 	if (flow_unframed(f, s) > 0) {
@@ -144,8 +149,11 @@ static void flow_take(struct flow *f, const uint8_t *p, size_t s)
 			if (len <= 0)
 				break;
 			if (!ses->shared->logged_in)
-				flow_watch_login(f, span_of(p + d, (size_t)len));
+				secret = flow_watch_login(f, span_of(p + d, (size_t)len));
 			flow_copy(f, p + d, (uint32_t)len, (uint32_t)len, f->at->taken_at + d, 0);
+			if (secret) /* it is out, and need not lie about until something else comes */
+				explicit_bzero(p + d, (size_t)len);
+			secret = false;
 			f->at->pdus++;
 			d += (size_t)len;
 		}
@@ -170,7 +178,7 @@ static void flow_undeliverable(struct flow *f, int error)
 }
 
 /** Send `k` octets at `p`, or what the kernel takes of them. True when all are out. */
-static bool flow_forward(struct flow *f, const uint8_t *p, size_t k)
+static bool flow_forward(struct flow *f, uint8_t *p, size_t k)
 {
 	size_t s = (size_t)(f->at->sent_at - f->at->taken_at);
 	ssize_t n;

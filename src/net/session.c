@@ -373,6 +373,7 @@ void session_refuse(struct session *s, enum refusal why)
 		flow_copy(&s->flow[SIDE_GW], answer, (uint32_t)answer_len, (uint32_t)answer_len, 0,
 			RING_OURS);
 		leg_discard(&s->leg[SIDE_SP], (size_t)len);
+		explicit_bzero(w->scratch, (size_t)len);
 		(void)leg_send(&s->leg[SIDE_SP], answer, (size_t)answer_len);
 	}
 	session_drain(s);
@@ -427,6 +428,7 @@ static void session_greet(struct session *s)
 		}
 		if (s->proto != NULL && pdu_role(&pdu) == R_LOGIN) {
 			session_login(s, &pdu);
+			explicit_bzero(w->scratch, (size_t)len); /* until it is relayed */
 			return;
 		}
 		session_cause(s, SIDE_SP, END_NOT_LOGIN, 0,

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -253,7 +254,19 @@ static bool prepare_links(struct scribe *s, const struct code_set *codes)
 						  .pending = from != NULL ? from->pending : 1,
 						  .show_text = from != NULL && from->show_text};
 	}
+	scribe_look_at_zone(s);
 	return true;
+}
+
+void scribe_look_at_zone(struct scribe *s)
+{
+	time_t t = (time_t)(clock_wall_ns() / 1000000000u);
+	struct tm local;
+
+	if (localtime_r(&t, &local) == NULL)
+		return;
+	for (int i = 0; i <= s->settings->link_count; i++)
+		s->links[i].utc_offset_s = (int)local.tm_gmtoff;
 }
 
 static void prepare_rings(struct scribe *s)

@@ -145,6 +145,9 @@ bool scribe_hold(struct scribe *s, const struct ring_entry *e);
 /** Tell the held reports of a session, or all (0), as they are. */
 void scribe_release(struct scribe *s, uint64_t session);
 
+/** Tell the links' scopes how far local time is ahead of UTC. */
+void scribe_look_at_zone(struct scribe *s);
+
 /** What time brings: held reports, messages that had no report, requests without a response. */
 void scribe_tick(struct scribe *s, uint64_t now_ns);
 

@@ -254,5 +254,6 @@ void scribe_tick(struct scribe *s, uint64_t now_ns)
 	if (now_ns - s->overdue_ns < ms_ns(OVERDUE_EVERY_MS))
 		return;
 	s->overdue_ns = now_ns;
+	scribe_look_at_zone(s);
 	tell_overdue(s, now_ns / 1000);
 }

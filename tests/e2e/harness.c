@@ -38,7 +38,8 @@ static void conf_write(
 	f = fopen(path, "w");
 	assert_non_null(f);
 	fprintf(f, "control = \"%s\";\n", o->control ? r->control_path : "");
-	fprintf(f, "daemon = { %s };\n", o->daemon ? o->daemon : "drain_timeout = \"2s\";");
+	fprintf(f, "daemon = { %s%s };\n", o->sealed || geteuid() == 0 ? "" : "core_dumps = true; ",
+		o->daemon ? o->daemon : "drain_timeout = \"2s\";");
 	fprintf(f, "logs = (\n  { type = \"file\"; path = \"%s\"; format = \"json\"; }%s\n);\n",
 		r->log_path, o->more_logs ? o->more_logs : "");
 	fprintf(f, "links = (\n");
@@ -109,7 +110,9 @@ static void daemon_exec(const struct rig *r, const struct rig_options *o)
 		_exit(126);
 	if (o->before)
 		o->before();
-	setenv("ASAN_OPTIONS", "detect_leaks=1:exitcode=97", 1);
+	/* The sanitizer would forbid cores itself. */
+	setenv("ASAN_OPTIONS", o->sealed ? "detect_leaks=1:exitcode=97:disable_coredump=0" :
+		"detect_leaks=1:exitcode=97", 1);
 	setenv("UBSAN_OPTIONS", "print_stacktrace=1", 1);
 	execvp(argv[0], (char *const *)(uintptr_t)argv);
 	_exit(127);
@@ -225,7 +228,8 @@ static void expect_no_child(void)
 
 static void folder_remove(const struct rig *r)
 {
-	static const char *const names[] = { "smscope.conf", "log.json", "stderr", "fifo" };
+	static const char *const names[] = { "smscope.conf", "log.json", "log.txt", "stderr",
+		"fifo" };
 	char path[128];
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {

@@ -35,6 +35,7 @@ struct rig_options {
 	const char *daemon; /* lines of the daemon section, or NULL */
 	const char *more_logs; /* further elements of the log list, each with its comma before it */
 	unsigned int nofile; /* descriptors the daemon may have, if not 0 */
+	bool sealed; /* as configured by default: only root may look into the daemon's memory and descriptors */
 	bool control; /* a control socket, at control.sock of the rig's folder */
 	void (*before)(void); /* called in the child that becomes the daemon, or NULL */
 };
