@@ -8,6 +8,7 @@
 
 #include "base/settings.h"
 #include "conf/conf_addr.h"
+#include "conf/conf_prefix.h"
 #include "smscope/err.h"
 
 #define ALL_KINDS ((1u << REC_COUNT) - 1)
@@ -47,6 +48,8 @@ const char *conf_type_words(enum conf_type type)
 	case CONF_LISTEN:
 	case CONF_SERVERS:
 	case CONF_NAMES:
+	case CONF_ACCOUNTS:
+	case CONF_PREFIXES:
 	case CONF_KINDS:
 		return "text in double quotes, or a list of such";
 	case CONF_GROUP:
@@ -270,6 +273,19 @@ static int set_text(const struct conf_key *k, void *section, const char *text,
 	return 0;
 }
 
+/* Arrays of texts of their own; the other arrays hold their items themselves. */
+static bool owns_texts(enum conf_type type)
+{
+	return type == CONF_NAMES || type == CONF_ACCOUNTS;
+}
+
+static size_t item_size(enum conf_type type)
+{
+	if (type == CONF_PREFIXES)
+		return sizeof(struct prefix);
+	return owns_texts(type) ? sizeof(char *) : sizeof(struct endpoint);
+}
+
 /* Room for one more item: its address, or NULL after reporting. */
 static void *next_item(const struct conf_key *k, void *section, size_t size,
 	const struct conf_at *at)
@@ -288,19 +304,21 @@ static void *next_item(const struct conf_key *k, void *section, size_t size,
 static int add_item(const struct conf_key *k, void *section, const char *text,
 	const struct conf_at *at)
 {
-	bool name = k->type == CONF_NAMES;
-	void *item = next_item(k, section, name ? sizeof(char *) : sizeof(struct endpoint), at);
+	void *item = next_item(k, section, item_size(k->type), at);
 	int *count = (int *)(void *)((char *)section + k->count_at);
 
 	if (item == NULL)
 		return SM_EVALUE;
-	if (name) {
-		char *copy = checked_text(k, text, LINK_NAME_MAX, true, at);
+	if (owns_texts(k->type)) {
+		bool name = k->type == CONF_NAMES;
+		char *copy = checked_text(k, text, name ? LINK_NAME_MAX : ACCOUNT_NAME_MAX, name,
+			at);
 
 		if (copy == NULL)
 			return SM_EVALUE;
 		memcpy(item, &copy, sizeof(copy));
-	} else if (conf_endpoint(k, text, item, at) != 0) {
+	} else if (k->type == CONF_PREFIXES ? conf_prefix(k, text, item, at) != 0 :
+			conf_endpoint(k, text, item, at) != 0) {
 		return SM_EVALUE;
 	}
 	++*count;
@@ -324,6 +342,8 @@ int conf_value_text(const struct conf_key *k, void *section, const char *text,
 	case CONF_LISTEN:
 	case CONF_SERVERS:
 	case CONF_NAMES:
+	case CONF_ACCOUNTS:
+	case CONF_PREFIXES:
 		return add_item(k, section, text, at);
 	case CONF_SOURCE:
 		return conf_endpoint(k, text, (void *)((char *)section + k->at), at);
@@ -359,6 +379,7 @@ void conf_value_clear(const struct conf_key *k, void *section)
 	case CONF_TEXT:
 	case CONF_NAME:
 	case CONF_NAMES:
+	case CONF_ACCOUNTS:
 		for (char **text = (char **)(void *)at; count-- > 0; text++) {
 			free(*text);
 			*text = NULL;
@@ -400,9 +421,16 @@ static void write_items(const struct conf_key *k, const void *section, FILE *to)
 	memcpy(&count, (const char *)section + k->count_at, sizeof(count));
 	fputs(count > 1 ? "[ " : "", to);
 	for (int i = 0; i < count; i++) {
+		const void *item = at + (size_t)i * item_size(k->type);
+		char prefix[PREFIX_TEXT];
+
 		fputs(i > 0 ? ", " : "", to);
-		write_text(k->type == CONF_NAMES ? ((char *const *)(const void *)at)[i] :
-			((const struct endpoint *)(const void *)at)[i].text, to);
+		if (k->type == CONF_PREFIXES)
+			write_text(conf_prefix_text(item, prefix), to);
+		else if (owns_texts(k->type))
+			write_text(*(char *const *)item, to);
+		else
+			write_text(((const struct endpoint *)item)->text, to);
 	}
 	fputs(count > 1 ? " ]" : "", to);
 }

@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "net/session.h"
+#include "net/admit.h"
 
 static uint64_t *dial_down(struct session *s)
 {
@@ -91,6 +91,7 @@ void dial_event(struct session *s)
 	struct leg *gw = &s->leg[SIDE_GW];
 	struct sockaddr_storage peer;
 	socklen_t len = sizeof(peer);
+	int err;
 
 	if (leg_broken(gw)) {
 		dial_failed(s, gw->error);
@@ -99,6 +100,12 @@ void dial_event(struct session *s)
 	}
 	if (getpeername(gw->fd, (struct sockaddr *)&peer, &len) < 0)
 		return;	/* still connecting */
+	err = admit_tell_gateway(s);	/* before any other octet, those of a TLS handshake included */
+	if (err < 0) {
+		dial_failed(s, -err);
+		session_redial(s);
+		return;
+	}
 	if (*dial_down(s) != 0) {
 		*dial_down(s) = 0;
 		dial_report(s, EVENT_UPSTREAM_UP, 0);

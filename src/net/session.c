@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "net/admit.h"
 #include "net/census.h"
-#include "smscope/pdu.h"
 
 /* Octets of a refusal at most; the least header of any protocol, while it is not known which one. */
 enum { REFUSAL_OCTETS = 256, LEAST_HEADER = 12 };
@@ -121,7 +121,10 @@ static void session_on_timer(evutil_socket_t fd, short what, void *arg)
 		break;
 	case SESSION_ACCEPTED:
 		session_cause(s, SIDE_US, END_LOGIN_TIMEOUT, 0, NULL);
-		session_drain(s);
+		if (s->proxied)
+			admit_turn_away(s, END_LOGIN_TIMEOUT);
+		else
+			session_drain(s);
 		break;
 	case SESSION_RELAYING:
 		if (s->flow[SIDE_SP].done || s->flow[SIDE_GW].done)
@@ -141,47 +144,67 @@ static void session_on_timer(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-void session_open(struct worker *w, int fd, int link, const struct sockaddr_storage *peer,
-	socklen_t peer_len)
+/** A fresh session on its slot of the table. */
+static void session_init(struct session *s, struct worker *w, const struct worker_message *m)
 {
-	const struct link_settings *settings = &w->settings->links[link];
-	struct session_event e = { .kind = EVENT_OPEN, .side = SIDE_SP };
-	struct session *s = w->free_count > 0 ? calloc(1, sizeof(*s)) : NULL;
-	struct shm_session *shared;
+	const struct link_settings *l = s->link = &w->settings->links[m->link];
 
-	if (s == NULL || leg_open(&s->leg[SIDE_SP], w->base, fd, session_on_leg, s) < 0) {
-		log_error("link %s: session refused: no memory or no free slot", settings->name);
-		census_leave(w->census, link, peer);
-		atomic_fetch_sub(&w->session_count, 1);
-		close(fd);
-		free(s);
-		return;
-	}
-	leg_options(fd);
 	s->worker = w;
-	s->link = settings;
-	s->proto = settings->proto;
-	s->peer = *peer;
+	s->proto = l->proto;
+	s->peer = m->peer;
+	s->proxied = m->proxied;
+	if (m->proxied)
+		s->peer.ss_family = AF_UNSPEC;
+	s->guarded = l->account_count > 0 || l->max_per_account > 0 || l->logins_per_minute > 0;
 	s->leg[SIDE_GW].fd = -1;
 	s->slot = w->free_slots[--w->free_count];
-	shared = s->shared = shm_session(w->shm, s->slot);
-	*shared = (struct shm_session){ .link = (uint16_t)link,
+	s->shared = shm_session(w->shm, s->slot);
+	*s->shared = (struct shm_session){ .link = (uint16_t)m->link,
 		.id = atomic_fetch_add(&w->shm->next_session, 1) + 1,
 		.proto = s->proto != NULL ? (uint8_t)s->proto->name[0] : 0,
 		.dialect = s->proto != NULL ? s->proto->dialect_default : 0,
 		.opened_wall_ns = w->wall_ns, .opened_mono_ns = w->mono_ns };
-	leg_address_text(peer, peer_len, shared->sp_addr, sizeof(shared->sp_addr));
+	leg_address_text(&m->peer, m->peer_len, s->shared->sp_addr, sizeof(s->shared->sp_addr));
 	flow_init(&s->flow[SIDE_SP], s, SIDE_SP);
 	flow_init(&s->flow[SIDE_GW], s, SIDE_GW);
 	evtimer_assign(&s->timer, w->base, session_on_timer, s);
-	TAILQ_INSERT_TAIL(&w->all, s, all);
-	session_enter(s, SESSION_ACCEPTED);
-	memcpy(e.text, shared->sp_addr, sizeof(shared->sp_addr));
+}
+
+/** Whose session it is is known: what follows, on the wire too, is the SP's own. */
+static void session_admitted(struct session *s)
+{
+	struct session_event e = { .kind = EVENT_OPEN, .side = SIDE_SP };
+
+	memcpy(e.text, s->shared->sp_addr, sizeof(s->shared->sp_addr));
 	session_report(s, &e, 0);
-	if (settings->dial == DIAL_ACCEPT) {
+	if (s->link->dial == DIAL_ACCEPT) {
 		session_enter(s, SESSION_DIALING);
 		dial_next(s);
 	}
+}
+
+void session_open(struct worker *w, const struct worker_message *m)
+{
+	struct session *s = w->free_count > 0 ? calloc(1, sizeof(*s)) : NULL;
+	struct sockaddr_storage counted = m->peer;
+
+	if (s == NULL || leg_open(&s->leg[SIDE_SP], w->base, m->fd, session_on_leg, s) < 0) {
+		log_error("link %s: session refused: no memory or no free slot",
+			w->settings->links[m->link].name);
+		if (m->proxied)
+			counted.ss_family = AF_UNSPEC;
+		census_leave(w->census, m->link, &counted);
+		atomic_fetch_sub(&w->session_count, 1);
+		close(m->fd);
+		free(s);
+		return;
+	}
+	leg_options(m->fd);
+	session_init(s, w, m);
+	TAILQ_INSERT_TAIL(&w->all, s, all);
+	session_enter(s, SESSION_ACCEPTED);
+	if (!s->proxied)
+		session_admitted(s);
 }
 
 /** The verdict, once: when the relay ends, not when the last peer has hung up. */
@@ -191,7 +214,7 @@ static void session_over(struct session *s)
 		.error = s->cause_error,
 		.octets = { s->flow[SIDE_SP].at->sent_at, s->flow[SIDE_GW].at->sent_at } };
 
-	if (s->shared->state >= SESSION_DRAINING)
+	if (s->shared->state >= SESSION_DRAINING || s->proxied)
 		return;
 	memcpy(e.text, s->cause_text, sizeof(e.text));
 	session_report(s, &e, 0);
@@ -208,6 +231,7 @@ void session_close(struct session *s)
 	leg_close(&s->leg[SIDE_GW]);
 	session_enter(s, SESSION_CLOSED);
 	census_leave(w->census, s->shared->link, &s->peer);
+	admit_leave(s);
 	if (s->queued)
 		TAILQ_REMOVE(&w->run, s, run);
 	if (s->watched)
@@ -354,6 +378,21 @@ void session_refuse(struct session *s, enum refusal why)
 	session_drain(s);
 }
 
+/** The SP's first PDU is a login: the gateway is dialled, or it is refused. */
+static void session_login(struct session *s, const struct pdu *login)
+{
+	enum end_how how = admit_login(s, login);
+
+	s->login_seen = true;
+	if (how == END_NONE) {
+		session_enter(s, SESSION_DIALING);
+		dial_next(s);
+		return;
+	}
+	session_cause(s, SIDE_US, how, 0, NULL);
+	session_refuse(s, how == END_ACCOUNT ? REFUSE_DENIED : REFUSE_LIMIT);
+}
+
 /** Is the SP's first PDU here, whole, and a login? Until then nothing is dialled. */
 static void session_greet(struct session *s)
 {
@@ -387,9 +426,7 @@ static void session_greet(struct session *s)
 				span_of(in.p, (size_t)len));
 		}
 		if (s->proto != NULL && pdu_role(&pdu) == R_LOGIN) {
-			s->login_seen = true;
-			session_enter(s, SESSION_DIALING);
-			dial_next(s);
+			session_login(s, &pdu);
 			return;
 		}
 		session_cause(s, SIDE_SP, END_NOT_LOGIN, 0,
@@ -408,7 +445,13 @@ void session_on_leg(evutil_socket_t fd, short what, void *arg)
 		s->leg[side].eof = true;
 	switch ((enum session_state)s->shared->state) {
 	case SESSION_ACCEPTED:
-		session_greet(s);
+		if (s->proxied) {
+			if (!admit_header(s))
+				break;
+			session_admitted(s);
+		}
+		if (s->shared->state == SESSION_ACCEPTED)
+			session_greet(s);
 		break;
 	case SESSION_DIALING:
 		if (side == SIDE_GW) {

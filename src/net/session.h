@@ -5,6 +5,7 @@
 
 #include "net/leg.h"
 #include "net/worker.h"
+#include "smscope/proxy_header.h"
 
 /*
  * A session is one SP connection and its gateway connection. Transport state only: what was said on
@@ -46,6 +47,9 @@ struct session {
 	uint32_t slot;
 	bool queued, watched;        /* on the worker's run list, watch list */
 	bool login_seen;
+	bool proxied;                /* the PROXY header is still to come, and nobody was told of the session */
+	bool guarded;                /* no login of the SP goes on that was not admitted */
+	bool account_counted;        /* `account` is in the census */
 	bool ending;                 /* relays no more than the PDUs of which a part is out */
 	uint8_t server;              /* index of the server being tried */
 	uint8_t cause_side, cause_how;
@@ -54,12 +58,15 @@ struct session {
 	struct leg leg[2];           /* by enum side */
 	struct flow flow[2];         /* by the sender's side */
 	struct event timer;
-	struct sockaddr_storage peer; /* the SP's address, for the census */
+	struct sockaddr_storage peer; /* the SP's address, as counted by the census; AF_UNSPEC: not yet */
+	struct proxy_header asked;   /* what a balancer said; version 0: nothing */
+	uint8_t account[16], account_len;
+	uint64_t admitted_at;        /* stream offset of the SP's login that was admitted last */
+	uint64_t idle_said[2], idle_ns[2]; /* admit_idle(): by side, what it had said and since when */
 };
 
-/** Begin a session on the accepted `fd`, which it owns from now on. */
-void session_open(struct worker *w, int fd, int link, const struct sockaddr_storage *peer,
-	socklen_t peer_len);
+/** Begin a session on the accepted `m->fd`, which it owns from now on. */
+void session_open(struct worker *w, const struct worker_message *m);
 
 /** Change state: the one place that does. Asserts that the change is legal, arms the state's timer. */
 void session_enter(struct session *s, enum session_state state);
