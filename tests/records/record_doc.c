@@ -26,9 +26,20 @@ unsigned record_doc_types_of(const char *words)
 	}
 }
 
+/* FNV-1a: a log is long, and each of its keys is looked up. */
+static unsigned slot_of(const char *key)
+{
+	unsigned h = 2166136261u;
+
+	while (*key != '\0')
+		h = (h ^ (unsigned char)*key++) * 16777619u;
+	return (h ^ h >> 16) % DOC_SLOTS;
+}
+
 static bool add_key(struct record_doc *d, const char *ev, const char *key, size_t n, unsigned types)
 {
 	struct doc_key *k = &d->keys[d->key_count];
+	unsigned slot;
 
 	if (d->key_count == DOC_KEYS_MAX || n >= sizeof(k->key))
 		return false;
@@ -36,7 +47,10 @@ static bool add_key(struct record_doc *d, const char *ev, const char *key, size_
 	memcpy(k->key, key, n);
 	k->key[n] = '\0';
 	k->types = types;
-	d->key_count++;
+	slot = slot_of(k->key);
+	while (d->slots[slot] != 0)
+		slot = (slot + 1) % DOC_SLOTS;
+	d->slots[slot] = (unsigned short)++d->key_count;
 	return true;
 }
 
@@ -118,20 +132,24 @@ bool record_doc_has(const struct record_doc *d, const char *ev)
 	return false;
 }
 
-unsigned record_doc_row(const struct record_doc *d, const char *ev, const char *key)
+static unsigned look_up(const struct record_doc *d, const char *ev, const char *or_ev,
+	const char *key)
 {
-	for (size_t i = 0; i < d->key_count; i++) {
-		const struct doc_key *k = &d->keys[i];
+	for (unsigned at = slot_of(key); d->slots[at] != 0; at = (at + 1) % DOC_SLOTS) {
+		const struct doc_key *k = &d->keys[d->slots[at] - 1];
 
-		if (k->key[0] == key[0] && strcmp(k->key, key) == 0 && strcmp(k->ev, ev) == 0)
+		if (strcmp(k->key, key) == 0 && (strcmp(k->ev, ev) == 0 || strcmp(k->ev, or_ev) == 0))
 			return k->types;
 	}
 	return 0;
 }
 
+unsigned record_doc_row(const struct record_doc *d, const char *ev, const char *key)
+{
+	return look_up(d, ev, ev, key);
+}
+
 unsigned record_doc_types(const struct record_doc *d, const char *ev, const char *key)
 {
-	unsigned types = record_doc_row(d, DOC_COMMON, key);
-
-	return types != 0 ? types : record_doc_row(d, ev, key);
+	return look_up(d, ev, strcmp(ev, DOC_OBJECTS) != 0 ? DOC_COMMON : ev, key);
 }

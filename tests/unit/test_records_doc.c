@@ -87,6 +87,8 @@ static void rows_and_types(void **state)
 	assert_int_equal(record_doc_types(&doc, "session_close", "foreign"), 0);
 	assert_int_equal(record_doc_row(&doc, DOC_OBJECTS, "foreign"), DOC_TRUE);
 	assert_int_equal(record_doc_row(&doc, DOC_OBJECTS, "nested"), DOC_LIST);
+	assert_int_equal(record_doc_types(&doc, DOC_OBJECTS, "code"), DOC_TEXT);
+	assert_int_equal(record_doc_types(&doc, DOC_OBJECTS, "seq"), 0);
 }
 
 int main(void)
