@@ -33,6 +33,7 @@ enum conf_type {
 	CONF_SERVERS,   /* struct endpoint [] */
 	CONF_SOURCE,    /* struct endpoint, the port may be left off */
 	CONF_NAMES,     /* char *[] */
+	CONF_TEXTS,     /* char *[], any text without control characters */
 	CONF_KINDS,     /* uint32_t, one bit a record kind; "all" */
 	CONF_GROUP,     /* a section of its own */
 	CONF_LIST,      /* a list of sections */

@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,6 +48,7 @@ const char *conf_type_words(enum conf_type type)
 	case CONF_LISTEN:
 	case CONF_SERVERS:
 	case CONF_NAMES:
+	case CONF_TEXTS:
 	case CONF_KINDS:
 		return "text in double quotes, or a list of such";
 	case CONF_GROUP:
@@ -288,14 +290,16 @@ static void *next_item(const struct conf_key *k, void *section, size_t size,
 static int add_item(const struct conf_key *k, void *section, const char *text,
 	const struct conf_at *at)
 {
-	bool name = k->type == CONF_NAMES;
-	void *item = next_item(k, section, name ? sizeof(char *) : sizeof(struct endpoint), at);
+	bool text_item = k->type == CONF_NAMES || k->type == CONF_TEXTS;
+	void *item = next_item(k, section, text_item ? sizeof(char *) : sizeof(struct endpoint),
+		at);
 	int *count = (int *)(void *)((char *)section + k->count_at);
 
 	if (item == NULL)
 		return SM_EVALUE;
-	if (name) {
-		char *copy = checked_text(k, text, LINK_NAME_MAX, true, at);
+	if (text_item) {
+		bool name = k->type == CONF_NAMES;
+		char *copy = checked_text(k, text, name ? LINK_NAME_MAX : PATH_MAX, name, at);
 
 		if (copy == NULL)
 			return SM_EVALUE;
@@ -324,6 +328,7 @@ int conf_value_text(const struct conf_key *k, void *section, const char *text,
 	case CONF_LISTEN:
 	case CONF_SERVERS:
 	case CONF_NAMES:
+	case CONF_TEXTS:
 		return add_item(k, section, text, at);
 	case CONF_SOURCE:
 		return conf_endpoint(k, text, (void *)((char *)section + k->at), at);
@@ -359,6 +364,7 @@ void conf_value_clear(const struct conf_key *k, void *section)
 	case CONF_TEXT:
 	case CONF_NAME:
 	case CONF_NAMES:
+	case CONF_TEXTS:
 		for (char **text = (char **)(void *)at; count-- > 0; text++) {
 			free(*text);
 			*text = NULL;
@@ -401,7 +407,7 @@ static void write_items(const struct conf_key *k, const void *section, FILE *to)
 	fputs(count > 1 ? "[ " : "", to);
 	for (int i = 0; i < count; i++) {
 		fputs(i > 0 ? ", " : "", to);
-		write_text(k->type == CONF_NAMES ? ((char *const *)(const void *)at)[i] :
+		write_text(k->type == CONF_NAMES || k->type == CONF_TEXTS ? ((char *const *)(const void *)at)[i] :
 			((const struct endpoint *)(const void *)at)[i].text, to);
 	}
 	fputs(count > 1 ? " ]" : "", to);

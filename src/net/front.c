@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "net/census.h"
+#include "net/tls.h"
 #include "net/worker.h"
 
 enum {
@@ -33,6 +34,7 @@ struct front {
 	const struct settings *settings;
 	struct shm *shm;
 	struct census *census;
+	struct tls *tls;
 	struct event_base *base;
 	struct event *tick_event, *control_event;
 	struct worker *workers;
@@ -101,6 +103,11 @@ static void gate_hand_over(struct gate *g, struct worker_message *m)
 
 	if (atomic_load(&w->session_count) < share)
 		how = census_enter(f->census, m->link, &m->peer);
+	if (how == END_NONE) {
+		how = tls_admit(f->tls, m->link, clock_mono_ns());
+		if (how != END_NONE)
+			census_leave(f->census, m->link, &m->peer);
+	}
 	if (how != END_NONE) {
 		gate_refuse(g, m->fd, m, how);
 		return;
@@ -110,6 +117,7 @@ static void gate_hand_over(struct gate *g, struct worker_message *m)
 		return;
 	atomic_fetch_sub(&w->session_count, 1);	/* its inbox is full: a flood */
 	census_leave(f->census, m->link, &m->peer);
+	tls_end(f->tls, m->link, TLS_REFUSED);
 	gate_refuse(g, m->fd, m, END_LIMIT_SESSIONS);
 }
 
@@ -220,7 +228,8 @@ static int front_start_workers(struct front *f)
 	if (f->workers == NULL)
 		return -ENOMEM;
 	for (int i = 0; i < f->settings->workers; i++) {
-		int err = worker_start(&f->workers[i], i, f->settings, f->shm, f->census);
+		int err = worker_start(&f->workers[i], i, f->settings, f->shm, f->census,
+			f->tls);
 
 		if (err < 0)
 			return err;
@@ -228,7 +237,7 @@ static int front_start_workers(struct front *f)
 	return 0;
 }
 
-struct front *front_new(const struct settings *settings, struct shm *shm,
+struct front *front_new(const struct settings *settings, struct shm *shm, struct tls *tls,
 	const struct front_listener *listeners, int listener_count)
 {
 	struct front *f = calloc(1, sizeof(*f));
@@ -239,6 +248,7 @@ struct front *front_new(const struct settings *settings, struct shm *shm,
 		return NULL;
 	f->settings = settings;
 	f->shm = shm;
+	f->tls = tls;
 	f->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	f->base = event_base_new();
 	f->census = census_new(settings);

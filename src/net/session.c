@@ -8,6 +8,8 @@
 
 #include "base/log.h"
 #include "net/census.h"
+#include "net/leg_tls.h"
+#include "net/tls.h"
 #include "smscope/pdu.h"
 
 /* Octets of a refusal at most; the least header of any protocol, while it is not known which one. */
@@ -22,7 +24,7 @@ static const uint8_t may_follow[] = {
 	[SESSION_CLOSED] = 0,
 };
 
-static void session_arm(struct session *s, uint32_t ms)
+void session_arm(struct session *s, uint32_t ms)
 {
 	struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = (suseconds_t)(ms % 1000) * 1000 };
 
@@ -38,7 +40,8 @@ void session_enter(struct session *s, enum session_state state)
 	evtimer_del(&s->timer);
 	switch (state) {
 	case SESSION_ACCEPTED:
-		session_arm(s, s->link->login_timeout_ms);
+		session_arm(s, s->leg[SIDE_SP].opening ? s->link->handshake_timeout_ms :
+			s->link->login_timeout_ms);
 		break;
 	case SESSION_DIALING:
 		session_arm(s, s->link->connect_timeout_ms);
@@ -95,8 +98,47 @@ void session_cause(struct session *s, unsigned side, enum end_how how, int error
 	s->cause_side = (uint8_t)side;
 	s->cause_how = (uint8_t)how;
 	s->cause_error = error;
-	if (text != NULL)
+	if (text == NULL)
+		s->cause_text[0] = '\0';
+	else if (text != s->cause_text)
 		snprintf(s->cause_text, sizeof(s->cause_text), "%s", text);
+}
+
+/** The handshake with the SP is over, one way or another. */
+static void session_shaken(struct session *s, enum tls_result r)
+{
+	if (!s->shaking)
+		return;
+	s->shaking = false;
+	tls_end(s->worker->tls, s->shared->link, r);
+}
+
+int session_secure(struct session *s, enum side side)
+{
+	struct worker *w = s->worker;
+	struct leg *l = &s->leg[side];
+	struct ssl_st *ssl;
+
+	if (!tls_wanted(s->link, side))
+		return 0;
+	ssl = tls_begin(w->tls, s->shared->link, side, s->server, l->fd);
+	if (ssl == NULL)
+		return -ENOKEY;
+	return leg_tls_open(l, ssl, w->settings->hold_max);
+}
+
+void session_report_tls(struct session *s, enum side side)
+{
+	struct session_event e = { .kind = EVENT_TLS, .side = (uint8_t)side };
+	struct leg_tls_peer peer;
+	size_t n;
+
+	if (s->leg[side].tls == NULL)
+		return;
+	leg_tls_peer(&s->leg[side], &peer);
+	n = (size_t)snprintf(e.text, sizeof(peer.words), "%s", peer.words) + 1;
+	snprintf(e.text + n, sizeof(e.text) - n, "%s", peer.subject);
+	session_report(s, &e, 0);
 }
 
 void session_redial(struct session *s)
@@ -120,7 +162,9 @@ static void session_on_timer(evutil_socket_t fd, short what, void *arg)
 			session_drain(s);
 		break;
 	case SESSION_ACCEPTED:
-		session_cause(s, SIDE_US, END_LOGIN_TIMEOUT, 0, NULL);
+		session_cause(s, SIDE_US, s->leg[SIDE_SP].opening ? END_HANDSHAKE_TIMEOUT :
+			END_LOGIN_TIMEOUT, 0, NULL);
+		session_shaken(s, TLS_TIMEOUT);
 		session_drain(s);
 		break;
 	case SESSION_RELAYING:
@@ -148,10 +192,12 @@ void session_open(struct worker *w, int fd, int link, const struct sockaddr_stor
 	struct session_event e = { .kind = EVENT_OPEN, .side = SIDE_SP };
 	struct session *s = w->free_count > 0 ? calloc(1, sizeof(*s)) : NULL;
 	struct shm_session *shared;
+	int err;
 
 	if (s == NULL || leg_open(&s->leg[SIDE_SP], w->base, fd, session_on_leg, s) < 0) {
 		log_error("link %s: session refused: no memory or no free slot", settings->name);
 		census_leave(w->census, link, peer);
+		tls_end(w->tls, link, TLS_FAILED);
 		atomic_fetch_sub(&w->session_count, 1);
 		close(fd);
 		free(s);
@@ -175,9 +221,18 @@ void session_open(struct worker *w, int fd, int link, const struct sockaddr_stor
 	flow_init(&s->flow[SIDE_GW], s, SIDE_GW);
 	evtimer_assign(&s->timer, w->base, session_on_timer, s);
 	TAILQ_INSERT_TAIL(&w->all, s, all);
+	s->shaking = tls_wanted(settings, SIDE_SP);
+	err = session_secure(s, SIDE_SP);
 	session_enter(s, SESSION_ACCEPTED);
 	memcpy(e.text, shared->sp_addr, sizeof(shared->sp_addr));
 	session_report(s, &e, 0);
+	if (err < 0) {
+		session_cause(s, SIDE_US, END_HANDSHAKE, 0, "no certificate is loaded");
+		session_drain(s);
+		return;
+	}
+	if (s->leg[SIDE_SP].opening)
+		return;	/* nothing is dialled for whom this keeps out */
 	if (settings->dial == DIAL_ACCEPT) {
 		session_enter(s, SESSION_DIALING);
 		dial_next(s);
@@ -204,6 +259,7 @@ void session_close(struct session *s)
 	if (s->shared->state == SESSION_CLOSED)
 		return;
 	session_over(s);
+	session_shaken(s, TLS_FAILED);
 	leg_close(&s->leg[SIDE_SP]);
 	leg_close(&s->leg[SIDE_GW]);
 	session_enter(s, SESSION_CLOSED);
@@ -252,6 +308,7 @@ void session_drain(struct session *s)
 	if (s->shared->state == SESSION_DIALING)
 		leg_close(&s->leg[SIDE_GW]);
 	session_over(s);
+	session_shaken(s, TLS_FAILED);
 	session_enter(s, SESSION_DRAINING);
 	for (int i = 0; i < 2; i++) {
 		if (s->leg[i].fd >= 0 && s->leg[i].error != 0)
@@ -264,8 +321,11 @@ void session_drain(struct session *s)
 
 void session_flow_done(struct session *s)
 {
-	if (s->flow[SIDE_SP].done && s->flow[SIDE_GW].done)
+	if (s->flow[SIDE_SP].done && s->flow[SIDE_GW].done &&
+		leg_settled(&s->leg[SIDE_SP]) && leg_settled(&s->leg[SIDE_GW]))
 		session_close(s);
+	else if (s->flow[SIDE_SP].done && s->flow[SIDE_GW].done)
+		session_drain(s);
 	else if (!s->ending)
 		session_arm(s, s->link->half_close_timeout_ms);
 }
@@ -354,6 +414,36 @@ void session_refuse(struct session *s, enum refusal why)
 	session_drain(s);
 }
 
+/** Go on with the SP's handshake. True: it is complete, and what follows it may be read. */
+static bool session_shake(struct session *s)
+{
+	struct leg *sp = &s->leg[SIDE_SP];
+	int err;
+
+	if (!sp->opening)
+		return true;
+	err = leg_shake(sp);
+	if (err == 0)
+		return false;
+	if (err < 0) {
+		if (sp->error != 0)
+			session_cause(s, SIDE_SP, END_RESET, sp->error, sp->why);
+		else
+			session_cause(s, SIDE_SP, err == -EPROTO ? END_HANDSHAKE : END_FIN, 0,
+				sp->why);
+		session_drain(s);
+		return false;
+	}
+	session_shaken(s, TLS_OK);
+	session_report_tls(s, SIDE_SP);
+	session_arm(s, s->link->login_timeout_ms);
+	if (s->link->dial == DIAL_LOGIN)
+		return true;
+	session_enter(s, SESSION_DIALING);
+	dial_next(s);
+	return false;
+}
+
 /** Is the SP's first PDU here, whole, and a login? Until then nothing is dialled. */
 static void session_greet(struct session *s)
 {
@@ -369,7 +459,8 @@ static void session_greet(struct session *s)
 	if (n == -EAGAIN)
 		return;
 	if (n <= 0 || (len == 0 && (sp->eof || leg_broken(sp)))) {
-		session_cause(s, SIDE_SP, sp->error != 0 ? END_RESET : END_FIN, sp->error, NULL);
+		session_cause(s, SIDE_SP, sp->error != 0 ? END_RESET :
+			n == -EPROTO ? END_TLS : END_FIN, sp->error, sp->why);
 	} else if (len < 0) {
 		foreign = proto_foreign(in);
 		session_cause(s, SIDE_SP, foreign != NULL ? END_FOREIGN : END_BAD_LENGTH, 0,
@@ -404,11 +495,11 @@ void session_on_leg(evutil_socket_t fd, short what, void *arg)
 	enum side side = fd == s->leg[SIDE_SP].fd ? SIDE_SP : SIDE_GW;
 
 	worker_tick(s->worker);
-	if ((what & EV_CLOSED) != 0)
-		s->leg[side].eof = true;
+	what = leg_edge(&s->leg[side], what);
 	switch ((enum session_state)s->shared->state) {
 	case SESSION_ACCEPTED:
-		session_greet(s);
+		if (session_shake(s))
+			session_greet(s);
 		break;
 	case SESSION_DIALING:
 		if (side == SIDE_GW) {

@@ -246,11 +246,11 @@ static int worker_make_loop(struct worker *w)
 }
 
 int worker_start(struct worker *w, int index, const struct settings *settings, struct shm *shm,
-	struct census *census)
+	struct census *census, struct tls *tls)
 {
 	int err;
 
-	*w = (struct worker){ .index = index, .settings = settings, .shm = shm, .census = census,
+	*w = (struct worker){ .index = index, .settings = settings, .shm = shm, .census = census, .tls = tls,
 		.ring = shm_ring(shm, index), .inbox = { -1, -1 } };
 	TAILQ_INIT(&w->all);
 	TAILQ_INIT(&w->run);

@@ -10,6 +10,7 @@
 
 struct census;
 struct session;
+struct tls;
 TAILQ_HEAD(session_list, session);
 
 /* A worker: one thread, one loop, its sessions, its ring. Nothing of it is touched by another thread but `inbox` and `session_count`. */
@@ -19,6 +20,7 @@ struct worker {
 	struct shm *shm;
 	struct ring *ring;
 	struct census *census;
+	struct tls *tls;
 	struct event_base *base;
 	pthread_t thread;
 	bool started, stopping;
@@ -47,7 +49,7 @@ struct worker_message {
 
 /** Make and start worker `index`. 0 or negative; the reason is logged. */
 int MUST_CHECK worker_start(struct worker *w, int index, const struct settings *settings,
-	struct shm *shm, struct census *census);
+	struct shm *shm, struct census *census, struct tls *tls);
 
 /** From the front: false if the worker's inbox is full. */
 bool worker_tell(struct worker *w, const struct worker_message *m);

@@ -20,6 +20,8 @@ struct track {
 	int link;
 	uint32_t account; /* story_key() */
 	char peer[SHM_ADDR_TEXT];
+	char tls[2][64];   /* version and cipher towards each side; empty: plain */
+	char tls_name[72]; /* of the SP's certificate */
 };
 
 /* A report that came before the response that names its message: kept until it is known. */
@@ -142,6 +144,9 @@ void scribe_release(struct scribe *s, uint64_t session);
 
 /** What time brings: held reports, messages that had no report, requests without a response. */
 void scribe_tick(struct scribe *s, uint64_t now_ns);
+
+/** What the session's login and end say of TLS, if it has any. */
+void scribe_put_tls(struct record *r, const struct track *t);
 
 /** A RING_EVENT entry. */
 void scribe_event(struct scribe *s, const struct ring_entry *e);
