@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "admin/sessions.h"
+#include "admin/stories.h"
 #include "base/clock.h"
 #include "smscope/record.h"
 
@@ -75,6 +76,7 @@ static bool text_head(struct reply *r, uint32_t i)
 	out_fmt(r->out, "\nlinks %d, workers %d, sessions %u of %u%s\n", a->settings->link_count,
 		a->settings->workers, count, a->shm->session_max,
 		admin_scribe(a) != NULL ? "" : "; nothing is decoded yet");
+	stories_text(r);
 	return true;
 }
 
@@ -146,11 +148,38 @@ static void text_results(struct reply *r, const struct link_in_hand *l)
 	}
 }
 
+static void text_ids(struct reply *r, const struct link_in_hand *l)
+{
+	stories_link_text(r, l->index);
+}
+
+static void text_ends(struct reply *r, const char *label, const uint64_t counts[static END_COUNT])
+{
+	struct line line = line_begin(r, label);
+
+	for (int h = 0; h < END_COUNT; h++)
+		if (counts[h] > 0)
+			line_put(&line, end_how_name((enum end_how)h), counts[h]);
+	line_end(&line);
+}
+
+static void text_connections(struct reply *r, const struct link_in_hand *l)
+{
+	struct line line = line_begin(r, "sessions");
+
+	line_put(&line, "opened", l->counts.opened);
+	line_end(&line);
+	text_ends(r, "refused", l->counts.refused);
+	text_ends(r, "ended", l->counts.ended);
+}
+
 /* Lines about a link, each with line_begin() … line_end(). */
 static void (*const link_lines[])(struct reply *, const struct link_in_hand *) = {
+	text_connections,
 	text_records,
 	text_codes,
 	text_results,
+	text_ids,
 };
 
 /* False: there is no such link, or nothing was counted. */
@@ -238,6 +267,7 @@ static bool json_head(struct reply *r, uint32_t i)
 	reply_close(r, '}');
 	reply_uint(r, "workers", (uint64_t)a->settings->workers);
 	reply_uint(r, "max_sessions", a->shm->session_max);
+	stories_json(r);
 	reply_open(r, "links", '[');
 	return true;
 }
@@ -271,11 +301,34 @@ static void json_results(struct reply *r, const struct link_in_hand *l)
 	}
 }
 
+static void json_ids(struct reply *r, const struct link_in_hand *l)
+{
+	stories_link_json(r, l->index);
+}
+
+static void json_ends(struct reply *r, const char *name, const uint64_t counts[static END_COUNT])
+{
+	reply_open(r, name, '{');
+	for (int h = 0; h < END_COUNT; h++)
+		if (counts[h] > 0)
+			reply_uint(r, end_how_name((enum end_how)h), counts[h]);
+	reply_close(r, '}');
+}
+
+static void json_connections(struct reply *r, const struct link_in_hand *l)
+{
+	reply_uint(r, "opened", l->counts.opened);
+	json_ends(r, "refused", l->counts.refused);
+	json_ends(r, "ended", l->counts.ended);
+}
+
 /* Members of a link's object. */
 static void (*const link_members[])(struct reply *, const struct link_in_hand *) = {
+	json_connections,
 	json_records,
 	json_codes,
 	json_results,
+	json_ids,
 };
 
 static void json_states(struct reply *r, const struct link_sessions *l)

@@ -14,6 +14,7 @@
  */
 
 enum { NAMES_MAX = 16, SERVERS_MAX = 16, LISTEN_MAX = 8, LINK_NAME_MAX = 32 };
+enum { PREFIXES_MAX = 128, PROXIES_MAX = 16, ACCOUNTS_MAX = 256, ACCOUNT_NAME_MAX = 16 };
 
 /* Where a key was set, for what is said about it later. file NULL: nowhere, its default holds. */
 struct setting_origin {
@@ -27,8 +28,15 @@ struct endpoint {
 	socklen_t addr_len; /* 0: a name that did not resolve at load time */
 };
 
+/* Addresses that begin alike. IPv4 ones are written as IPv6, mapped: 10.0.0.0/8 has 104 bits. */
+struct prefix {
+	uint8_t addr[16];
+	uint8_t bits;
+};
+
 enum dial { DIAL_LOGIN, DIAL_ACCEPT };
 enum tls_version { TLS_1_2, TLS_1_3 };
+enum proxy_to { PROXY_TO_NONE, PROXY_TO_V1, PROXY_TO_V2 };
 enum bad_length { BAD_LENGTH_BLIND, BAD_LENGTH_CLOSE };
 
 struct link_settings {
@@ -49,12 +57,24 @@ struct link_settings {
 	uint32_t retry_ms;          /* a server that failed is left alone for so long */
 	uint32_t max_pdu;           /* octets */
 	uint32_t max_sessions, max_per_ip;
+	struct prefix allow[PREFIXES_MAX], deny[PREFIXES_MAX]; /* of SPs; the longest one decides */
+	int allow_count, deny_count;
+	struct prefix proxy_from[PROXIES_MAX]; /* who connects from there begins with a PROXY header */
+	int proxy_from_count;
+	enum proxy_to proxy_to;
+	char *accounts[ACCOUNTS_MAX]; /* that may log in; none: all */
+	int account_count;
+	uint32_t max_per_account;   /* sessions of one account; 0 no limit */
+	uint32_t logins_per_minute; /* of one address and of one account; 0 no limit */
+	uint32_t penalty_after;     /* logins of one address refused in a minute; 0 never */
+	uint32_t penalty_ms;
+	uint32_t idle_timeout_ms;   /* a side without a whole PDU for so long ends the session; 0 never */
 	uint32_t pending;           /* unanswered requests remembered per session and direction */
 	uint32_t answer_timeout_ms; /* a request unanswered for so long gives a stall record; 0 never */
 	uint32_t probe_timeout_ms;  /* the same for a keepalive */
 	uint32_t report_late_ms;    /* a report so long after its submit is called late */
 	bool show_text;
-	/* TLS towards the SP if there is a certificate: paths, credential:NAME for one of systemd's. */
+	/* TLS towards the SP if there is a certificate: names of files, see base/secret.h. */
 	char *tls_certificate[NAMES_MAX];
 	int tls_certificate_count;
 	char *tls_key[NAMES_MAX];   /* as the certificates, or none: the keys are in their files */

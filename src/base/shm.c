@@ -147,6 +147,13 @@ const char *end_how_name(enum end_how how)
 		[END_URGENT] = "urgent",
 		[END_SHUTDOWN] = "shutdown",
 		[END_ERROR] = "error",
+		[END_DENIED] = "denied",
+		[END_PENALTY] = "penalty",
+		[END_PROXY] = "proxy_header",
+		[END_ACCOUNT] = "account",
+		[END_LIMIT_ACCOUNT] = "max_per_account",
+		[END_LIMIT_LOGINS] = "logins_per_minute",
+		[END_IDLE] = "idle_timeout",
 	};
 
 	return (size_t)how < END_COUNT ? names[how] : "none";

@@ -127,6 +127,13 @@ enum end_how {
 	END_URGENT,         /* EVENT_BLIND only: an urgent mark inside a length field */
 	END_SHUTDOWN,       /* smscoped stops */
 	END_ERROR,          /* errno in `error` */
+	END_DENIED,         /* that address may not connect: allow, deny */
+	END_PENALTY,        /* nor may this one for now: too many logins were refused */
+	END_PROXY,          /* no PROXY header, or none that can be read, where there must be one */
+	END_ACCOUNT,        /* the account is none of accounts */
+	END_LIMIT_ACCOUNT,
+	END_LIMIT_LOGINS,
+	END_IDLE,           /* `side` sent no whole PDU for idle_timeout */
 	END_COUNT
 };
 

@@ -5,6 +5,7 @@
 #include "base/ring.h"
 #include "conf/conf_addr.h"
 #include "conf/conf_keys.h"
+#include "conf/conf_prefix.h"
 
 /* Where to point for key `name`: where it was set, else at its group. */
 static struct setting_origin link_at(const struct link_settings *l, const char *name)
@@ -77,6 +78,35 @@ static void check_limits(const struct settings *s, const struct link_settings *l
 		conf_warn(faults, o.file, o.line,
 			"max_per_ip %u is more than the link's max_sessions %u", l->max_per_ip,
 			l->max_sessions);
+}
+
+static bool prefix_equal(const struct prefix *a, const struct prefix *b)
+{
+	return a->bits == b->bits && memcmp(a->addr, b->addr, sizeof(a->addr)) == 0;
+}
+
+/* Who may pass: one prefix cannot say both, and what is asked of a login needs one that is waited for. */
+static void check_access(const struct link_settings *l, struct conf_faults *faults)
+{
+	static const char *const of_login[] = { "accounts", "max_per_account", "logins_per_minute" };
+	const bool asked[] = { l->account_count > 0, l->max_per_account > 0,
+		l->logins_per_minute > 0 };
+	struct setting_origin o = link_at(l, "deny"), other = link_at(l, "allow");
+	char text[PREFIX_TEXT];
+
+	for (int i = 0; i < l->deny_count; i++)
+		for (int j = 0; j < l->allow_count; j++)
+			if (prefix_equal(&l->deny[i], &l->allow[j]))
+				conf_error(faults, o.file, o.line,
+					"deny %s is in allow, too, at %s:%d",
+					conf_prefix_text(&l->deny[i], text), other.file, other.line);
+	for (size_t i = 0; l->dial == DIAL_ACCEPT && i < sizeof(asked) / sizeof(asked[0]); i++) {
+		o = link_at(l, of_login[i]);
+		if (asked[i])
+			conf_error(faults, o.file, o.line, "%s needs dial = \"login\": with "
+				"\"accept\" the login is passed on without a look",
+				of_login[i]);
+	}
 }
 
 static void check_servers(const struct link_settings *l, struct conf_faults *faults)
@@ -220,6 +250,7 @@ void conf_check(const struct settings *s, struct conf_faults *faults)
 		check_names(s, i, faults);
 		check_pdu(&s->links[i], faults);
 		check_limits(s, &s->links[i], faults);
+		check_access(&s->links[i], faults);
 		check_servers(&s->links[i], faults);
 		check_listen(s, i, faults);
 		check_tls(&s->links[i], faults);

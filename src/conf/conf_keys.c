@@ -18,7 +18,8 @@ enum { KIB = 1024, MIB = 1024 * 1024, SECOND = 1000, MINUTE = 60 * SECOND, HOUR 
 
 _Static_assert(sizeof(enum dial) == sizeof(int) && sizeof(enum bad_length) == sizeof(int) &&
 	sizeof(enum sink_type) == sizeof(int) && sizeof(enum log_format) == sizeof(int) &&
-	sizeof(enum tls_version) == sizeof(int) && sizeof(enum record_lang) == sizeof(int) && sizeof(enum mask) == sizeof(int),
+	sizeof(enum proxy_to) == sizeof(int) && sizeof(enum tls_version) == sizeof(int) &&
+	sizeof(enum record_lang) == sizeof(int) && sizeof(enum mask) == sizeof(int),
 	"a choice is stored as an int");
 
 static const struct conf_word dial_words[] = {
@@ -29,6 +30,9 @@ static const struct conf_word bad_length_words[] = {
 };
 static const struct conf_word tls_version_words[] = {
 	{ "1.2", TLS_1_2 }, { "1.3", TLS_1_3 }, { NULL, 0 }
+};
+static const struct conf_word proxy_words[] = {
+	{ "none", PROXY_TO_NONE }, { "v1", PROXY_TO_V1 }, { "v2", PROXY_TO_V2 }, { NULL, 0 }
 };
 static const struct conf_word sink_words[] = {
 	{ "file", SINK_FILE }, { "stdout", SINK_STDOUT }, { NULL, 0 }
@@ -166,6 +170,42 @@ static const struct conf_key link_keys[] = {
 	{ .name = "max_per_ip", .type = CONF_COUNT, LINK(max_per_ip), .min = 1, .max = 1000000,
 	  .preset = "500", .unit = "sessions", .reloadable = true,
 	  .help = "Sessions of this link from one address at one time." },
+	{ .name = "max_per_account", .type = CONF_COUNT, LINK(max_per_account), .max = 1000000,
+	  .preset = "0", .unit = "sessions", .reloadable = true,
+	  .help = "Sessions of this link that one account may have at one time; 0 is no limit." },
+	{ .name = "allow", .type = CONF_PREFIXES, LINK_ARRAY(allow, allow_count), .min = 1,
+	  .max = PREFIXES_MAX, .computed = "everybody", .reloadable = true,
+	  .help = "Networks that SPs may connect from, ADDRESS/BITS or an address; the longest prefix of "
+		"allow and deny decides, and with allow whoever is in neither stays out." },
+	{ .name = "deny", .type = CONF_PREFIXES, LINK_ARRAY(deny, deny_count), .min = 1,
+	  .max = PREFIXES_MAX, .computed = "nobody", .reloadable = true,
+	  .help = "Networks that SPs may not connect from." },
+	{ .name = "accounts", .type = CONF_ACCOUNTS, LINK_ARRAY(accounts, account_count), .min = 1,
+	  .max = ACCOUNTS_MAX, .computed = "all", .reloadable = true,
+	  .help = "The only accounts, system_id or Source_Addr, that may log in through this link." },
+	{ .name = "logins_per_minute", .type = CONF_COUNT, LINK(logins_per_minute), .max = 100000,
+	  .preset = "0", .unit = "logins", .reloadable = true,
+	  .help = "Logins of one address, and of one account, in a minute; more are refused, 0 is no "
+		"limit." },
+	{ .name = "penalty_after", .type = CONF_COUNT, LINK(penalty_after), .max = 100000,
+	  .preset = "0", .unit = "logins", .reloadable = true,
+	  .help = "An address that had so many logins refused within a minute, by the gateway or by "
+		"us, may not connect for the time of penalty; 0 is never." },
+	{ .name = "penalty", .type = CONF_DURATION, LINK(penalty_ms), .min = SECOND,
+	  .max = 24 * HOUR, .preset = "60s", .unit = "milliseconds", .reloadable = true,
+	  .help = "How long such an address stays out." },
+	{ .name = "idle_timeout", .type = CONF_DURATION, LINK(idle_timeout_ms), .max = 24 * HOUR,
+	  .preset = "0s", .unit = "milliseconds", .reloadable = true,
+	  .help = "A session is closed when one side has not sent a whole PDU for so long, whatever "
+		"octets come; 0s never." },
+	{ .name = "proxy_from", .type = CONF_PREFIXES, LINK_ARRAY(proxy_from, proxy_from_count),
+	  .min = 1, .max = PROXIES_MAX, .computed = "nobody", .reloadable = true,
+	  .help = "Balancers whose connections must begin with a PROXY header, version 1 or 2; its "
+		"address is the SP's." },
+	{ .name = "proxy_to", .type = CONF_CHOICE, LINK(proxy_to), .preset = "none",
+	  .reloadable = true, .words = proxy_words,
+	  .help = "Send the gateway a PROXY header of that version, with the SP's address, before "
+		"the first octet." },
 	{ .name = "pending", .type = CONF_COUNT, LINK(pending), .min = 16, .max = 1000000,
 	  .preset = "256", .unit = "requests", .reloadable = true,
 	  .help = "Unanswered requests remembered in each direction of a session, to match "
@@ -188,8 +228,8 @@ static const struct conf_key link_keys[] = {
 		"chooses, the first is for the rest." },
 	{ .name = "tls_key", .type = CONF_TEXTS, LINK_ARRAY(tls_key, tls_key_count), .min = 1,
 	  .max = NAMES_MAX, .computed = "in the certificate's file", .reloadable = true,
-	  .help = "Private keys of the certificates, in their order; credential:NAME is one of "
-		"systemd's credentials." },
+	  .help = "Private keys of the certificates, in their order; a name without a slash is one "
+		"of systemd's credentials." },
 	{ .name = "tls_password_file", .type = CONF_TEXT, LINK(tls_password_file), .min = 1,
 	  .max = PATH_MAX, .reloadable = true,
 	  .help = "File whose first line opens encrypted keys." },

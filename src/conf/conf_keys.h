@@ -34,6 +34,8 @@ enum conf_type {
 	CONF_SOURCE,    /* struct endpoint, the port may be left off */
 	CONF_NAMES,     /* char *[] */
 	CONF_TEXTS,     /* char *[], any text without control characters */
+	CONF_ACCOUNTS,  /* char *[]: what a login may call itself */
+	CONF_PREFIXES,  /* struct prefix []: "10.0.0.0/8", "2001:db8::/32", an address */
 	CONF_KINDS,     /* uint32_t, one bit a record kind; "all" */
 	CONF_GROUP,     /* a section of its own */
 	CONF_LIST,      /* a list of sections */

@@ -9,6 +9,7 @@
 
 #include "base/settings.h"
 #include "conf/conf_addr.h"
+#include "conf/conf_prefix.h"
 #include "smscope/err.h"
 
 #define ALL_KINDS ((1u << REC_COUNT) - 1)
@@ -49,6 +50,8 @@ const char *conf_type_words(enum conf_type type)
 	case CONF_SERVERS:
 	case CONF_NAMES:
 	case CONF_TEXTS:
+	case CONF_ACCOUNTS:
+	case CONF_PREFIXES:
 	case CONF_KINDS:
 		return "text in double quotes, or a list of such";
 	case CONF_GROUP:
@@ -272,6 +275,27 @@ static int set_text(const struct conf_key *k, void *section, const char *text,
 	return 0;
 }
 
+/* Arrays of texts of their own; the other arrays hold their items themselves. */
+static bool owns_texts(enum conf_type type)
+{
+	return type == CONF_NAMES || type == CONF_ACCOUNTS || type == CONF_TEXTS;
+}
+
+/** Octets that a text of such a list has at most. */
+static int64_t text_max(enum conf_type type)
+{
+	if (type == CONF_TEXTS)
+		return PATH_MAX;
+	return type == CONF_NAMES ? LINK_NAME_MAX : ACCOUNT_NAME_MAX;
+}
+
+static size_t item_size(enum conf_type type)
+{
+	if (type == CONF_PREFIXES)
+		return sizeof(struct prefix);
+	return owns_texts(type) ? sizeof(char *) : sizeof(struct endpoint);
+}
+
 /* Room for one more item: its address, or NULL after reporting. */
 static void *next_item(const struct conf_key *k, void *section, size_t size,
 	const struct conf_at *at)
@@ -290,21 +314,20 @@ static void *next_item(const struct conf_key *k, void *section, size_t size,
 static int add_item(const struct conf_key *k, void *section, const char *text,
 	const struct conf_at *at)
 {
-	bool text_item = k->type == CONF_NAMES || k->type == CONF_TEXTS;
-	void *item = next_item(k, section, text_item ? sizeof(char *) : sizeof(struct endpoint),
-		at);
+	void *item = next_item(k, section, item_size(k->type), at);
 	int *count = (int *)(void *)((char *)section + k->count_at);
 
 	if (item == NULL)
 		return SM_EVALUE;
-	if (text_item) {
+	if (owns_texts(k->type)) {
 		bool name = k->type == CONF_NAMES;
-		char *copy = checked_text(k, text, name ? LINK_NAME_MAX : PATH_MAX, name, at);
+		char *copy = checked_text(k, text, text_max(k->type), name, at);
 
 		if (copy == NULL)
 			return SM_EVALUE;
 		memcpy(item, &copy, sizeof(copy));
-	} else if (conf_endpoint(k, text, item, at) != 0) {
+	} else if (k->type == CONF_PREFIXES ? conf_prefix(k, text, item, at) != 0 :
+			conf_endpoint(k, text, item, at) != 0) {
 		return SM_EVALUE;
 	}
 	++*count;
@@ -329,6 +352,8 @@ int conf_value_text(const struct conf_key *k, void *section, const char *text,
 	case CONF_SERVERS:
 	case CONF_NAMES:
 	case CONF_TEXTS:
+	case CONF_ACCOUNTS:
+	case CONF_PREFIXES:
 		return add_item(k, section, text, at);
 	case CONF_SOURCE:
 		return conf_endpoint(k, text, (void *)((char *)section + k->at), at);
@@ -365,6 +390,7 @@ void conf_value_clear(const struct conf_key *k, void *section)
 	case CONF_NAME:
 	case CONF_NAMES:
 	case CONF_TEXTS:
+	case CONF_ACCOUNTS:
 		for (char **text = (char **)(void *)at; count-- > 0; text++) {
 			free(*text);
 			*text = NULL;
@@ -406,9 +432,16 @@ static void write_items(const struct conf_key *k, const void *section, FILE *to)
 	memcpy(&count, (const char *)section + k->count_at, sizeof(count));
 	fputs(count > 1 ? "[ " : "", to);
 	for (int i = 0; i < count; i++) {
+		const void *item = at + (size_t)i * item_size(k->type);
+		char prefix[PREFIX_TEXT];
+
 		fputs(i > 0 ? ", " : "", to);
-		write_text(k->type == CONF_NAMES || k->type == CONF_TEXTS ? ((char *const *)(const void *)at)[i] :
-			((const struct endpoint *)(const void *)at)[i].text, to);
+		if (k->type == CONF_PREFIXES)
+			write_text(conf_prefix_text(item, prefix), to);
+		else if (owns_texts(k->type))
+			write_text(*(char *const *)item, to);
+		else
+			write_text(((const struct endpoint *)item)->text, to);
 	}
 	fputs(count > 1 ? " ]" : "", to);
 }

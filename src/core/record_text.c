@@ -245,6 +245,9 @@ static void put_extra(struct line *l, const struct record_extra *x)
 	case EXTRA_NUMBER:
 		text_number(l->o, x->text, l->style->mask);
 		break;
+	case EXTRA_OCTETS:
+		out_octets(l->o, x->text);
+		break;
 	case EXTRA_HEX:
 		LIT(l->o, "0x");
 		out_hex(l->o, x->value, 8);

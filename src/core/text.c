@@ -116,23 +116,29 @@ static bool rune_hidden(uint32_t c)
 		{ 0x34f, 0x34f },       /* grapheme joiner */
 		{ 0x61c, 0x61c },       /* bidi mark */
 		{ 0x115f, 0x1160 },     /* Hangul fillers */
-		{ 0x180e, 0x180e },
+		{ 0x17b4, 0x17b5 },     /* Khmer vowels without a shape */
+		{ 0x180b, 0x180f },     /* Mongolian selectors */
 		{ 0x200b, 0x200f },     /* zero width, bidi marks */
 		{ 0x2028, 0x202e },     /* line and paragraph separators, bidi embedding */
 		{ 0x2060, 0x206f },     /* word joiner, invisible operators, bidi isolates */
 		{ 0x3164, 0x3164 },
+		{ 0xfdd0, 0xfdef },     /* no characters */
+		{ 0xfe00, 0xfe0f },     /* variation selectors: two names that look the same */
 		{ 0xfeff, 0xfeff },     /* byte order mark */
 		{ 0xffa0, 0xffa0 },
-		{ 0xfff9, 0xfffb },     /* interlinear annotation */
+		{ 0xfff0, 0xfffb },     /* interlinear annotation, and what shall be as invisible */
 		{ 0xfffe, 0xffff },
-		{ 0xe0000, 0xe007f },   /* tags */
+		{ 0x13430, 0x1343f },   /* hieroglyph joiners */
+		{ 0x1bca0, 0x1bca3 },   /* shorthand controls */
+		{ 0x1d173, 0x1d17a },   /* beams and slurs */
+		{ 0xe0000, 0xe0fff },   /* tags, more variation selectors */
 	};
 
 	for (size_t i = 0; i < sizeof(hidden) / sizeof(*hidden) && c >= hidden[i].lo; i++) {
 		if (c <= hidden[i].hi)
 			return true;
 	}
-	return false;
+	return (c & 0xfffe) == 0xfffe; /* the last two of any plane are no characters */
 }
 
 /* ASCII that needs no thought in either form. */

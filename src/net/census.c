@@ -4,11 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Addresses are kept as IPv6, IPv4 ones mapped. Open addressing, linear probing, deletion by shifting back. */
+#include "net/access.h"
+
+/* Who is counted. Open addressing, linear probing, deletion by shifting back. */
 struct visitor {
-	uint8_t addr[16];
+	uint8_t octets[16]; /* of an address, or of an account */
 	uint32_t link, count; /* count 0: empty */
+	uint32_t kind;
 };
+
+enum { ADDRESS = 1, ACCOUNT = 2 };
 
 struct census {
 	pthread_mutex_t lock;
@@ -25,7 +30,7 @@ struct census *census_new(const struct settings *settings)
 
 	if (c == NULL)
 		return NULL;
-	while (size < 2 * settings->max_sessions)
+	while (size < 4 * (uint64_t)settings->max_sessions) /* a session is there by address and by account */
 		size *= 2;
 	c->settings = settings;
 	c->mask = size - 1;
@@ -49,61 +54,98 @@ void census_free(struct census *c)
 	free(c);
 }
 
-static void visitor_addr(uint8_t to[16], const struct sockaddr_storage *peer)
+static struct visitor visitor_address(int link, const struct sockaddr_storage *peer)
 {
-	memset(to, 0, 16);
-	if (peer->ss_family == AF_INET6) {
-		memcpy(to, &((const struct sockaddr_in6 *)(const void *)peer)->sin6_addr, 16);
-	} else if (peer->ss_family == AF_INET) {
-		to[10] = to[11] = 0xff;
-		memcpy(to + 12, &((const struct sockaddr_in *)(const void *)peer)->sin_addr, 4);
-	}
+	struct visitor v = { .link = (uint32_t)link, .kind = ADDRESS };
+
+	access_octets(v.octets, peer);
+	return v;
 }
 
-static uint32_t visitor_home(const struct census *c, const uint8_t addr[16], uint32_t link)
+static struct visitor visitor_account(int link, struct span account)
 {
-	uint32_t h = 2166136261u ^ link;
+	struct visitor v = { .link = (uint32_t)link, .kind = ACCOUNT };
+
+	memcpy(v.octets, account.p, account.n < sizeof(v.octets) ? account.n : sizeof(v.octets));
+	return v;
+}
+
+static uint32_t visitor_home(const struct census *c, const struct visitor *v)
+{
+	uint32_t h = 2166136261u ^ v->link ^ v->kind << 24;
 
 	for (int i = 0; i < 16; i++)
-		h = (h ^ addr[i]) * 16777619u;
+		h = (h ^ v->octets[i]) * 16777619u;
 	return (h ^ h >> 15) & c->mask;
 }
 
 /** The visitor's place, or the empty one where it would go. */
-static struct visitor *visitor_find(struct census *c, const uint8_t addr[16], uint32_t link)
+static struct visitor *visitor_find(struct census *c, const struct visitor *v)
 {
-	uint32_t at = visitor_home(c, addr, link);
+	uint32_t at = visitor_home(c, v);
 
-	while (c->visitors[at].count > 0 && (c->visitors[at].link != link ||
-			memcmp(c->visitors[at].addr, addr, 16) != 0))
+	while (c->visitors[at].count > 0 && (c->visitors[at].link != v->link ||
+			c->visitors[at].kind != v->kind ||
+			memcmp(c->visitors[at].octets, v->octets, sizeof(v->octets)) != 0))
 		at = (at + 1) & c->mask;
 	return &c->visitors[at];
+}
+
+/** Count one more of `who` unless there are `limit`. */
+static bool visitor_enter(struct census *c, const struct visitor *who, uint32_t limit)
+{
+	struct visitor *v = visitor_find(c, who);
+	uint32_t count = v->count;
+
+	if (count >= limit)
+		return false;
+	*v = *who;
+	v->count = count + 1;
+	return true;
+}
+
+static bool address_known(const struct sockaddr_storage *peer)
+{
+	return peer->ss_family != AF_UNSPEC;
 }
 
 enum end_how census_enter(struct census *c, int link, const struct sockaddr_storage *peer)
 {
 	const struct link_settings *l = &c->settings->links[link];
+	struct visitor who = visitor_address(link, peer);
 	enum end_how how = END_NONE;
-	struct visitor *v;
-	uint8_t addr[16];
 
-	visitor_addr(addr, peer);
 	pthread_mutex_lock(&c->lock);
-	v = visitor_find(c, addr, (uint32_t)link);
-	if (c->per_link[link] >= l->max_sessions) {
+	if (c->per_link[link] >= l->max_sessions)
 		how = END_LIMIT_SESSIONS;
-	} else if (v->count >= l->max_per_ip) {
+	else if (address_known(peer) && !visitor_enter(c, &who, l->max_per_ip))
 		how = END_LIMIT_ADDRESS;
-	} else {
-		if (v->count == 0) {
-			memcpy(v->addr, addr, 16);
-			v->link = (uint32_t)link;
-		}
-		v->count++;
+	else
 		c->per_link[link]++;
-	}
 	pthread_mutex_unlock(&c->lock);
 	return how;
+}
+
+enum end_how census_address(struct census *c, int link, const struct sockaddr_storage *peer)
+{
+	struct visitor who = visitor_address(link, peer);
+	bool room;
+
+	pthread_mutex_lock(&c->lock);
+	room = visitor_enter(c, &who, c->settings->links[link].max_per_ip);
+	pthread_mutex_unlock(&c->lock);
+	return room ? END_NONE : END_LIMIT_ADDRESS;
+}
+
+enum end_how census_account(struct census *c, int link, struct span account)
+{
+	struct visitor who = visitor_account(link, account);
+	bool room;
+
+	pthread_mutex_lock(&c->lock);
+	room = visitor_enter(c, &who, c->settings->links[link].max_per_account);
+	pthread_mutex_unlock(&c->lock);
+	return room ? END_NONE : END_LIMIT_ACCOUNT;
 }
 
 /** Close the gap at `at`: whatever was pushed beyond it by probing moves back. */
@@ -111,7 +153,7 @@ static void visitor_close_gap(struct census *c, uint32_t at)
 {
 	for (uint32_t next = (at + 1) & c->mask; c->visitors[next].count > 0;
 		next = (next + 1) & c->mask) {
-		uint32_t home = visitor_home(c, c->visitors[next].addr, c->visitors[next].link);
+		uint32_t home = visitor_home(c, &c->visitors[next]);
 
 		if (((next - home) & c->mask) < ((next - at) & c->mask))
 			continue;
@@ -121,18 +163,31 @@ static void visitor_close_gap(struct census *c, uint32_t at)
 	}
 }
 
+static void visitor_leave(struct census *c, const struct visitor *who)
+{
+	struct visitor *v = visitor_find(c, who);
+
+	if (v->count > 0 && --v->count == 0)
+		visitor_close_gap(c, (uint32_t)(v - c->visitors));
+}
+
 void census_leave(struct census *c, int link, const struct sockaddr_storage *peer)
 {
-	struct visitor *v;
-	uint8_t addr[16];
+	struct visitor who = visitor_address(link, peer);
 
-	visitor_addr(addr, peer);
 	pthread_mutex_lock(&c->lock);
-	v = visitor_find(c, addr, (uint32_t)link);
-	if (v->count > 0) {
+	if (c->per_link[link] > 0)
 		c->per_link[link]--;
-		if (--v->count == 0)
-			visitor_close_gap(c, (uint32_t)(v - c->visitors));
-	}
+	if (address_known(peer))
+		visitor_leave(c, &who);
+	pthread_mutex_unlock(&c->lock);
+}
+
+void census_account_leave(struct census *c, int link, struct span account)
+{
+	struct visitor who = visitor_account(link, account);
+
+	pthread_mutex_lock(&c->lock);
+	visitor_leave(c, &who);
 	pthread_mutex_unlock(&c->lock);
 }

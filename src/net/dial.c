@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "net/session.h"
+#include "net/admit.h"
 #include "net/tls.h"
 
 static uint64_t *dial_down(struct session *s)
@@ -106,9 +106,6 @@ static bool dial_shake(struct session *s)
 	struct leg *gw = &s->leg[SIDE_GW];
 	int err;
 
-	if (!s->dialled)
-		session_arm(s, s->link->handshake_timeout_ms);
-	s->dialled = true;
 	err = leg_shake(gw);
 	if (err > 0) {
 		tls_status_count(status, s->shared->link, SIDE_GW, TLS_OK);
@@ -128,6 +125,7 @@ void dial_event(struct session *s)
 	struct leg *gw = &s->leg[SIDE_GW];
 	struct sockaddr_storage peer;
 	socklen_t len = sizeof(peer);
+	int err;
 
 	if (leg_broken(gw)) {
 		dial_failed(s, gw->error, gw->opening && s->dialled ?
@@ -137,6 +135,17 @@ void dial_event(struct session *s)
 	}
 	if (getpeername(gw->fd, (struct sockaddr *)&peer, &len) < 0)
 		return;	/* still connecting */
+	if (!s->dialled) {
+		s->dialled = true;
+		err = admit_tell_gateway(s);	/* before any other octet, those of a TLS handshake included */
+		if (err < 0) {
+			dial_failed(s, -err, NULL);
+			session_redial(s);
+			return;
+		}
+		if (gw->opening)
+			session_arm(s, s->link->handshake_timeout_ms);
+	}
 	if (gw->opening && !dial_shake(s))
 		return;
 	if (*dial_down(s) != 0) {

@@ -10,9 +10,12 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "net/access.h"
+#include "net/admit.h"
 #include "net/census.h"
+#include "net/pace.h"
+#include "net/refusals.h"
 #include "net/tls.h"
-#include "net/worker.h"
 
 enum {
 	ACCEPT_BUDGET = 64,       /* connections taken from one listener in a turn */
@@ -25,16 +28,12 @@ struct gate {
 	struct front *front;
 	struct front_listener listener;
 	struct event *event;
-	/* Refusals since the last report, at most one report a second and reason. */
-	uint64_t refused[END_COUNT];
-	uint64_t reported_ns[END_COUNT];
 };
 
 struct front {
 	const struct settings *settings;
 	struct shm *shm;
-	struct census *census;
-	struct tls *tls;
+	struct commons commons;
 	struct event_base *base;
 	struct event *tick_event, *control_event;
 	struct worker *workers;
@@ -76,22 +75,46 @@ static void front_gates(struct front *f, bool open)
 	}
 }
 
-/** Too many: close it at once, and say so once a second. */
-static void gate_refuse(struct gate *g, int fd, struct worker_message *m, enum end_how how)
+/** Tell of connections turned away: a worker has a ring to write to. */
+static void front_tell_refusal(struct front *f, const struct refusal_count *r)
 {
-	uint64_t now = clock_mono_ns();
+	struct worker_message m = { .kind = WORKER_REFUSED, .link = r->link, .how = r->how,
+		.value = r->count, .peer = r->peer };
 
-	close(fd);
-	g->refused[how]++;
-	if (now - g->reported_ns[how] < 1000000000u)
-		return;
-	m->kind = WORKER_REFUSED;
-	m->how = how;
-	m->value = g->refused[how];
-	if (worker_tell(&g->front->workers[0], m)) {
-		g->refused[how] = 0;
-		g->reported_ns[how] = now;
-	}
+	if (!worker_tell(&f->workers[0], &m))
+		refusals_again(f->commons.refusals, r);
+}
+
+/** It may not pass: close it at once, and say so once a second. */
+static void gate_refuse(struct gate *g, const struct worker_message *m, enum end_how how)
+{
+	struct refusal_count r;
+
+	close(m->fd);
+	if (refusals_add(g->front->commons.refusals, m->link, how, &m->peer, clock_mono_ns(), &r))
+		front_tell_refusal(g->front, &r);
+}
+
+/** Whether a connection may become a session, which is counted in then. A balancer's SP is not known yet. */
+static enum end_how gate_admit(struct gate *g, struct worker_message *m)
+{
+	static const struct sockaddr_storage unknown = { .ss_family = AF_UNSPEC };
+	const struct commons *c = &g->front->commons;
+	const struct link_settings *l = &g->front->settings->links[m->link];
+	enum end_how how = END_NONE;
+
+	m->proxied = access_proxied(l, &m->peer);
+	if (!m->proxied)
+		how = admit_address(l, m->link, c->pace, &m->peer, clock_mono_ns());
+	if (how != END_NONE)
+		return how;
+	how = census_enter(c->census, m->link, m->proxied ? &unknown : &m->peer);
+	if (how != END_NONE)
+		return how;
+	how = tls_admit(c->tls, m->link, clock_mono_ns());
+	if (how != END_NONE)
+		census_leave(c->census, m->link, m->proxied ? &unknown : &m->peer);
+	return how;
 }
 
 static void gate_hand_over(struct gate *g, struct worker_message *m)
@@ -99,26 +122,25 @@ static void gate_hand_over(struct gate *g, struct worker_message *m)
 	struct front *f = g->front;
 	struct worker *w = front_idlest(f);
 	uint32_t share = f->shm->session_max / f->shm->ring_count;
+	struct sockaddr_storage counted;
 	enum end_how how = END_LIMIT_SESSIONS;
 
 	if (atomic_load(&w->session_count) < share)
-		how = census_enter(f->census, m->link, &m->peer);
-	if (how == END_NONE) {
-		how = tls_admit(f->tls, m->link, clock_mono_ns());
-		if (how != END_NONE)
-			census_leave(f->census, m->link, &m->peer);
-	}
+		how = gate_admit(g, m);
 	if (how != END_NONE) {
-		gate_refuse(g, m->fd, m, how);
+		gate_refuse(g, m, how);
 		return;
 	}
 	atomic_fetch_add(&w->session_count, 1);
 	if (worker_tell(w, m))
 		return;
 	atomic_fetch_sub(&w->session_count, 1);	/* its inbox is full: a flood */
-	census_leave(f->census, m->link, &m->peer);
-	tls_end(f->tls, m->link, TLS_REFUSED);
-	gate_refuse(g, m->fd, m, END_LIMIT_SESSIONS);
+	counted = m->peer;
+	if (m->proxied)
+		counted.ss_family = AF_UNSPEC;
+	census_leave(f->commons.census, m->link, &counted);
+	tls_end(f->commons.tls, m->link, TLS_REFUSED);
+	gate_refuse(g, m, END_LIMIT_SESSIONS);
 }
 
 /**
@@ -181,10 +203,13 @@ static void front_on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct front *f = arg;
 	uint64_t now = clock_mono_ns();
+	struct refusal_count r;
 
 	(void)fd;
 	(void)what;
 	atomic_store(&f->shm->beat_front_ns, now);
+	if (refusals_due(f->commons.refusals, now, &r))
+		front_tell_refusal(f, &r);
 	if (f->paused && now - f->paused_ns >= PAUSE_MS * 1000000ull) {
 		f->paused = false;
 		if (!f->draining)
@@ -228,8 +253,8 @@ static int front_start_workers(struct front *f)
 	if (f->workers == NULL)
 		return -ENOMEM;
 	for (int i = 0; i < f->settings->workers; i++) {
-		int err = worker_start(&f->workers[i], i, f->settings, f->shm, f->census,
-			f->tls);
+		int err = worker_start(&f->workers[i], i, f->settings, f->shm,
+			&f->commons);
 
 		if (err < 0)
 			return err;
@@ -248,11 +273,12 @@ struct front *front_new(const struct settings *settings, struct shm *shm, struct
 		return NULL;
 	f->settings = settings;
 	f->shm = shm;
-	f->tls = tls;
 	f->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	f->base = event_base_new();
-	f->census = census_new(settings);
-	if (f->base == NULL || f->census == NULL)
+	f->commons = (struct commons){ census_new(settings), pace_new(),
+		refusals_new(settings->link_count), tls };
+	if (f->base == NULL || f->commons.census == NULL || f->commons.pace == NULL ||
+		f->commons.refusals == NULL)
 		goto fail;
 	f->tick_event = event_new(f->base, -1, EV_PERSIST, front_on_tick, f);
 	if (f->tick_event == NULL || event_add(f->tick_event, &tick) < 0)
@@ -341,7 +367,9 @@ void front_free(struct front *f)
 		event_free(f->tick_event);
 	if (f->base != NULL)
 		event_base_free(f->base);
-	census_free(f->census);
+	census_free(f->commons.census);
+	pace_free(f->commons.pace);
+	refusals_free(f->commons.refusals);
 	if (f->reserve_fd >= 0)
 		close(f->reserve_fd);
 	free(f);

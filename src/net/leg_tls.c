@@ -96,6 +96,9 @@ int leg_tls_open(struct leg *l, SSL *ssl, size_t in_max)
 	SSL_set_msg_callback_arg(ssl, t);
 	l->tls = t;
 	l->opening = true;
+	/* A FIN seen while the leg was plain: its end will be that of TLS. */
+	t->fin = l->eof;
+	l->eof = false;
 	return 0;
 }
 

@@ -16,8 +16,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "net/session.h"
-#include "smscope/pdu.h"
+#include "net/admit.h"
 
 enum {
 	FLOW_TURNS = 8,        /* looks at one flow before the others get theirs */
@@ -60,9 +59,25 @@ static void flow_watch_login(struct flow *f, struct span frame)
 	(void)pdu_parse(&pdu, s->proto, s->shared->dialect, frame);
 	if (f->from == SIDE_SP && pdu_role(&pdu) == R_LOGIN)
 		s->login_seen = true;
-	else if (f->from == SIDE_GW && pdu_role(&pdu) == R_LOGIN_ACK &&
-		pdu_result(&pdu, &code) && code == 0)
-		s->shared->logged_in = 1;
+	else if (f->from == SIDE_GW && pdu_role(&pdu) == R_LOGIN_ACK && pdu_result(&pdu, &code)) {
+		if (code == 0)
+			s->shared->logged_in = 1;
+		else
+			admit_refused(s);
+	}
+}
+
+/** Is the PDU at `p`, stream offset `at`, a login of the SP that nobody has admitted? Its first 8 octets are there. */
+static bool flow_guards(const struct flow *f, struct span frame, uint64_t at)
+{
+	const struct session *s = f->session;
+	struct pdu pdu;
+
+	if (!s->guarded || f->from != SIDE_SP || at == s->admitted_at ||
+		!proto_secret(s->proto, bytes_u32(frame.p + 4)))
+		return false;
+	(void)pdu_parse(&pdu, s->proto, s->shared->dialect, frame);
+	return pdu_role(&pdu) == R_LOGIN;
 }
 
 static void flow_set_partial(struct flow *f, bool waits)
@@ -105,6 +120,8 @@ static size_t flow_look(const struct flow *f, const uint8_t *p, size_t n)
 			s->link->max_pdu);
 
 		if (len <= 0)
+			return k;
+		if (flow_guards(f, span_of(p + k, (size_t)len), f->at->taken_at + k))
 			return k;
 		k += (size_t)len;
 		if (s->ending && k >= least)
@@ -212,6 +229,40 @@ static bool flow_lost_framing(struct flow *f, struct span at)
 	return true;
 }
 
+/** A further login of a guarded session, whole: it goes on if it is admitted, or the session ends. */
+static bool flow_admit(struct flow *f, struct span frame)
+{
+	struct session *s = f->session;
+	enum end_how how;
+	struct pdu pdu;
+
+	(void)pdu_parse(&pdu, s->proto, s->shared->dialect, frame);
+	how = admit_login(s, &pdu);
+	if (how == END_NONE) {
+		s->admitted_at = f->at->taken_at;
+		return true;
+	}
+	session_cause(s, SIDE_US, how, 0, NULL);
+	session_end(s);
+	return false;
+}
+
+/**
+ * May what begins at `p` not go out in pieces? A login of a guarded session may not, nor what could become
+ * one: there is no reason for such a login but to get past us.
+ */
+static bool flow_forbids_pieces(struct flow *f, struct span in)
+{
+	struct session *s = f->session;
+
+	if (!s->guarded || f->from != SIDE_SP ||
+		(in.n >= 8 && !flow_guards(f, in, f->at->taken_at)))
+		return false;
+	session_cause(s, SIDE_SP, END_NOT_LOGIN, 0, "a login that does not come whole");
+	session_end(s);
+	return true;
+}
+
 /**
  * No whole PDU among the `n` octets at `p`: find out why. True: the mode changed or more has come,
  * look again. False: wait for an edge.
@@ -222,11 +273,16 @@ static bool flow_unstick(struct flow *f, const uint8_t *p, size_t n)
 	uint32_t header_len = s->proto->header_len, max_pdu = s->link->max_pdu;
 	uint64_t end_at = f->at->taken_at + n;
 	uint32_t len = n >= 4 ? bytes_u32(p) : 0;
+	int64_t whole = proto_frame(span_of(p, n), header_len, max_pdu);
 
-	if (proto_frame(span_of(p, n), header_len, max_pdu) < 0)
+	if (whole < 0)
 		return flow_lost_framing(f, span_of(p, n));
+	if (whole > 0 && !s->ending && flow_guards(f, span_of(p, (size_t)whole), f->at->taken_at))
+		return flow_admit(f, span_of(p, (size_t)whole));
 	if ((len > f->hold && n >= (f->hold < CUT_OCTETS ? f->hold : CUT_OCTETS)) ||
 		(f->squeezed && n >= 4)) {
+		if (flow_forbids_pieces(f, span_of(p, n)))
+			return false;
 		flow_pass(f, p, n, len, RING_CUT);
 		return true;
 	}
@@ -236,6 +292,8 @@ static bool flow_unstick(struct flow *f, const uint8_t *p, size_t n)
 	}
 	if (f->in->unread > f->peeked && f->in->unread > f->peeked + leg_ended(f->in)) {
 		/* No more to be seen, a FIN apart: a peek never passes the urgent mark in the way. */
+		if (flow_forbids_pieces(f, span_of(p, n)))
+			return false;
 		if (n < 4)
 			flow_go_blind(f, END_URGENT, 0, NULL);
 		else

@@ -7,10 +7,9 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "net/admit.h"
 #include "net/census.h"
-#include "net/leg_tls.h"
 #include "net/tls.h"
-#include "smscope/pdu.h"
 
 /* Octets of a refusal at most; the least header of any protocol, while it is not known which one. */
 enum { REFUSAL_OCTETS = 256, LEAST_HEADER = 12 };
@@ -40,8 +39,7 @@ void session_enter(struct session *s, enum session_state state)
 	evtimer_del(&s->timer);
 	switch (state) {
 	case SESSION_ACCEPTED:
-		session_arm(s, s->leg[SIDE_SP].opening ? s->link->handshake_timeout_ms :
-			s->link->login_timeout_ms);
+		session_arm(s, s->link->login_timeout_ms);
 		break;
 	case SESSION_DIALING:
 		session_arm(s, s->link->connect_timeout_ms);
@@ -104,43 +102,6 @@ void session_cause(struct session *s, unsigned side, enum end_how how, int error
 		snprintf(s->cause_text, sizeof(s->cause_text), "%s", text);
 }
 
-/** The handshake with the SP is over, one way or another. */
-static void session_shaken(struct session *s, enum tls_result r)
-{
-	if (!s->shaking)
-		return;
-	s->shaking = false;
-	tls_end(s->worker->tls, s->shared->link, r);
-}
-
-int session_secure(struct session *s, enum side side)
-{
-	struct worker *w = s->worker;
-	struct leg *l = &s->leg[side];
-	struct ssl_st *ssl;
-
-	if (!tls_wanted(s->link, side))
-		return 0;
-	ssl = tls_begin(w->tls, s->shared->link, side, s->server, l->fd);
-	if (ssl == NULL)
-		return -ENOKEY;
-	return leg_tls_open(l, ssl, w->settings->hold_max);
-}
-
-void session_report_tls(struct session *s, enum side side)
-{
-	struct session_event e = { .kind = EVENT_TLS, .side = (uint8_t)side };
-	struct leg_tls_peer peer;
-	size_t n;
-
-	if (s->leg[side].tls == NULL)
-		return;
-	leg_tls_peer(&s->leg[side], &peer);
-	n = (size_t)snprintf(e.text, sizeof(peer.words), "%s", peer.words) + 1;
-	snprintf(e.text + n, sizeof(e.text) - n, "%s", peer.subject);
-	session_report(s, &e, 0);
-}
-
 void session_redial(struct session *s)
 {
 	session_arm(s, s->link->connect_timeout_ms);
@@ -164,8 +125,11 @@ static void session_on_timer(evutil_socket_t fd, short what, void *arg)
 	case SESSION_ACCEPTED:
 		session_cause(s, SIDE_US, s->leg[SIDE_SP].opening ? END_HANDSHAKE_TIMEOUT :
 			END_LOGIN_TIMEOUT, 0, NULL);
-		session_shaken(s, TLS_TIMEOUT);
-		session_drain(s);
+		session_tls_over(s, TLS_TIMEOUT);
+		if (s->proxied)
+			admit_turn_away(s, END_LOGIN_TIMEOUT);
+		else
+			session_drain(s);
 		break;
 	case SESSION_RELAYING:
 		if (s->flow[SIDE_SP].done || s->flow[SIDE_GW].done)
@@ -185,58 +149,71 @@ static void session_on_timer(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-void session_open(struct worker *w, int fd, int link, const struct sockaddr_storage *peer,
-	socklen_t peer_len)
+/** A fresh session on its slot of the table. */
+static void session_init(struct session *s, struct worker *w, const struct worker_message *m)
 {
-	const struct link_settings *settings = &w->settings->links[link];
-	struct session_event e = { .kind = EVENT_OPEN, .side = SIDE_SP };
-	struct session *s = w->free_count > 0 ? calloc(1, sizeof(*s)) : NULL;
-	struct shm_session *shared;
-	int err;
+	const struct link_settings *l = s->link = &w->settings->links[m->link];
 
-	if (s == NULL || leg_open(&s->leg[SIDE_SP], w->base, fd, session_on_leg, s) < 0) {
-		log_error("link %s: session refused: no memory or no free slot", settings->name);
-		census_leave(w->census, link, peer);
-		tls_end(w->tls, link, TLS_FAILED);
-		atomic_fetch_sub(&w->session_count, 1);
-		close(fd);
-		free(s);
-		return;
-	}
-	leg_options(fd);
 	s->worker = w;
-	s->link = settings;
-	s->proto = settings->proto;
-	s->peer = *peer;
+	s->proto = l->proto;
+	s->peer = m->peer;
+	s->proxied = m->proxied;
+	s->shaking = tls_wanted(l, SIDE_SP);
+	if (m->proxied)
+		s->peer.ss_family = AF_UNSPEC;
+	s->guarded = l->account_count > 0 || l->max_per_account > 0 || l->logins_per_minute > 0;
 	s->leg[SIDE_GW].fd = -1;
 	s->slot = w->free_slots[--w->free_count];
-	shared = s->shared = shm_session(w->shm, s->slot);
-	*shared = (struct shm_session){ .link = (uint16_t)link,
+	s->shared = shm_session(w->shm, s->slot);
+	*s->shared = (struct shm_session){ .link = (uint16_t)m->link,
 		.id = atomic_fetch_add(&w->shm->next_session, 1) + 1,
 		.proto = s->proto != NULL ? (uint8_t)s->proto->name[0] : 0,
 		.dialect = s->proto != NULL ? s->proto->dialect_default : 0,
 		.opened_wall_ns = w->wall_ns, .opened_mono_ns = w->mono_ns };
-	leg_address_text(peer, peer_len, shared->sp_addr, sizeof(shared->sp_addr));
+	leg_address_text(&m->peer, m->peer_len, s->shared->sp_addr, sizeof(s->shared->sp_addr));
 	flow_init(&s->flow[SIDE_SP], s, SIDE_SP);
 	flow_init(&s->flow[SIDE_GW], s, SIDE_GW);
 	evtimer_assign(&s->timer, w->base, session_on_timer, s);
-	TAILQ_INSERT_TAIL(&w->all, s, all);
-	s->shaking = tls_wanted(settings, SIDE_SP);
-	err = session_secure(s, SIDE_SP);
-	session_enter(s, SESSION_ACCEPTED);
-	memcpy(e.text, shared->sp_addr, sizeof(shared->sp_addr));
+}
+
+/** Whose session it is is known: what follows, on the wire too, is the SP's own. */
+static void session_admitted(struct session *s)
+{
+	struct session_event e = { .kind = EVENT_OPEN, .side = SIDE_SP };
+
+	memcpy(e.text, s->shared->sp_addr, sizeof(s->shared->sp_addr));
 	session_report(s, &e, 0);
-	if (err < 0) {
-		session_cause(s, SIDE_US, END_HANDSHAKE, 0, "no certificate is loaded");
-		session_drain(s);
-		return;
-	}
-	if (s->leg[SIDE_SP].opening)
+	if (!session_tls_open(s) || s->leg[SIDE_SP].opening)
 		return;	/* nothing is dialled for whom this keeps out */
-	if (settings->dial == DIAL_ACCEPT) {
+	if (s->link->dial == DIAL_ACCEPT) {
 		session_enter(s, SESSION_DIALING);
 		dial_next(s);
 	}
+}
+
+void session_open(struct worker *w, const struct worker_message *m)
+{
+	struct session *s = w->free_count > 0 ? calloc(1, sizeof(*s)) : NULL;
+	struct sockaddr_storage counted = m->peer;
+
+	if (s == NULL || leg_open(&s->leg[SIDE_SP], w->base, m->fd, session_on_leg, s) < 0) {
+		log_error("link %s: session refused: no memory or no free slot",
+			w->settings->links[m->link].name);
+		if (m->proxied)
+			counted.ss_family = AF_UNSPEC;
+		census_leave(w->census, m->link, &counted);
+		tls_end(w->tls, m->link, TLS_FAILED);
+		atomic_fetch_sub(&w->session_count, 1);
+		close(m->fd);
+		free(s);
+		return;
+	}
+	leg_options(m->fd);
+	session_init(s, w, m);
+	TAILQ_INSERT_TAIL(&w->all, s, all);
+	session_enter(s, SESSION_ACCEPTED);
+	if (!s->proxied)
+		session_admitted(s);
 }
 
 /** The verdict, once: when the relay ends, not when the last peer has hung up. */
@@ -246,7 +223,7 @@ static void session_over(struct session *s)
 		.error = s->cause_error,
 		.octets = { s->flow[SIDE_SP].at->sent_at, s->flow[SIDE_GW].at->sent_at } };
 
-	if (s->shared->state >= SESSION_DRAINING)
+	if (s->shared->state >= SESSION_DRAINING || s->proxied)
 		return;
 	memcpy(e.text, s->cause_text, sizeof(e.text));
 	session_report(s, &e, 0);
@@ -259,11 +236,12 @@ void session_close(struct session *s)
 	if (s->shared->state == SESSION_CLOSED)
 		return;
 	session_over(s);
-	session_shaken(s, TLS_FAILED);
+	session_tls_over(s, TLS_FAILED);
 	leg_close(&s->leg[SIDE_SP]);
 	leg_close(&s->leg[SIDE_GW]);
 	session_enter(s, SESSION_CLOSED);
 	census_leave(w->census, s->shared->link, &s->peer);
+	admit_leave(s);
 	if (s->queued)
 		TAILQ_REMOVE(&w->run, s, run);
 	if (s->watched)
@@ -308,7 +286,7 @@ void session_drain(struct session *s)
 	if (s->shared->state == SESSION_DIALING)
 		leg_close(&s->leg[SIDE_GW]);
 	session_over(s);
-	session_shaken(s, TLS_FAILED);
+	session_tls_over(s, TLS_FAILED);
 	session_enter(s, SESSION_DRAINING);
 	for (int i = 0; i < 2; i++) {
 		if (s->leg[i].fd >= 0 && s->leg[i].error != 0)
@@ -414,34 +392,19 @@ void session_refuse(struct session *s, enum refusal why)
 	session_drain(s);
 }
 
-/** Go on with the SP's handshake. True: it is complete, and what follows it may be read. */
-static bool session_shake(struct session *s)
+/** The SP's first PDU is a login: the gateway is dialled, or it is refused. */
+static void session_login(struct session *s, const struct pdu *login)
 {
-	struct leg *sp = &s->leg[SIDE_SP];
-	int err;
+	enum end_how how = admit_login(s, login);
 
-	if (!sp->opening)
-		return true;
-	err = leg_shake(sp);
-	if (err == 0)
-		return false;
-	if (err < 0) {
-		if (sp->error != 0)
-			session_cause(s, SIDE_SP, END_RESET, sp->error, sp->why);
-		else
-			session_cause(s, SIDE_SP, err == -EPROTO ? END_HANDSHAKE : END_FIN, 0,
-				sp->why);
-		session_drain(s);
-		return false;
+	s->login_seen = true;
+	if (how == END_NONE) {
+		session_enter(s, SESSION_DIALING);
+		dial_next(s);
+		return;
 	}
-	session_shaken(s, TLS_OK);
-	session_report_tls(s, SIDE_SP);
-	session_arm(s, s->link->login_timeout_ms);
-	if (s->link->dial == DIAL_LOGIN)
-		return true;
-	session_enter(s, SESSION_DIALING);
-	dial_next(s);
-	return false;
+	session_cause(s, SIDE_US, how, 0, NULL);
+	session_refuse(s, how == END_ACCOUNT ? REFUSE_DENIED : REFUSE_LIMIT);
 }
 
 /** Is the SP's first PDU here, whole, and a login? Until then nothing is dialled. */
@@ -478,9 +441,7 @@ static void session_greet(struct session *s)
 				span_of(in.p, (size_t)len));
 		}
 		if (s->proto != NULL && pdu_role(&pdu) == R_LOGIN) {
-			s->login_seen = true;
-			session_enter(s, SESSION_DIALING);
-			dial_next(s);
+			session_login(s, &pdu);
 			return;
 		}
 		session_cause(s, SIDE_SP, END_NOT_LOGIN, 0,
@@ -498,7 +459,12 @@ void session_on_leg(evutil_socket_t fd, short what, void *arg)
 	what = leg_edge(&s->leg[side], what);
 	switch ((enum session_state)s->shared->state) {
 	case SESSION_ACCEPTED:
-		if (session_shake(s))
+		if (s->proxied) {
+			if (!admit_header(s))
+				break;
+			session_admitted(s);
+		}
+		if (s->shared->state == SESSION_ACCEPTED && session_tls_shake(s))
 			session_greet(s);
 		break;
 	case SESSION_DIALING:

@@ -5,6 +5,8 @@
 
 #include "net/leg.h"
 #include "net/worker.h"
+#include "base/tls_status.h"
+#include "smscope/proxy_header.h"
 
 /*
  * A session is one SP connection and its gateway connection. Transport state only: what was said on
@@ -49,6 +51,9 @@ struct session {
 	bool dialled;                /* the server being tried has taken the connection */
 	bool shaking;                /* counted in by tls_admit() */
 	bool login_seen;
+	bool proxied;                /* the PROXY header is still to come, and nobody was told of the session */
+	bool guarded;                /* no login of the SP goes on that was not admitted */
+	bool account_counted;        /* `account` is in the census */
 	bool ending;                 /* relays no more than the PDUs of which a part is out */
 	uint8_t server;              /* index of the server being tried */
 	uint8_t cause_side, cause_how;
@@ -57,12 +62,15 @@ struct session {
 	struct leg leg[2];           /* by enum side */
 	struct flow flow[2];         /* by the sender's side */
 	struct event timer;
-	struct sockaddr_storage peer; /* the SP's address, for the census */
+	struct sockaddr_storage peer; /* the SP's address, as counted by the census; AF_UNSPEC: not yet */
+	struct proxy_header asked;   /* what a balancer said; version 0: nothing */
+	uint8_t account[16], account_len;
+	uint64_t admitted_at;        /* stream offset of the SP's login that was admitted last */
+	uint64_t idle_said[2], idle_ns[2]; /* admit_idle(): by side, what it had said and since when */
 };
 
-/** Begin a session on the accepted `fd`, which it owns from now on. */
-void session_open(struct worker *w, int fd, int link, const struct sockaddr_storage *peer,
-	socklen_t peer_len);
+/** Begin a session on the accepted `m->fd`, which it owns from now on. */
+void session_open(struct worker *w, const struct worker_message *m);
 
 /** Change state: the one place that does. Asserts that the change is legal, arms the state's timer. */
 void session_enter(struct session *s, enum session_state state);
@@ -90,6 +98,17 @@ void session_flow_done(struct session *s);
 
 /** Do what can be done now: called by the run list. */
 void session_step(struct session *s);
+
+/* session_tls.c */
+
+/** TLS with the SP begins, if the link has it. False: it cannot, and the session ends. */
+bool session_tls_open(struct session *s);
+
+/** Go on with the SP's handshake. True: it is complete, or there is none; what follows may be read. */
+bool session_tls_shake(struct session *s);
+
+/** The handshake with the SP is over, one way or another; nothing if it was before. */
+void session_tls_over(struct session *s, enum tls_result r);
 
 /** If that side of the link speaks TLS, so does the leg just opened from now on. 0 or negative. */
 int MUST_CHECK session_secure(struct session *s, enum side side);

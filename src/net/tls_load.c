@@ -1,15 +1,11 @@
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "base/secret.h"
 #include "net/tls_context.h"
 
 /*
@@ -17,10 +13,7 @@
  * freed; messages name files and reasons, never what is in them.
  */
 
-enum { FILE_MAX = 1024 * 1024, PASSWORD_MAX = 1024 };
-
-/* A path that begins so is a file of the folder where systemd keeps the service's credentials. */
-#define CREDENTIAL "credential:"
+enum { PASSWORD_MAX = 1024 };
 
 struct loader {
 	struct tls_set *set;
@@ -33,8 +26,7 @@ struct loader {
 
 struct file {
 	const char *key, *path; /* the configuration's key, and its value */
-	char *octets;
-	size_t n;
+	struct secret octets;
 };
 
 static PRINTF_LIKE(3, 4) void fault(struct loader *o, const char *key, const char *fmt, ...)
@@ -49,66 +41,16 @@ static PRINTF_LIKE(3, 4) void fault(struct loader *o, const char *key, const cha
 	o->fault(o->arg, o->link, key, text);
 }
 
-static bool file_path(struct loader *o, const struct file *f, char *to, size_t cap)
-{
-	const char *dir = getenv("CREDENTIALS_DIRECTORY");
-	const char *name = f->path + strlen(CREDENTIAL);
-
-	if (strncmp(f->path, CREDENTIAL, strlen(CREDENTIAL)) != 0) {
-		snprintf(to, cap, "%s", f->path);
-		return true;
-	}
-	if (dir == NULL || name[0] == '\0' || strchr(name, '/') != NULL) {
-		fault(o, f->key, "%s: %s", f->path, dir == NULL ?
-			"the service manager gave no credentials" : "no such name of a credential");
-		return false;
-	}
-	snprintf(to, cap, "%s/%s", dir, name);
-	return true;
-}
-
-static void file_free(struct file *f)
-{
-	if (f->octets != NULL)
-		OPENSSL_cleanse(f->octets, f->n);
-	free(f->octets);
-	f->octets = NULL;
-}
-
-/** All of the file; `secret`: it must not be readable for everybody. */
+/** All of the file. What is `secret` nobody else may read or change. */
 static bool file_read(struct loader *o, struct file *f, bool secret)
 {
-	char path[PATH_MAX];
-	struct stat st;
-	int fd = -1;
-	ssize_t n = -1;
+	const char *why = NULL;
+	int err = secret ? secret_file(f->path, &f->octets, &why) :
+		secret_public(f->path, &f->octets, &why);
 
-	if (!file_path(o, f, path, sizeof(path)))
-		return false;
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0 || fstat(fd, &st) < 0) {
-		fault(o, f->key, "%s: %s", f->path, strerror(errno));
-	} else if (!S_ISREG(st.st_mode) || st.st_size > FILE_MAX) {
-		fault(o, f->key, "%s: is no file of such a kind", f->path);
-	} else if (secret && (st.st_mode & S_IRWXO) != 0) {
-		fault(o, f->key, "%s: everybody may read it: chmod o= it", f->path);
-	} else if (st.st_size == 0) {
-		fault(o, f->key, "%s: is empty", f->path);
-	} else if ((f->octets = malloc((size_t)st.st_size)) == NULL) {
-		fault(o, f->key, "%s: %s", f->path, strerror(ENOMEM));
-	} else {
-		f->n = (size_t)st.st_size;
-		n = read(fd, f->octets, f->n);
-		if (n != (ssize_t)f->n)
-			fault(o, f->key, "%s: %s", f->path, n < 0 ? strerror(errno) :
-				"changed while it was read");
-	}
-	if (fd >= 0)
-		close(fd);
-	if (f->octets != NULL && n == (ssize_t)f->n)
-		return true;
-	file_free(f);
-	return false;
+	if (err < 0)
+		fault(o, f->key, "%s: %s", f->path, why);
+	return err == 0;
 }
 
 static void pem_fault(struct loader *o, const struct file *f, const char *what)
@@ -161,7 +103,7 @@ static bool note_certificate(struct loader *o, enum side side, const struct file
 /** The certificate and those behind it, into `ctx`. */
 static bool load_chain(struct loader *o, SSL_CTX *ctx, enum side side, const struct file *f)
 {
-	BIO *in = BIO_new_mem_buf(f->octets, (int)f->n);
+	BIO *in = BIO_new_mem_buf(f->octets.p, (int)f->octets.n);
 	X509 *x = in != NULL ? PEM_read_bio_X509(in, NULL, NULL, NULL) : NULL;
 	bool done = false;
 	char words[256];
@@ -201,13 +143,13 @@ static int on_password(char *to, int cap, int writing, void *arg)
 	size_t n = 0;
 
 	(void)writing;
-	if (f->octets == NULL)
+	if (f->octets.p == NULL)
 		return 0;
-	while (n < f->n && f->octets[n] != '\n' && f->octets[n] != '\r')
+	while (n < f->octets.n && f->octets.p[n] != '\n' && f->octets.p[n] != '\r')
 		n++;
 	if (n > (size_t)cap || n > PASSWORD_MAX)
 		return 0;
-	memcpy(to, f->octets, n);
+	memcpy(to, f->octets.p, n);
 	return (int)n;
 }
 
@@ -217,12 +159,12 @@ static bool load_key(struct loader *o, SSL_CTX *ctx, const struct file *f, const
 	struct file password = { .key = password_key, .path = password_path };
 	EVP_PKEY *key = NULL;
 	BIO *in = NULL;
-	bool done = false, encrypted = memmem(f->octets, f->n, "ENCRYPTED", 9) != NULL;
+	bool done = false, encrypted = memmem(f->octets.p, f->octets.n, "ENCRYPTED", 9) != NULL;
 	char words[256];
 
 	if (password_path != NULL && !file_read(o, &password, true))
 		return false;
-	in = BIO_new_mem_buf(f->octets, (int)f->n);
+	in = BIO_new_mem_buf(f->octets.p, (int)f->octets.n);
 	if (in != NULL)
 		key = PEM_read_bio_PrivateKey(in, NULL, on_password, &password);
 	if (key == NULL && encrypted) {
@@ -245,7 +187,7 @@ static bool load_key(struct loader *o, SSL_CTX *ctx, const struct file *f, const
 	}
 	EVP_PKEY_free(key);
 	BIO_free(in);
-	file_free(&password);
+	secret_wipe(&password.octets);
 	return done;
 }
 
@@ -265,8 +207,8 @@ static bool load_pair(struct loader *o, SSL_CTX *ctx, enum side side, const char
 		done = load_key(o, ctx, key != NULL ? &k : &c,
 			sp ? "tls_password_file" : "upstream_tls_password_file",
 			sp ? o->l->tls_password_file : o->l->upstream_tls_password_file);
-	file_free(&c);
-	file_free(&k);
+	secret_wipe(&c.octets);
+	secret_wipe(&k.octets);
 	return done;
 }
 
@@ -280,7 +222,7 @@ static bool load_ca(struct loader *o, SSL_CTX *ctx, enum side side, const char *
 
 	if (!file_read(o, &f, false))
 		return false;
-	in = BIO_new_mem_buf(f.octets, (int)f.n);
+	in = BIO_new_mem_buf(f.octets.p, (int)f.octets.n);
 	for (X509 *x; in != NULL && (x = PEM_read_bio_X509(in, NULL, NULL, NULL)) != NULL; count++) {
 		(void)X509_STORE_add_cert(store, x);
 		if (side == SIDE_SP)
@@ -293,7 +235,7 @@ static bool load_ca(struct loader *o, SSL_CTX *ctx, enum side side, const char *
 	}
 	ERR_clear_error();
 	BIO_free(in);
-	file_free(&f);
+	secret_wipe(&f.octets);
 	return count > 0;
 }
 
@@ -307,7 +249,7 @@ static bool load_crl(struct loader *o, SSL_CTX *ctx, enum side side, const char 
 
 	if (!file_read(o, &f, false))
 		return false;
-	in = BIO_new_mem_buf(f.octets, (int)f.n);
+	in = BIO_new_mem_buf(f.octets.p, (int)f.octets.n);
 	for (X509_CRL *x; in != NULL && (x = PEM_read_bio_X509_CRL(in, NULL, NULL, NULL)) != NULL;
 		count++) {
 		const ASN1_TIME *next = X509_CRL_get0_nextUpdate(x);
@@ -326,7 +268,7 @@ static bool load_crl(struct loader *o, SSL_CTX *ctx, enum side side, const char 
 	ERR_clear_error();
 	(void)X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK);
 	BIO_free(in);
-	file_free(&f);
+	secret_wipe(&f.octets);
 	return done;
 }
 

@@ -11,9 +11,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/thread.h"
-#include "net/session.h"
+#include "net/admit.h"
+#include "net/refusals.h"
 
-enum { SCRATCH_LEAST = 128 * 1024, BEAT_MS = 500 };
+enum { SCRATCH_LEAST = 128 * 1024, BEAT_MS = 500, IDLE_BEATS = 2 };
 
 void worker_tick(struct worker *w)
 {
@@ -47,19 +48,21 @@ bool worker_tell(struct worker *w, const struct worker_message *m)
 	return n == (ssize_t)sizeof(*m);
 }
 
-static void worker_report_refused(struct worker *w, const struct worker_message *m)
+bool worker_report_refused(struct worker *w, const struct refusal_count *r)
 {
-	struct session_event e = { .kind = EVENT_REFUSED, .side = SIDE_US, .how = (uint8_t)m->how,
-		.value = m->value };
+	struct session_event e = { .kind = EVENT_REFUSED, .side = SIDE_US, .how = (uint8_t)r->how,
+		.value = r->count };
 	struct ring_entry *entry = ring_reserve(w->ring, sizeof(e), true, w->wall_ns);
 
 	if (entry == NULL)
-		return;
-	leg_address_text(&m->peer, m->peer_len, e.text, sizeof(e.text));
+		return false;
+	leg_address_text(&r->peer, r->peer.ss_family == AF_INET ? sizeof(struct sockaddr_in) :
+		sizeof(struct sockaddr_in6), e.text, sizeof(e.text));
 	*entry = (struct ring_entry){ .size = entry->size, .kind = RING_EVENT,
-		.link = (uint16_t)m->link, .len = sizeof(e), .wire_len = sizeof(e), .mono_ns = w->mono_ns, .wall_ns = w->wall_ns };
+		.link = (uint16_t)r->link, .len = sizeof(e), .wire_len = sizeof(e), .mono_ns = w->mono_ns, .wall_ns = w->wall_ns };
 	memcpy(ring_octets(entry), &e, sizeof(e));
 	ring_publish(w->ring, entry);
+	return true;
 }
 
 /** End every session: at once, or politely with FINs and linger_timeout. */
@@ -89,13 +92,16 @@ static void worker_on_message(struct worker *w, const struct worker_message *m)
 {
 	struct timeval tv = { .tv_sec = (time_t)(m->value / 1000),
 		.tv_usec = (suseconds_t)(m->value % 1000) * 1000 };
+	struct refusal_count refused;
 
 	switch (m->kind) {
 	case WORKER_SESSION:
-		session_open(w, m->fd, m->link, &m->peer, m->peer_len);
+		session_open(w, m);
 		break;
 	case WORKER_REFUSED:
-		worker_report_refused(w, m);
+		refused = (struct refusal_count){ m->link, m->how, m->value, m->peer };
+		if (!worker_report_refused(w, &refused))
+			refusals_again(w->refusals, &refused);
 		break;
 	case WORKER_DRAIN:
 		evtimer_add(w->drain_event, &tv);
@@ -118,6 +124,16 @@ static void worker_on_inbox(evutil_socket_t fd, short what, void *arg)
 		worker_on_message(w, &m);
 }
 
+static void worker_look_for_idle(struct worker *w)
+{
+	struct session *s, *next;
+
+	for (s = TAILQ_FIRST(&w->all); s != NULL; s = next) {
+		next = TAILQ_NEXT(s, all);
+		admit_idle(s);
+	}
+}
+
 /** The pulse the keeper watches, and a look at the sessions that had an edge or have something open. */
 static void worker_on_beat(evutil_socket_t fd, short what, void *arg)
 {
@@ -135,6 +151,8 @@ static void worker_on_beat(evutil_socket_t fd, short what, void *arg)
 		s->watched = false;
 		session_watch(s);
 	}
+	if (w->idle_limits && ++w->beats % IDLE_BEATS == 0)
+		worker_look_for_idle(w);
 }
 
 /** What the edges left over: one more bounded step each. */
@@ -246,12 +264,16 @@ static int worker_make_loop(struct worker *w)
 }
 
 int worker_start(struct worker *w, int index, const struct settings *settings, struct shm *shm,
-	struct census *census, struct tls *tls)
+	const struct commons *commons)
 {
 	int err;
 
-	*w = (struct worker){ .index = index, .settings = settings, .shm = shm, .census = census, .tls = tls,
+	*w = (struct worker){ .index = index, .settings = settings, .shm = shm,
+		.census = commons->census, .pace = commons->pace, .refusals = commons->refusals,
+		.tls = commons->tls,
 		.ring = shm_ring(shm, index), .inbox = { -1, -1 } };
+	for (int i = 0; i < settings->link_count; i++)
+		w->idle_limits = w->idle_limits || settings->links[i].idle_timeout_ms > 0;
 	TAILQ_INIT(&w->all);
 	TAILQ_INIT(&w->run);
 	TAILQ_INIT(&w->dead);

@@ -9,9 +9,20 @@
 #include "base/shm.h"
 
 struct census;
+struct pace;
+struct refusal_count;
+struct refusals;
 struct session;
 struct tls;
 TAILQ_HEAD(session_list, session);
+
+/* What the front and all workers share; each has a lock of its own. */
+struct commons {
+	struct census *census;
+	struct pace *pace;
+	struct refusals *refusals;
+	struct tls *tls;        /* the engine's */
+};
 
 /* A worker: one thread, one loop, its sessions, its ring. Nothing of it is touched by another thread but `inbox` and `session_count`. */
 struct worker {
@@ -21,6 +32,8 @@ struct worker {
 	struct ring *ring;
 	struct census *census;
 	struct tls *tls;
+	struct pace *pace;
+	struct refusals *refusals;
 	struct event_base *base;
 	pthread_t thread;
 	bool started, stopping;
@@ -32,6 +45,8 @@ struct worker {
 	uint32_t free_count;
 	uint64_t *server_down_ns;  /* [link * SERVERS_MAX + server]: left alone until then (monotonic) */
 	uint64_t mono_ns, wall_ns; /* of this turn */
+	bool idle_limits;          /* a link has an idle_timeout */
+	uint32_t beats;
 	struct session_list all, run, dead;
 	struct session_list watch; /* those the next beat looks at */
 	_Atomic uint32_t session_count;
@@ -45,17 +60,21 @@ struct worker_message {
 	uint64_t value;            /* WORKER_REFUSED: how many since the last such message; WORKER_DRAIN: ms */
 	struct sockaddr_storage peer;
 	socklen_t peer_len;
+	bool proxied;              /* WORKER_SESSION: a balancer's; its PROXY header is still to come */
 };
 
 /** Make and start worker `index`. 0 or negative; the reason is logged. */
 int MUST_CHECK worker_start(struct worker *w, int index, const struct settings *settings,
-	struct shm *shm, struct census *census, struct tls *tls);
+	struct shm *shm, const struct commons *commons);
 
 /** From the front: false if the worker's inbox is full. */
 bool worker_tell(struct worker *w, const struct worker_message *m);
 
 /** Wait for the thread's end (after WORKER_STOP, or a finished drain) and free what it had. */
 void worker_join(struct worker *w);
+
+/** Tell of connections turned away, in the worker's own thread; false if the ring has no room. */
+bool worker_report_refused(struct worker *w, const struct refusal_count *r);
 
 /** Call session_step() for `s` again before the loop waits. */
 void worker_queue(struct worker *w, struct session *s);

@@ -35,6 +35,9 @@ struct scribe_link_counts {
 	uint64_t records[REC_COUNT];
 	uint64_t known, unknown;
 	uint64_t results[RESULT_COUNT][CLASS_COUNT];
+	uint64_t opened;             /* connections that became sessions */
+	uint64_t refused[END_COUNT]; /* and those that did not, by reason */
+	uint64_t ended[END_COUNT];   /* sessions, by what ended them */
 };
 
 /* A sink, as messages call it, and its counts. */
@@ -69,6 +72,9 @@ bool scribe_link_counts(const struct scribe *s, int link, struct scribe_link_cou
 
 /** Sink `i`, in the order of the configuration; false: there are no more. Any thread. */
 bool scribe_sink(const struct scribe *s, int i, struct scribe_sink *ret);
+
+/** The table of stories, for its counts and evidence; NULL: there is none. Any thread. */
+const struct story_table *scribe_stories(const struct scribe *s);
 
 /**
  * The codes of a link that no table knows, into `ret` (at most `cap`), in the order in which they

@@ -22,6 +22,7 @@ struct track {
 	char peer[SHM_ADDR_TEXT];
 	char tls[2][64];   /* version and cipher towards each side; empty: plain */
 	char tls_name[72]; /* of the SP's certificate */
+	char down[160]; /* servers that did not answer: "no server answers: 10.0.0.1:7890 ECONNREFUSED" */
 };
 
 /* A report that came before the response that names its message: kept until it is known. */
@@ -47,6 +48,7 @@ struct tally {
 struct link_tally {
 	_Atomic uint64_t records[REC_COUNT], known, unknown;
 	_Atomic uint64_t results[RESULT_COUNT][CLASS_COUNT];
+	_Atomic uint64_t opened, refused[END_COUNT], ended[END_COUNT];
 };
 
 struct scribe {
@@ -88,6 +90,9 @@ static inline void tally_add(_Atomic uint64_t *count, uint64_t n)
 
 /** Count the record for the link in hand. */
 void scribe_tally_link(struct scribe *s, const struct record *r);
+
+/** Count an event for the link in hand: connections, refusals, ends of sessions. */
+void scribe_tally_event(struct scribe *s, const struct session_event *e);
 
 /** Number the record, count it, hand it to every sink. */
 void scribe_emit(struct scribe *s, struct record *r);

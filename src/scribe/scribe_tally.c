@@ -34,6 +34,19 @@ void scribe_tally_link(struct scribe *s, const struct record *r)
 	tally_add(&t->results[result][cls], 1);
 }
 
+void scribe_tally_event(struct scribe *s, const struct session_event *e)
+{
+	struct link_tally *t = &s->link_tally[s->link];
+	unsigned how = e->how < END_COUNT ? e->how : END_NONE;
+
+	if (e->kind == EVENT_OPEN)
+		tally_add(&t->opened, 1);
+	else if (e->kind == EVENT_REFUSED)
+		tally_add(&t->refused[how], e->value);
+	else if (e->kind == EVENT_CLOSE)
+		tally_add(&t->ended[how], 1);
+}
+
 static uint64_t count_of(const _Atomic uint64_t *count)
 {
 	return atomic_load_explicit(count, memory_order_relaxed);
@@ -48,6 +61,11 @@ bool scribe_link_counts(const struct scribe *s, int link, struct scribe_link_cou
 	t = &s->link_tally[link];
 	ret->known = count_of(&t->known);
 	ret->unknown = count_of(&t->unknown);
+	ret->opened = count_of(&t->opened);
+	for (int h = 0; h < END_COUNT; h++) {
+		ret->refused[h] = count_of(&t->refused[h]);
+		ret->ended[h] = count_of(&t->ended[h]);
+	}
 	for (int k = 0; k < REC_COUNT; k++)
 		ret->records[k] = count_of(&t->records[k]);
 	for (int i = 0; i < RESULT_COUNT; i++)

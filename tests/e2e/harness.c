@@ -261,6 +261,7 @@ void rig_stop(struct rig *r)
 	expect_no_child();
 	snprintf(core, sizeof core, "%s/core", r->dir);
 	assert_int_not_equal(access(core, F_OK), 0);
+	(void)rig_count(r, "ev=session_close"); /* reads what came last, which checks it */
 	live_set(r, NULL);
 	json_decref(r->records);
 	folder_remove(r);

@@ -76,6 +76,10 @@ size_t rig_count(struct rig *r, const char *match, ...) __attribute__((format(pr
 /** Wait until at least `count` fit. */
 void rig_await_count(struct rig *r, size_t count, const char *match);
 
+/** Its kind, its keys and their types must be those of docs/records.md; `line` is the record as written.
+ * Every record that a rig reads is checked, those left at rig_stop() included. */
+void record_check(json_t *o, const char *line);
+
 /** All octets of a file of the rig's folder, NUL-terminated; free() it. */
 char *rig_file(const struct rig *r, const char *path, size_t *ret_n);
 

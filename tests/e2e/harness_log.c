@@ -7,7 +7,7 @@
 
 /* Reading the JSON log while it is being written. */
 
-/* Whole lines only; every one of them must be one JSON object. */
+/* Whole lines only; every one of them must be one JSON object, as docs/records.md has it. */
 static void log_poll(struct rig *r)
 {
 	FILE *f = fopen(r->log_path, "r");
@@ -25,6 +25,7 @@ static void log_poll(struct rig *r)
 		if (!o)
 			fail_msg("no JSON: %s: %s", e.text, line);
 		json_array_append_new(r->records, o);
+		record_check(o, line);
 		r->log_at += (size_t)n;
 	}
 	free(line);

@@ -80,5 +80,7 @@ void check_shown(const char *p, size_t n)
 		CHECK(c >= 0x20 && (c < 0x7f || c > 0x9f)); /* C0, DEL, C1 */
 		CHECK(c != 0x61c && (c < 0x200b || c > 0x200f) && (c < 0x2028 || c > 0x202e));
 		CHECK((c < 0x2060 || c > 0x206f) && c != 0xfeff);
+		CHECK((c < 0xfe00 || c > 0xfe0f) && (c < 0xfff0 || c > 0xfffb));
+		CHECK((c < 0xe0000 || c > 0xe0fff) && (c & 0xfffe) != 0xfffe);
 	}
 }

@@ -79,11 +79,41 @@ static void test_random_against_an_array(void **state)
 	census_free(c);
 }
 
+/* Accounts are counted beside addresses; an address may become known later than its session. */
+static void test_accounts(void **state)
+{
+	struct census *c;
+	struct sockaddr_storage a = v4(0x0100007f), unknown = { .ss_family = AF_UNSPEC };
+	struct span one = span_of("900001", 6), other = span_of("900002", 6);
+
+	(void)state;
+	links[0] = (struct link_settings){ .max_sessions = 4, .max_per_ip = 1, .max_per_account = 2 };
+	c = census_new(&settings);
+	assert_int_equal(census_enter(c, 0, &unknown), END_NONE);
+	assert_int_equal(census_enter(c, 0, &unknown), END_NONE);
+	assert_int_equal(census_address(c, 0, &a), END_NONE);
+	assert_int_equal(census_address(c, 0, &a), END_LIMIT_ADDRESS);
+	assert_int_equal(census_account(c, 0, one), END_NONE);
+	assert_int_equal(census_account(c, 0, one), END_NONE);
+	assert_int_equal(census_account(c, 0, one), END_LIMIT_ACCOUNT);
+	assert_int_equal(census_account(c, 0, other), END_NONE);
+	census_account_leave(c, 0, one);
+	assert_int_equal(census_account(c, 0, one), END_NONE);
+	census_leave(c, 0, &unknown);
+	census_leave(c, 0, &a);
+	assert_int_equal(census_enter(c, 0, &a), END_NONE);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(census_enter(c, 0, &unknown), END_NONE);
+	assert_int_equal(census_enter(c, 0, &unknown), END_LIMIT_SESSIONS);
+	census_free(c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_random_against_an_array),
+		cmocka_unit_test(test_accounts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -51,6 +51,42 @@ static void escape_what_cannot_be_seen(void **state)
 	ESCAPES("a\\b", false, "a\\\\b");
 }
 
+/* Each character that is not seen or moves its neighbours, in both forms; and their neighbours, which are. */
+static void escape_each(void **state)
+{
+	static const struct {
+		const char *octets, *want;
+	} rows[] = {
+		{ "\xd8\x9c", "\\u061c" },                  /* Arabic letter mark */
+		{ "\xe1\xa0\x8b", "\\u180b" },              /* Mongolian selector */
+		{ "\xe2\x81\xa0", "\\u2060" },              /* word joiner */
+		{ "\xe2\x81\xa4", "\\u2064" },              /* invisible plus */
+		{ "\xe2\x80\xaa", "\\u202a" },
+		{ "\xe2\x81\xa8", "\\u2068" },
+		{ "\xef\xb7\x90", "\\ufdd0" },              /* no character */
+		{ "\xef\xb8\x8f", "\\ufe0f" },              /* variation selector 16 */
+		{ "\xef\xbf\xb9", "\\ufff9" }, { "\xef\xbf\xbb", "\\ufffb" },
+		{ "\xef\xbf\xbf", "\\uffff" },
+		{ "\xf0\x9d\x85\xb3", "\\U0001d173" },
+		{ "\xf0\x9f\xbf\xbf", "\\U0001ffff" },
+		{ "\xf3\xa0\x80\x81", "\\U000e0001" },      /* language tag */
+		{ "\xf3\xa0\x84\x80", "\\U000e0100" },      /* variation selector 17 */
+		{ "\xef\xbf\xbd", NULL }, { "\xe2\x80\x90", NULL }, { "\xc2\xa1", NULL },
+		{ "\xf0\xa0\x80\x80", NULL }, { "%s%n", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct span s = literal(rows[i].octets);
+		struct out json = out_of(buffer + 2048, 1024);
+
+		escapes(s.p, s.n, true, rows[i].want != NULL ? rows[i].want : rows[i].octets);
+		text_json(&json, s);
+		assert_int_equal(rows[i].want == NULL,
+			out_len(&json) == s.n && memcmp(json.base, s.p, s.n) == 0);
+	}
+}
+
 static void escape_what_is_no_utf8(void **state)
 {
 	(void)state;
@@ -313,7 +349,7 @@ static void digits(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(escape_what_cannot_be_seen),
+		cmocka_unit_test(escape_what_cannot_be_seen), cmocka_unit_test(escape_each),
 			cmocka_unit_test(escape_what_is_no_utf8),
 		cmocka_unit_test(escape_bare), cmocka_unit_test(escape_into_little_room),
 		cmocka_unit_test(json_of_anything), cmocka_unit_test(json_keeps_what_it_says),
