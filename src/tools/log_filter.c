@@ -39,14 +39,8 @@ static bool is_login_verb(struct span verb)
 
 bool log_event_known(struct span name)
 {
-	static const char *const more[] = { "no_report", "id_rule" };
-
 	for (int k = 0; k < REC_COUNT; k++) {
 		if (is(name, record_kind_name((enum record_kind)k)))
-			return true;
-	}
-	for (size_t i = 0; i < sizeof(more) / sizeof(*more); i++) {
-		if (is(name, more[i]))
 			return true;
 	}
 	return is_login_verb(name);

@@ -11,13 +11,13 @@ enum { VERB_WIDTH = 12, LINK_WIDTH = 7 };
 
 #define LIT(o, s) out_put((o), (s), sizeof(s) - 1)
 
-/* Keys with a place of their own, and those that say nothing to people. */
+/* Keys with a place of their own, and the number of the story, which is for programs. */
 static const char *const placed[] = {
 	"ts",	     "id",	 "ev",	     "link",   "sess",	   "dir",    "proto",	 "cmd",
 	"seq",	     "code",	 "table",    "name",   "zh",	   "en",     "class",	 "origin",
 	"retry",     "nested",	 "also",     "err",    "err_table", "err_zh", "err_en",	 "err_nested",
 	"ambiguous", "derived",	 "msgid",    "rtt_us", "dst",	   "src",    "enc",	 "len",
-	"text",	     "story",	 "final",
+	"text",	     "story",
 };
 
 /* A value, at most `cap` octets of it. */
@@ -164,12 +164,38 @@ static void put_reading(struct out *o, const struct json_line *j, const struct a
 		put_side(o, j, k, false);
 }
 
-/* «…», with the readings that are as good behind it. */
+/*
+ * Does the second reading say more? The log does not tell which row speaks of one code and which of
+ * all that have no row; a reading with a name beside one without, of another class, does say more.
+ */
+static bool says_more(const struct json_line *first, const struct json_line *second)
+{
+	const struct json_line_value *a = json_line_find(first, "class");
+	const struct json_line_value *b = json_line_find(second, "class");
+
+	return json_line_find(first, "name") == NULL && json_line_find(second, "name") != NULL &&
+	       a != NULL && b != NULL &&
+	       (a->text.n != b->text.n || memcmp(a->text.p, b->text.p, a->text.n) != 0);
+}
+
+/* The next of the readings that are shown beside the first; `*at` starts at 0. */
+static bool next_reading(const struct json_line *first, size_t *at, struct json_line *ret)
+{
+	const struct json_line_value *also = json_line_find(first, "also");
+	bool beside = *at == 0;
+
+	if (also == NULL || !json_line_item(also, at, ret))
+		return false;
+	if (json_line_find(first, "ambiguous") != NULL)
+		return json_line_find(ret, "ambiguous") != NULL;
+	return beside && says_more(first, ret);
+}
+
+/* «…», with the other readings behind it. */
 static void put_meaning(struct out *o, const struct log_line *l, const struct answer_keys *k,
 			const struct log_style *style)
 {
 	const char *color = style->color ? log_color(l) : NULL;
-	const struct json_line_value *also = json_line_find(&l->json, "also");
 	struct json_line other;
 	size_t at = 0;
 
@@ -177,15 +203,24 @@ static void put_meaning(struct out *o, const struct log_line *l, const struct an
 	out_str(o, color != NULL ? color : "");
 	LIT(o, "«");
 	put_reading(o, &l->json, k, style->lang);
-	if (strcmp(k->zh, "zh") != 0 || json_line_find(&l->json, "ambiguous") == NULL)
-		also = NULL;
-	while (also != NULL && json_line_item(also, &at, &other) &&
-	       json_line_find(&other, "ambiguous") != NULL) {
+	while (strcmp(k->zh, "zh") == 0 && next_reading(&l->json, &at, &other)) {
 		LIT(o, " | ");
 		put_reading(o, &other, k, style->lang);
 	}
 	LIT(o, "»");
 	out_str(o, color != NULL ? COLOR_RESET : "");
+}
+
+void log_show_name(struct out *o, const struct log_line *l)
+{
+	const struct json_line_value *name = json_line_find(&l->json, "name");
+	struct json_line other;
+	size_t at = 0;
+
+	while (name == NULL && next_reading(&l->json, &at, &other))
+		name = json_line_find(&other, "name");
+	if (name != NULL)
+		put_member(o, "name", name);
 }
 
 static const char *code_label(const struct log_line *l, const struct proto *proto)
@@ -371,39 +406,49 @@ static void put_extras(struct out *o, const struct log_line *l)
 		key[n] = '\0';
 		while (k < sizeof(placed) / sizeof(*placed) && strcmp(placed[k], key) != 0)
 			k++;
-		if (k < sizeof(placed) / sizeof(*placed) ||
-		    (strcmp(key, "match") == 0 && json_line_is(&m->value, "exact")))
-			continue;
-		put_member(o, key, &m->value);
+		if (k == sizeof(placed) / sizeof(*placed))
+			put_member(o, key, &m->value);
 	}
 }
 
-/* "infox-report-prefix>infox-smc,infox-gateway" */
-static void put_table(struct out *o, const struct log_line *l, const char *key, const char *nested)
+/* "infox-report-prefix>infox-smc,infox-gateway": a reading's table and those of what is in it. */
+static void put_table(struct out *o, const struct json_line *j, const char *key, const char *nested)
 {
-	const struct json_line_value *list = json_line_find(&l->json, nested);
+	const struct json_line_value *list = json_line_find(j, nested);
+	struct span last = span_of("", 0); /* of the log's line */
 	struct json_line inner;
 	size_t at = 0;
-	char mark = '>';
 
-	if (json_line_find(&l->json, key) == NULL)
-		return;
-	log_show_member(o, l, key, key);
+	put_words(o, json_line_find(j, key));
 	while (list != NULL && json_line_item(list, &at, &inner)) {
 		const struct json_line_value *table = json_line_find(&inner, "table");
 
-		if (table == NULL)
+		if (table == NULL || (last.n == table->text.n &&
+				      memcmp(last.p, table->text.p, last.n) == 0))
 			continue;
-		out_char(o, mark);
+		out_char(o, last.n == 0 ? '>' : ',');
 		put_words(o, table);
-		mark = ',';
+		last = table->text;
 	}
 }
 
 void log_show_table(struct out *o, const struct log_line *l)
 {
-	put_table(o, l, "table", "nested");
-	put_table(o, l, "err_table", "err_nested");
+	struct json_line other;
+	size_t at = 0;
+
+	if (json_line_find(&l->json, "table") != NULL) {
+		put_key(o, "table");
+		put_table(o, &l->json, "table", "nested");
+		while (next_reading(&l->json, &at, &other)) {
+			out_char(o, '|');
+			put_table(o, &other, "table", "nested");
+		}
+	}
+	if (json_line_find(&l->json, "err_table") != NULL) {
+		put_key(o, "err_table");
+		put_table(o, &l->json, "err_table", "err_nested");
+	}
 }
 
 static void put_values(struct out *o, const struct log_line *l, const struct log_style *style)
@@ -416,7 +461,7 @@ static void put_values(struct out *o, const struct log_line *l, const struct log
 	else if (!login)
 		log_show_member(o, l, "seq", "seq");
 	log_show_code(o, l, style);
-	log_show_member(o, l, "name", "name");
+	log_show_name(o, l);
 	log_show_err(o, l, style);
 	if (!report)
 		log_show_member(o, l, "msgid", "msgid");

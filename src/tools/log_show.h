@@ -27,6 +27,9 @@ void log_show_json(struct out *o, const struct log_line *l);
 void log_show_code(struct out *o, const struct log_line *l, const struct log_style *style);
 void log_show_err(struct out *o, const struct log_line *l, const struct log_style *style);
 
+/** name=ESME_RTHROTTLED, if a reading that is shown has one. */
+void log_show_name(struct out *o, const struct log_line *l);
+
 /** Who said so and what to do, for codes that tell of a failure: origin=smsc retry=fix. */
 void log_show_advice(struct out *o, const struct log_line *l);
 

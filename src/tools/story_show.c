@@ -225,6 +225,7 @@ static void put_flags(struct out *o, const struct log_line *l, bool again)
 		{ "late", " late" },
 		{ "unmatched", " unmatched" },
 		{ "conflict", " conflict" },
+		{ "dst_differs", " for another number" },
 	};
 
 	if (again)
@@ -296,9 +297,10 @@ static void put_place(struct row *row, struct out *v, const struct story_sum *s,
 static void put_event(struct row *row, const struct story_style *style, const struct story_sum *s,
 		      const struct log_line *l, const struct story_event *e, bool again)
 {
-	static const char *const members[] = { "dsts", "enc",	 "len",	     "text",
-					       "done", "reason", "age_ms",   "net_type",
-					       "net_error", "parts_reported" };
+	static const char *const members[] = {
+		"dsts",	    "enc",	 "len",		   "text", "done", "reason", "age_ms",
+		"net_type", "net_error", "parts_reported", "nth",  "interim_reports",
+	};
 	char room[VALUE_ROOM];
 	struct out v = out_of(room, sizeof(room));
 
@@ -307,7 +309,7 @@ static void put_event(struct row *row, const struct story_style *style, const st
 	put_value(row, &v);
 	log_show_code(&v, l, &style->log);
 	put_value(row, &v);
-	log_show_member(&v, l, "name", "name");
+	log_show_name(&v, l);
 	put_value(row, &v);
 	put_flags(&v, l, again);
 	put_value(row, &v);

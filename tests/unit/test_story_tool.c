@@ -148,7 +148,7 @@ static void ends_that_are_none(void **state)
 	says(" of no message that is known ");
 	assert_int_equal(run("1121191708-104-24 " SAMPLE), 0);
 	says("  no final report after 3d00h\n");
-	says("  2026-11-24 +08:00\n  19:17:08.000  +3d00h  NO_REPORT    reason=expired\n");
+	says("  2026-11-24 +08:00\n  19:17:08.000  +3d00h  NO_REPORT    reason=age\n");
 	assert_int_equal(run("7777 " SAMPLE), 0);
 	says("message to 138****7777 on cmcc-bj\n  not answered after 30.0s\n");
 	says("  STALL        seq=15 reason=unanswered age=30.0s\n");
