@@ -317,6 +317,8 @@ static const char v1[] = "PROXY TCP4 192.0.2.1 198.51.100.7 5555 2775\r\n";
 static const char v2[] = SIGNATURE "\x21\x21\0\x28" "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01"
 	"\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x02" "\x15\xb3\x0a\xd7" "\x04\0\x01x";
 
+static const char mapped[] = "PROXY TCP6 ::ffff:192.0.2.7 ::ffff:198.51.100.7 5555 2775\r\n";
+
 /* The header's address is the SP's, and the stream begins behind it, wherever it was cut. */
 static void proxy_from(void **state)
 {
@@ -331,6 +333,8 @@ static void proxy_from(void **state)
 	rig_await(&rig, 0, NULL, "ev=login peer=192.0.2.1:5555");
 	leave(proxied_login(v2, sizeof v2 - 1, 20));
 	rig_await(&rig, 0, NULL, "ev=login peer=[2001:db8::1]:5555");
+	leave(proxied_login(mapped, sizeof mapped - 1, 20));
+	rig_await(&rig, 0, NULL, "ev=login peer=192.0.2.7:5555");
 	leave(proxied_login("PROXY UNKNOWN\r\n", 15, 3));	/* the balancer's own: its address counts */
 	leave(proxied_login(SIGNATURE "\x20\0\0\0", 16, 0));
 	rig_await(&rig, 0, NULL, "ev=login peer~127.0.0.1:");
