@@ -110,6 +110,7 @@ struct code_table {
 	bool hex;           /* written in hexadecimal by its source: a 4-digit decimal text may also be read as hex */
 	int64_t divisor;    /* composite tables: prefix = n div divisor, nested = n mod divisor; else 0 */
 	int row_count;
+	bool reached;       /* a step of a profile or a row's nested list leads to it */
 	const struct code_row *rows; /* in the order of the source */
 	const char *file;
 	int line;

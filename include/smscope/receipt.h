@@ -27,6 +27,7 @@ struct receipt {
 	struct span dst;       /* CMPP Dest_terminal_Id; SMPP: the PDU's source_addr, the handset */
 	struct span text;
 	int state;             /* SMPP message_state 0..9, from the TLV or from stat; -1 unknown */
+	int stat_state;        /* that of `stat`, whatever the TLV says; -1 none */
 	struct span odd_state; /* a message_state TLV that is none of those */
 	bool has_network_error;
 	uint8_t network_type;

@@ -46,6 +46,7 @@ enum extra_type {
 	EXTRA_UINT,
 	EXTRA_INT,    /* `value` is an int64_t */
 	EXTRA_HEX,    /* `value` as 0x%08X */
+	EXTRA_OCTETS, /* hexadecimal digits, text in JSON too */
 	EXTRA_NUMBER, /* a telephone number: masked */
 	EXTRA_MS,     /* `value` in microseconds; JSON gives KEY_ms */
 	EXTRA_TIME,   /* `value` in nanoseconds since 1970 */
@@ -121,6 +122,7 @@ void record_number_extra(struct record *r, const char *key, struct span s);
 void record_uint_extra(struct record *r, const char *key, uint64_t v);
 void record_int_extra(struct record *r, const char *key, int64_t v);
 void record_hex_extra(struct record *r, const char *key, uint64_t v);
+void record_octets_extra(struct record *r, const char *key, struct span s);
 void record_ms_extra(struct record *r, const char *key, uint64_t us);
 void record_time_extra(struct record *r, const char *key, uint64_t wall_ns);
 void record_flag_extra(struct record *r, const char *key);

@@ -49,6 +49,7 @@ struct scope_frame {
 	enum side from;
 	bool cut;           /* not all of it is here */
 	bool ours;          /* smscope answered in the gateway's place */
+	const char *why;    /* with `ours`: why it had to; NULL not known */
 	bool may_wait;      /* a report whose message is not known yet is not told: see `wait` */
 	bool again;         /* it had to wait; it was taken in then */
 	uint64_t mono_us, wall_ns;

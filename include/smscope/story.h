@@ -76,8 +76,8 @@ struct story_report {
 	struct span id;
 	bool id_binary;
 	struct span dst;           /* empty: not known */
-	bool has_submit_s;
-	int64_t submit_s;          /* seconds since 1970 in whatever zone the gateway lives */
+	struct span submit_date;   /* as written, in whatever zone the gateway lives */
+	uint64_t wall_ns;          /* when the report came */
 	bool final;
 	int state;                 /* message_state, -1 unknown */
 	bool may_wait;             /* asked for again later: not to be found is not counted yet */

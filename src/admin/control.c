@@ -94,6 +94,16 @@ static void control_on_reap(evutil_socket_t fd, short what, void *arg)
 		}
 }
 
+/*
+ * Go on in the next turn of the loop. Not put off by asking twice: while the input is at its limit,
+ * libevent says so in every turn.
+ */
+static void client_again(struct client *c)
+{
+	if (!c->dead && !c->closing && !evtimer_pending(c->turn, NULL))
+		event_add(c->turn, &at_once);
+}
+
 static struct evbuffer *client_out(struct client *c)
 {
 	return bufferevent_get_output(c->bev);
@@ -150,8 +160,7 @@ static void client_reply(struct client *c)
 		if (!c->eof)
 			client_wait_line(c);
 	}
-	if (!c->dead)
-		event_add(c->turn, &at_once);
+	client_again(c);
 }
 
 /* Take the next line from the input into `to`. Its length, or -1: there is none yet. */
@@ -201,8 +210,7 @@ static void client_serve(struct client *c)
 	}
 	if (code != SM_OK && !c->eof)
 		client_wait_line(c);
-	if (!c->dead)
-		event_add(c->turn, &at_once);
+	client_again(c);
 }
 
 /* One thing in a turn of the loop. */
@@ -225,8 +233,7 @@ static void client_on_read(struct bufferevent *bev, void *arg)
 	struct client *c = arg;
 
 	(void)bev;
-	if (!c->dead && !c->closing)
-		event_add(c->turn, &at_once);
+	client_again(c);
 }
 
 static void client_on_write(struct bufferevent *bev, void *arg)
@@ -239,7 +246,7 @@ static void client_on_write(struct bufferevent *bev, void *arg)
 	if (c->closing && evbuffer_get_length(client_out(c)) == 0)
 		client_end(c);
 	else if (c->replying)
-		event_add(c->turn, &at_once);
+		client_again(c);
 }
 
 /* The peer's end of its lines, which are answered still; or that it is gone, or takes nothing. */
@@ -253,8 +260,7 @@ static void client_on_event(struct bufferevent *bev, short what, void *arg)
 		return;
 	}
 	c->eof = true;
-	if (!c->dead && !c->closing)
-		event_add(c->turn, &at_once);
+	client_again(c);
 }
 
 static void client_on_deadline(evutil_socket_t fd, short what, void *arg)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "admin/sessions.h"
+#include "admin/stories.h"
 #include "smscope/record.h"
 
 /*
@@ -156,7 +157,7 @@ static void connections(struct reply *r, const char *name, uint32_t i)
 	if (how == END_NONE)
 		SAMPLE(r, name, c.opened, "link", link_name(r, i / END_COUNT), "result",
 			"opened");
-	else if (c.refused[how] > 0)
+	else
 		SAMPLE(r, name, c.refused[how], "link", link_name(r, i / END_COUNT), "result",
 			end_how_name((enum end_how)how));
 }
@@ -166,9 +167,8 @@ static void session_ends(struct reply *r, const char *name, uint32_t i)
 	struct scribe_link_counts c = counts_of(r, i / END_COUNT);
 	unsigned how = i % END_COUNT;
 
-	if (c.ended[how] > 0)
-		SAMPLE(r, name, c.ended[how], "link", link_name(r, i / END_COUNT), "reason",
-			end_how_name((enum end_how)how));
+	SAMPLE(r, name, c.ended[how], "link", link_name(r, i / END_COUNT), "reason",
+		end_how_name((enum end_how)how));
 }
 
 static uint32_t each_kind(const struct reply *r)
@@ -239,6 +239,81 @@ static void unknown_codes(struct reply *r, const char *name, uint32_t i)
 	int count = scribe_unknown(admin_scribe(r->admin), (int)i, NULL, 0);
 
 	SAMPLE(r, name, (uint64_t)count, "link", link_name(r, i));
+}
+
+static uint32_t one_table(const struct reply *r)
+{
+	struct story_counts c;
+
+	return stories_counts(r->admin, &c);
+}
+
+static void story_entries(struct reply *r, const char *name, uint32_t i)
+{
+	struct story_counts c = { 0 };
+
+	(void)i;
+	(void)stories_counts(r->admin, &c);
+	SAMPLE(r, name, c.entries, NULL);
+}
+
+static void story_capacity(struct reply *r, const char *name, uint32_t i)
+{
+	struct story_counts c = { 0 };
+
+	(void)i;
+	(void)stories_counts(r->admin, &c);
+	SAMPLE(r, name, c.limit, NULL);
+}
+
+static uint32_t both_reasons(const struct reply *r)
+{
+	return 2 * one_table(r);
+}
+
+static void story_evictions(struct reply *r, const char *name, uint32_t i)
+{
+	struct story_counts c = { 0 };
+
+	(void)stories_counts(r->admin, &c);
+	SAMPLE(r, name, i == 0 ? c.aged : c.evicted, "reason", i == 0 ? "age" : "capacity");
+}
+
+static void unreported(struct reply *r, const char *name, uint32_t i)
+{
+	struct story_counts c = { 0 };
+
+	(void)i;
+	(void)stories_counts(r->admin, &c);
+	SAMPLE(r, name, c.unreported, NULL);
+}
+
+static uint32_t each_story_link(const struct reply *r)
+{
+	return one_table(r) * link_count(r);
+}
+
+static void orphan_reports(struct reply *r, const char *name, uint32_t i)
+{
+	struct id_evidence e = { 0 };
+
+	(void)stories_evidence(r->admin, (int)i, &e);
+	SAMPLE(r, name, e.reports - e.matched, "link", link_name(r, i));
+}
+
+static uint32_t each_rule(const struct reply *r)
+{
+	return each_story_link(r) * (ID_RULES - 1);
+}
+
+static void id_matches(struct reply *r, const char *name, uint32_t i)
+{
+	enum id_rule rule = (enum id_rule)(i % (ID_RULES - 1) + 1);
+	uint32_t link = i / (ID_RULES - 1);
+	struct id_evidence e = { 0 };
+
+	(void)stories_evidence(r->admin, (int)link, &e);
+	SAMPLE(r, name, e.by_rule[rule], "link", link_name(r, link), "rule", id_rule_words(rule));
 }
 
 static uint32_t each_worker(const struct reply *r)
@@ -369,6 +444,20 @@ static const struct family {
 	  each_class, reports },
 	{ "smscope_unknown_codes", "gauge", "Different codes that no table knows.", each_unknown,
 	  unknown_codes },
+	{ "smscope_correlation_entries", "gauge", "Messages that wait for their reports.",
+	  one_table, story_entries },
+	{ "smscope_correlation_capacity", "gauge", "The most there may be.", one_table,
+	  story_capacity },
+	{ "smscope_correlation_evictions_total", "counter", "Messages forgotten.", both_reasons,
+	  story_evictions },
+	{ "smscope_unreported_messages_total", "counter",
+	  "Messages forgotten that had asked for a report and had no final one.", one_table,
+	  unreported },
+	{ "smscope_orphan_reports_total", "counter", "Reports whose message was not found.",
+	  each_story_link, orphan_reports },
+	{ "smscope_report_id_rules_total", "counter",
+	  "Reports whose id the rule makes the response's; several rules may fit one.", each_rule,
+	  id_matches },
 	{ "smscope_records_lost_total", "counter", "Records that a full ring had no room for.",
 	  each_worker, records_lost },
 	{ "smscope_ring_used_bytes", "gauge", "What waits to be decoded.", each_worker, ring_used },

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "admin/sessions.h"
+#include "admin/stories.h"
 #include "base/clock.h"
 #include "smscope/record.h"
 
@@ -75,6 +76,7 @@ static bool text_head(struct reply *r, uint32_t i)
 	out_fmt(r->out, "\nlinks %d, workers %d, sessions %u of %u%s\n", a->settings->link_count,
 		a->settings->workers, count, a->shm->session_max,
 		admin_scribe(a) != NULL ? "" : "; nothing is decoded yet");
+	stories_text(r);
 	return true;
 }
 
@@ -146,6 +148,11 @@ static void text_results(struct reply *r, const struct link_in_hand *l)
 	}
 }
 
+static void text_ids(struct reply *r, const struct link_in_hand *l)
+{
+	stories_link_text(r, l->index);
+}
+
 static void text_ends(struct reply *r, const char *label, const uint64_t counts[static END_COUNT])
 {
 	struct line line = line_begin(r, label);
@@ -172,6 +179,7 @@ static void (*const link_lines[])(struct reply *, const struct link_in_hand *) =
 	text_records,
 	text_codes,
 	text_results,
+	text_ids,
 };
 
 /* False: there is no such link, or nothing was counted. */
@@ -259,6 +267,7 @@ static bool json_head(struct reply *r, uint32_t i)
 	reply_close(r, '}');
 	reply_uint(r, "workers", (uint64_t)a->settings->workers);
 	reply_uint(r, "max_sessions", a->shm->session_max);
+	stories_json(r);
 	reply_open(r, "links", '[');
 	return true;
 }
@@ -292,6 +301,11 @@ static void json_results(struct reply *r, const struct link_in_hand *l)
 	}
 }
 
+static void json_ids(struct reply *r, const struct link_in_hand *l)
+{
+	stories_link_json(r, l->index);
+}
+
 static void json_ends(struct reply *r, const char *name, const uint64_t counts[static END_COUNT])
 {
 	reply_open(r, name, '{');
@@ -314,6 +328,7 @@ static void (*const link_members[])(struct reply *, const struct link_in_hand *)
 	json_records,
 	json_codes,
 	json_results,
+	json_ids,
 };
 
 static void json_states(struct reply *r, const struct link_sessions *l)

@@ -81,6 +81,21 @@ out:
 	return text;
 }
 
+/* libconfig says "syntax error" of most, mostly a line too late. */
+static void parse_fault(struct codes_loader *l, const config_t *cfg)
+{
+	const char *what = config_error_text(cfg);
+
+	if (strcmp(what, "duplicate setting name") == 0)
+		conf_error(l->faults, l->file, config_error_line(cfg),
+			"this name is already used in the group");
+	else
+		conf_error(l->faults, l->file, config_error_line(cfg),
+			"%s here or just before: a missing ';' or ',', a ',' too many, or a file "
+			"cut short",
+			what);
+}
+
 int codes_file_read(struct codes_loader *l, config_t *cfg)
 {
 	struct conf_source src = { .faults = l->faults, .alone = true };
@@ -94,10 +109,7 @@ int codes_file_read(struct codes_loader *l, config_t *cfg)
 	free(text);
 	if (l->faults->errors == before &&
 		config_read_string(cfg, src.text != NULL ? src.text : "") == CONFIG_FALSE)
-		conf_error(l->faults, l->file, config_error_line(cfg),
-			"%s here or just before: a missing ';' or ',', a ',' too many, or a file "
-			"cut short",
-			config_error_text(cfg));
+		parse_fault(l, cfg);
 	conf_source_fini(&src);
 	return l->faults->errors == before ? 0 : SM_EFORMAT;
 }

@@ -154,7 +154,7 @@ static void file_add(struct codes_loader *l, const char *path)
 		if (profiles != NULL)
 			codes_profiles_add(l, profiles);
 		if (config_setting_length(root) == 0)
-			conf_error(l->faults, path, 0, "holds neither tables nor profiles");
+			conf_error(l->faults, path, 1, "holds neither tables nor profiles");
 	}
 	config_destroy(&cfg);
 }

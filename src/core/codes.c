@@ -38,6 +38,8 @@ static const struct code_row *exact_find(const struct code_numbers *n, int64_t v
 
 	if (n->small != NULL && v >= 0 && v < CODE_SMALL)
 		lo = hi = n->small[v];
+	else if (hi > 0 && n->exact[hi - 1].value < v) /* as most that no table lists */
+		lo = hi;
 	while (lo < hi) {
 		int mid = lo + (hi - lo) / 2;
 

@@ -22,14 +22,16 @@ static void nested_resolve(struct code_builder *b, const struct build_table *t)
 
 		for (int k = 0; k < CODE_NESTED_MAX && r->def.nested[k] != NULL; k++) {
 			const char *name = r->def.nested[k];
-			const struct code_index *to = index_named(b, name, strlen(name));
+			struct code_index *to = index_named(b, name, strlen(name));
 
 			if (to == NULL)
 				codes_fault(b, r->def.row.file, r->def.row.line,
 					"row \"%s\": no table is named \"%s\"", r->def.row.key,
 					name);
-			else if (r->row != NULL)
+			else if (r->row != NULL) {
 				r->row->nested[k] = &to->pub;
+				to->pub.reached = true;
+			}
 		}
 	}
 }
@@ -42,15 +44,18 @@ static struct code_steps steps_seal(
 
 	for (int i = 0; to != NULL && i < count; i++) {
 		const struct code_step_def *d = &defs[i];
+		struct code_index *table = index_named(b, d->table, strlen(d->table));
 
-		to[i].table = index_named(b, d->table, strlen(d->table));
+		to[i].table = table;
 		to[i].def = *d;
 		to[i].always = d->when == WHEN_UNKNOWN && d->form == FORM_ANY && d->dialect_to == 0
 			&& d->platform == 0 && d->from == INT64_MIN && d->to == INT64_MAX;
-		if (to[i].table == NULL)
+		if (table == NULL) {
 			codes_fault(b, d->file, d->line, "no table is named \"%s\"", d->table);
-		else
-			steps.count++;
+			continue;
+		}
+		table->pub.reached = true;
+		steps.count++;
 	}
 	return steps;
 }

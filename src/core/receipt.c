@@ -74,7 +74,7 @@ int receipt_cmpp(const struct pdu *pdu, struct receipt *ret)
 		return RECEIPT_NONE;
 	ret->raw = pdu_octets(pdu, F_SHORT_MESSAGE);
 	read_cmpp(ret);
-	ret->state = receipt_state_of(ret->stat);
+	ret->state = ret->stat_state = receipt_state_of(ret->stat);
 	return receipt_is_interim(ret->state, ret->stat) ? RECEIPT_INTERIM : RECEIPT_FINAL;
 }
 
@@ -254,7 +254,7 @@ static void take_text(const struct labels *l, struct receipt *ret)
 	ret->submit_date = l->value[L_SUBMIT];
 	ret->done_date = l->value[L_DONE];
 	ret->text = l->value[L_TEXT];
-	ret->state = receipt_state_of(ret->stat);
+	ret->state = ret->stat_state = receipt_state_of(ret->stat);
 }
 
 static void take_tlvs(const struct receipt_tlvs *t, struct receipt *ret)
@@ -269,7 +269,8 @@ static void take_tlvs(const struct receipt_tlvs *t, struct receipt *ret)
 		ret->id = t->id;
 	}
 	if (t->state.n > 0 && t->state.n <= 4 && receipt_state_word((int)state) != NULL) {
-		ret->conflict = ret->conflict || (ret->state >= 0 && ret->state != (int)state);
+		ret->conflict =
+			ret->conflict || (ret->stat_state >= 0 && ret->stat_state != (int)state);
 		ret->state = (int)state;
 	} else if (t->state.n > 0) {
 		ret->odd_state = t->state;
@@ -278,6 +279,7 @@ static void take_tlvs(const struct receipt_tlvs *t, struct receipt *ret)
 		const char *word = receipt_state_word(ret->state);
 
 		ret->stat = span_of(word, strlen(word));
+		ret->stat_state = ret->state;
 	}
 	if (t->network_error.n > 0)
 		read_network_error(t->network_error, ret);
@@ -312,7 +314,7 @@ static void clear(struct receipt *ret, struct span s)
 	ret->raw = ret->id = ret->text_id = ret->stat = ret->err = none;
 	ret->submit_date = ret->done_date = ret->dst = ret->text = none;
 	ret->network_raw = ret->odd_state = none;
-	ret->state = -1;
+	ret->state = ret->stat_state = -1;
 }
 
 enum receipt_kind receipt_of_text(struct span text, struct receipt *ret)
@@ -349,7 +351,7 @@ enum receipt_kind receipt_of_cmpp(struct span body, struct receipt *ret)
 	if (ret->undecodable || ret->stat.n == 0 || !is_time(ret->submit_date) ||
 	    !is_time(ret->done_date))
 		return RECEIPT_NONE;
-	ret->state = receipt_state_of(ret->stat);
+	ret->state = ret->stat_state = receipt_state_of(ret->stat);
 	ret->kind = receipt_is_interim(ret->state, ret->stat) ? RECEIPT_INTERIM : RECEIPT_FINAL;
 	return ret->kind;
 }

@@ -100,7 +100,9 @@ struct span receipt_stat_word(struct span stat)
 
 int receipt_state_of(struct span stat)
 {
-	return word_of(receipt_stat_word(stat), state_words, STATES);
+	int state = word_of(stat, state_words, STATES);
+
+	return state >= 0 ? state : word_of(receipt_stat_word(stat), state_words, STATES);
 }
 
 const char *receipt_state_word(int state)
@@ -267,8 +269,8 @@ static bool read_fields(struct span s, bool strict, struct labels *ret)
 
 /*
  * What follows "text:" is the message, whatever it says. But some do not write it last: if it
- * comes first, an id and a stat follow; else fields that were missing, and only those, to the end.
- * Returns where the message ends.
+ * comes first, an id and a stat follow; else fields that were missing, and only those, to the end. A
+ * field that was there shows that the message quotes a receipt. Returns where the message ends.
  */
 static const uint8_t *read_behind_text(struct span s, struct labels *ret)
 {
@@ -276,11 +278,11 @@ static const uint8_t *read_behind_text(struct span s, struct labels *ret)
 	bool first = ret->count == 1;
 	enum label l;
 
-	while ((l = next_label(&f, ret)) != L_NONE) {
+	while ((l = next_label(&f, ret)) != L_NONE && !ret->seen[l]) {
 		struct labels more = *ret;
 		struct span tail = rest_of(&f, f.start);
 
-		if (f.start == s.p || !is_blank(f.start[-1]) || ret->seen[l])
+		if (f.start == s.p || !is_blank(f.start[-1]))
 			continue;
 		if (read_fields(tail, !first, &more) &&
 		    (!first || (more.seen[L_ID] && more.seen[L_STAT]))) {

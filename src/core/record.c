@@ -84,6 +84,11 @@ void record_hex_extra(struct record *r, const char *key, uint64_t v)
 	append(r, key, EXTRA_HEX, span_of("", 0), v);
 }
 
+void record_octets_extra(struct record *r, const char *key, struct span s)
+{
+	append(r, key, EXTRA_OCTETS, s, 0);
+}
+
 void record_ms_extra(struct record *r, const char *key, uint64_t us)
 {
 	append(r, key, EXTRA_MS, span_of("", 0), us);

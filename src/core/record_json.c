@@ -257,6 +257,15 @@ static void member_time(struct object *j, const char *key, uint64_t wall_ns, int
 	settle(j);
 }
 
+static void member_octets(struct object *j, const char *key, struct span s)
+{
+	put_key(j->o, key);
+	out_char(j->o, '"');
+	out_octets(j->o, s);
+	out_char(j->o, '"');
+	settle(j);
+}
+
 static void member_extra(struct object *j, const struct record_extra *x,
 			 const struct record_style *style)
 {
@@ -264,6 +273,9 @@ static void member_extra(struct object *j, const struct record_extra *x,
 	case EXTRA_TEXT:
 	case EXTRA_WORDS:
 		member_string(j, x->key, x->text);
+		break;
+	case EXTRA_OCTETS:
+		member_octets(j, x->key, x->text);
 		break;
 	case EXTRA_NUMBER:
 		member_number(j, x->key, x->text, style->mask);

@@ -245,6 +245,9 @@ static void put_extra(struct line *l, const struct record_extra *x)
 	case EXTRA_NUMBER:
 		text_number(l->o, x->text, l->style->mask);
 		break;
+	case EXTRA_OCTETS:
+		out_octets(l->o, x->text);
+		break;
 	case EXTRA_INT:
 		out_int(l->o, (int64_t)x->value);
 		break;

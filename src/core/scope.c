@@ -258,6 +258,8 @@ static void put_login(struct scope *s, const struct scope_frame *f, struct scope
 		record_words_extra(r, "offered", dialect_name(s->proto, version));
 	if (f->ours)
 		record_words_extra(r, "by", "smscope");
+	if (f->ours && f->why != NULL)
+		record_words_extra(r, "why", f->why);
 	if (matched)
 		put_skew(s, r, f->ours);
 	put_round_trip(r, f, &w->request, matched);

@@ -16,6 +16,12 @@ int scope_look_up(const struct scope_link *link, const struct record *r, enum co
 	return link->codes != NULL ? codes_lookup(link->codes, &q, ret, cap) : 0;
 }
 
+/* Of a TLV that should have one octet, or three, as much as anybody wants to see. */
+static struct span beginning(struct span s)
+{
+	return span_of(s.p, s.n < 32 ? s.n : 32);
+}
+
 /*
  * Type and number as they came; in a GSM network the number has a meaning, or two. What has another
  * shape is shown only.
@@ -33,9 +39,9 @@ static void put_network_error(
 
 	if (!x->has_network_error) {
 		if (x->network_digits)
-			record_text_extra(r, "net_digits", x->network_raw);
+			record_text_extra(r, "net_digits", beginning(x->network_raw));
 		else if (x->network_raw.n > 0)
-			record_hex_extra(r, "net_octets", span_uint(x->network_raw));
+			record_octets_extra(r, "net_octets", beginning(x->network_raw));
 		return;
 	}
 	record_uint_extra(r, "net_type", x->network_type);
@@ -56,7 +62,6 @@ static void put_network_error(
  */
 static void put_stat(const struct scope_link *link, struct record *r, const struct receipt *x)
 {
-	int of_text = receipt_state_of(x->stat);
 	const char *word = receipt_state_word(x->state);
 	struct span first;
 
@@ -64,15 +69,17 @@ static void put_stat(const struct scope_link *link, struct record *r, const stru
 	r->code_context = CTX_REPORT;
 	r->code_is_text = true;
 	r->code_text = x->stat;
-	if (of_text >= 0 && of_text != x->state)
+	if (x->stat_state >= 0 && x->stat_state != x->state)
 		r->code_text = span_of(word, strlen(word));
 	r->has_code = r->code_text.n > 0;
 	if (!r->has_code)
 		return;
 	r->answer_count = scope_look_up(link, r, CTX_REPORT, true, 0, r->code_text, r->answers,
 		RECORD_ANSWERS_MAX);
+	if (r->answer_count > 0)
+		return;
 	first = receipt_stat_word(r->code_text);
-	if (r->answer_count > 0 || first.n == r->code_text.n)
+	if (first.n == r->code_text.n)
 		return;
 	r->answer_count =
 		scope_look_up(link, r, CTX_REPORT, true, 0, first, r->answers, RECORD_ANSWERS_MAX);
@@ -83,19 +90,18 @@ static void put_stat(const struct scope_link *link, struct record *r, const stru
 /* What the text says and the TLVs deny, and a message_state that is none. */
 static void put_conflict(struct record *r, const struct receipt *x)
 {
-	int of_text = receipt_state_of(x->stat);
 	const char *word = receipt_state_word(x->state);
 
 	if (x->conflict)
 		record_flag_extra(r, "conflict");
 	if (x->text_id.n > 0)
 		record_text_extra(r, "text_id", x->text_id);
-	if (word != NULL && of_text >= 0 && of_text != x->state)
+	if (x->stat_state >= 0 && x->stat_state != x->state)
 		record_text_extra(r, "text_stat", x->stat);
-	if (word != NULL && of_text != x->state)
+	if (word != NULL && x->stat_state != x->state)
 		record_words_extra(r, "message_state", word);
 	if (x->odd_state.n > 0)
-		record_hex_extra(r, "state_octets", span_uint(x->odd_state));
+		record_octets_extra(r, "state_octets", beginning(x->odd_state));
 }
 
 void report_put(const struct scope_link *link, struct record *r, const struct receipt *x)
@@ -115,7 +121,10 @@ void report_put(const struct scope_link *link, struct record *r, const struct re
 		record_text_extra(r, "submitted", x->submit_date);
 	if (x->done_date.n > 0)
 		record_text_extra(r, "done", x->done_date);
-	record_flag_extra(r, x->kind == RECEIPT_INTERIM ? "interim" : "final");
+	if (x->kind == RECEIPT_INTERIM)
+		record_flag_extra(r, "interim");
+	else if (r->has_code)
+		record_flag_extra(r, "final");
 	put_conflict(r, x);
 	if (x->id_binary && x->raw.n != CMPP2_LEN && x->raw.n != CMPP3_LEN)
 		record_uint_extra(r, "report_len", x->raw.n);

@@ -136,7 +136,8 @@ static bool join(const struct scope *s, const struct scope_frame *f, struct scop
 		.id = x->id,
 		.id_binary = x->id_binary,
 		.dst = x->dst,
-		.has_submit_s = receipt_time(x->submit_date, f->wall_ns, &r->submit_s),
+		.submit_date = x->submit_date,
+		.wall_ns = f->wall_ns,
 		.final = x->kind == RECEIPT_FINAL,
 		.state = x->state,
 		.may_wait = f->may_wait,
@@ -154,7 +155,7 @@ static struct record *put_report(const struct scope *s, const struct scope_frame
 	struct body body;
 
 	report_put(s->link, r, x);
-	if (!r->has_code && x->raw.n > 0) {
+	if (!r->has_code && !r->msgid_binary && x->raw.n > 0) {
 		body_read(&w->pdu, &body);
 		message_put(r, &body, s->link->show_text);
 	}

@@ -1,4 +1,5 @@
 #include "core/story_table.h"
+#include "smscope/receipt.h"
 
 /*
  * A report's id is looked for as it is, folded, and in the other base. Of several messages that fit,
@@ -63,9 +64,9 @@ static unsigned rules_of(const struct story_entry *e, const struct story_report 
 	return id_rules(span_of(e->id, STORY_ID), span_of(reported.p, STORY_ID));
 }
 
-static int64_t submit_distance(const struct story_entry *e, const struct story_report *r)
+static int64_t distance(const struct story_entry *e, int64_t submit_s)
 {
-	int64_t d = r->submit_s - (int64_t)e->sent_s;
+	int64_t d = submit_s - (int64_t)e->sent_s;
 
 	return d < 0 ? -d : d;
 }
@@ -74,14 +75,15 @@ static int64_t submit_distance(const struct story_entry *e, const struct story_r
 static bool is_better(const struct candidate *a, const struct candidate *b,
 	const struct story_report *r, enum id_rule habit)
 {
+	int64_t submit_s;
 	bool a_final = (a->e->flags & STORY_FINAL) != 0, b_final = (b->e->flags & STORY_FINAL) != 0;
 
 	if (a->agrees != b->agrees)
 		return a->agrees > b->agrees;
 	if (a->rule != b->rule)
 		return a->rule == habit || (b->rule != habit && a->rule < b->rule);
-	if (r->has_submit_s) {
-		int64_t x = submit_distance(a->e, r), y = submit_distance(b->e, r);
+	if (receipt_time(r->submit_date, r->wall_ns, &submit_s)) {
+		int64_t x = distance(a->e, submit_s), y = distance(b->e, submit_s);
 
 		if (x + SOON_S < y || y + SOON_S < x)
 			return x < y;
@@ -128,6 +130,8 @@ static void find(const struct story_table *t, const struct story_report *r, enum
 	}
 	n = id_fold(r->id, folded);
 	look(t, story_id_hash(t, r->account, span_of(folded, n)), r, habit, best);
+	if (best->e != NULL && best->agrees > 0 && (best->rule == habit || habit == ID_NONE))
+		return; /* nothing in the other base could be better */
 	for (int from_hex = 0; from_hex <= 1; from_hex++) {
 		size_t m = id_rebase(r->id, from_hex != 0, rebased);
 

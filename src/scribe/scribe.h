@@ -73,6 +73,9 @@ bool scribe_link_counts(const struct scribe *s, int link, struct scribe_link_cou
 /** Sink `i`, in the order of the configuration; false: there are no more. Any thread. */
 bool scribe_sink(const struct scribe *s, int i, struct scribe_sink *ret);
 
+/** The table of stories, for its counts and evidence; NULL: there is none. Any thread. */
+const struct story_table *scribe_stories(const struct scribe *s);
+
 /**
  * The codes of a link that no table knows, into `ret` (at most `cap`), in the order in which they
  * were first seen; link_count stands for sessions whose link cannot be told. Returns how many there

@@ -35,6 +35,24 @@ static void put_error(const struct scope *s, struct record *r, int error, char *
 		record_words_extra(r, "error_zh", meaning.row->zh);
 }
 
+/* Remember which servers did not answer: smscope's own answer to the login is told with it. */
+static void note_server(struct track *t, const struct session_event *e)
+{
+	const char *name = strerrorname_np(abs(e->error));
+	size_t n = strlen(t->down);
+	struct out o = out_of(t->down + n, sizeof(t->down) - n - 1);
+
+	if (e->kind == EVENT_UPSTREAM_UP) {
+		t->down[0] = '\0';
+		return;
+	}
+	out_str(&o, n == 0 ? "no server answers: " : ", ");
+	text_escape(&o, text_of(e), false);
+	out_char(&o, ' ');
+	out_str(&o, name != NULL ? name : "?");
+	*o.pos = '\0';
+}
+
 static void on_open(struct scribe *s, const struct ring_entry *entry)
 {
 	struct track *t = scribe_track(s, entry);
@@ -200,6 +218,7 @@ static void on_session(struct scribe *s, const struct ring_entry *entry,
 					      : REC_UPSTREAM,
 		     entry->wall_ns);
 	if (e->kind == EVENT_UPSTREAM_UP || e->kind == EVENT_UPSTREAM_DOWN) {
+		note_server(t, e);
 		record_words_extra(&r, "state", e->kind == EVENT_UPSTREAM_UP ? "up" : "down");
 		record_text_extra(&r, "server", text_of(e));
 		put_error(t->scope, &r, e->error, error, sizeof(error));

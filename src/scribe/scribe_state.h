@@ -20,6 +20,7 @@ struct track {
 	int link;
 	uint32_t account; /* story_key() */
 	char peer[SHM_ADDR_TEXT];
+	char down[160]; /* servers that did not answer: "no server answers: 10.0.0.1:7890 ECONNREFUSED" */
 };
 
 /* A report that came before the response that names its message: kept until it is known. */

@@ -70,6 +70,11 @@ void scribe_stories_open(struct scribe *s)
 	}
 }
 
+const struct story_table *scribe_stories(const struct scribe *s)
+{
+	return s->stories;
+}
+
 static const struct account *account_of(const struct scribe *s, uint32_t key)
 {
 	const struct account *a = s->accounts;

@@ -64,6 +64,7 @@ void scan_piece(struct scan *s, struct span piece, bool first, bool last);
 /* Which encodings the octets of a line can be in. All zero: a line begins. */
 struct charset_guess {
 	bool high; /* something beyond ASCII */
+	bool wide; /* as UTF-8: a character of three octets or four, as every Chinese one has */
 	bool not_utf8, not_gbk;
 	uint8_t left, low, top; /* of the UTF-8 character begun: octets due, bounds of the next */
 	bool trail;             /* of the GBK character begun: its second octet is due */
@@ -71,7 +72,10 @@ struct charset_guess {
 
 void charset_feed(struct charset_guess *g, struct span s);
 
-/** What it was, at the line's end. ASCII fits everything: `before`, the stream's last encoding. */
+/**
+ * What it was, at the line's end. Where both fit, as ASCII does and GBK that happens to be UTF-8 of
+ * two-octet characters: `before`, the stream's last encoding.
+ */
 bool charset_is_gbk(const struct charset_guess *g, bool before);
 
 /** UTF-8 to GBK, with marks that every GBK terminal has; octets appended to `o`. */

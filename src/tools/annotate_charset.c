@@ -11,6 +11,7 @@ static bool utf8_head(struct charset_guess *g, uint8_t c)
 	if (c < 0xc2 || c > 0xf4)
 		return false;
 	g->left = c < 0xe0 ? 1 : c < 0xf0 ? 2 : 3;
+	g->wide = g->wide || c >= 0xe0;
 	if (c == 0xe0)
 		g->low = 0xa0;
 	else if (c == 0xed)
@@ -72,7 +73,7 @@ bool charset_is_gbk(const struct charset_guess *g, bool before)
 {
 	bool utf8 = !g->not_utf8 && g->left == 0, gbk = !g->not_gbk && !g->trail;
 
-	if (!g->high || (!utf8 && !gbk))
+	if (!g->high || (!utf8 && !gbk) || (utf8 && gbk && !g->wide))
 		return before;
 	return !utf8;
 }

@@ -228,6 +228,20 @@ static int coverage_run(const struct options *o, const struct code_set *set)
 	return EXIT_SUCCESS;
 }
 
+/* A table of the site that nothing asks is no fault, but may be a file that lost its end. */
+static void lint_unreached(const struct code_set *set, const char *site)
+{
+	size_t n = site != NULL ? strlen(site) : 0;
+
+	for (int i = 0; n > 0 && i < codes_table_count(set); i++) {
+		const struct code_table *t = codes_table_at(set, i);
+
+		if (!t->reached && strncmp(t->file, site, n) == 0)
+			printf("%s:%d: note: table \"%s\" is asked by no profile\n", t->file,
+				t->line, t->name);
+	}
+}
+
 /* A folder that is named is checked as it is, without the site's tables. */
 static int lint(struct options *o)
 {
@@ -241,6 +255,7 @@ static int lint(struct options *o)
 	set = load(o, stdout);
 	if (set == NULL)
 		return EXIT_FAULTS;
+	lint_unreached(set, codes_site_dir(o->site));
 	printf("OK: %d tables, %d rows, %d profiles\n", codes_table_count(set),
 		codes_row_count(set), codes_profile_count(set));
 	codes_free(set);

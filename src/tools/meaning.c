@@ -52,5 +52,5 @@ void meaning_put(const struct meaning *m, struct out *o, struct code_query q, bo
 	if (count > 0 && json)
 		answer_json(o, answers, count);
 	else if (count > 0)
-		answer_text(o, answers, count, m->lang);
+		answer_text(o, answers, answers_shown(answers, count), m->lang);
 }

@@ -14,6 +14,9 @@ static const struct verb {
 	  "every field of a PDU: smscope explain 00000010 00000015 00000000 00000001" },
 	{ "annotate", annotate_main,
 	  "meanings behind the lines of a log: tail -F gateway.log | smscope annotate" },
+	{ "tail", tail_main, "a log of smscoped as it grows: smscope tail --failed smscope.json" },
+	{ "story", story_main,
+	  "all that became of a message: smscope story 1121191700-104-7 smscope.json" },
 	{ "ctl", ctl_main, "ask a running smscoped: smscope ctl status" },
 };
 

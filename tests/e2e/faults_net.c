@@ -197,6 +197,7 @@ static void refused(enum sim_proto proto, const char *fixture, uint32_t command,
 	uint8_t octets[64 * 1024];
 	size_t login = hex_load(fixture, octets, sizeof octets), n = login;
 	uint64_t start;
+	char why[160];
 	int sp;
 
 	begin(proto == SIM_SMPP ? "smpp" : "cmpp", "retry = \"10ms\";", servers, 2);
@@ -208,6 +209,11 @@ static void refused(enum sim_proto proto, const char *fixture, uint32_t command,
 	rig_await(&rig, 0, NULL, "ev=upstream *~127.0.0.1:%d", servers[0]);
 	rig_await(&rig, 0, NULL, "ev=upstream *~127.0.0.1:%d", servers[1]);
 	rig_await(&rig, 0, NULL, "ev=session_close *~upstream");
+	/* One line says that it was smscope, and why. */
+	snprintf(why, sizeof why, "no server answers: 127.0.0.1:%d ECONNREFUSED, 127.0.0.1:%d ECONNREFUSED",
+		servers[0], servers[1]);
+	assert_string_equal(json_string_value(json_object_get(
+				    rig_await(&rig, 0, NULL, "ev=login by=smscope"), "why")), why);
 	for (submit.seq = 100; submit.seq < 200; submit.seq++)
 		n += sim_build(proto, &submit, octets + n);
 	pause_ms(50);

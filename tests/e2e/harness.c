@@ -271,6 +271,7 @@ void rig_stop(struct rig *r)
 	expect_no_child();
 	snprintf(core, sizeof core, "%s/core", r->dir);
 	assert_int_not_equal(access(core, F_OK), 0);
+	log_check_rest(r);
 	live_set(r, NULL);
 	json_decref(r->records);
 	folder_remove(r);

@@ -79,6 +79,11 @@ size_t rig_count(struct rig *r, const char *match, ...) __attribute__((format(pr
 /** Wait until at least `count` fit. */
 void rig_await_count(struct rig *r, size_t count, const char *match);
 
+/** Its kind, its keys and their types must be those of docs/records.md; `line` is the record as
+ * written. Done with every record that a rig reads, at rig_stop() with those not read before. */
+void record_check(json_t *o, const char *line);
+void log_check_rest(struct rig *r);
+
 /** All octets of a file of the rig's folder, NUL-terminated; free() it. */
 char *rig_file(const struct rig *r, const char *path, size_t *ret_n);
 

@@ -1,34 +1,49 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "harness.h"
 
 /* Reading the JSON log while it is being written. */
 
-/* Whole lines only; every one of them must be one JSON object. */
-static void log_poll(struct rig *r)
+/*
+ * Whole lines only, about `most` octets of them; every one must be one JSON object, as docs/records.md
+ * has it.
+ */
+static void log_poll(struct rig *r, size_t most)
 {
-	FILE *f = fopen(r->log_path, "r");
 	char *line = NULL;
 	size_t cap = 0;
+	struct stat st;
 	ssize_t n;
+	FILE *f;
 
-	if (!f)
+	/* A pipe would be taken from its reader, and /dev/full has no end. */
+	if (stat(r->log_path, &st) < 0 || !S_ISREG(st.st_mode) || !(f = fopen(r->log_path, "r")))
 		return;
 	fseek(f, (long)r->log_at, SEEK_SET);
-	while ((n = getline(&line, &cap, f)) > 0 && line[n - 1] == '\n') {
+	most = most < SIZE_MAX - r->log_at ? r->log_at + most : SIZE_MAX;
+	while (r->log_at < most && (n = getline(&line, &cap, f)) > 0 && line[n - 1] == '\n') {
 		json_error_t e;
 		json_t *o = json_loadb(line, (size_t)n, JSON_REJECT_DUPLICATES, &e);
 
 		if (!o)
 			fail_msg("no JSON: %s: %s", e.text, line);
 		json_array_append_new(r->records, o);
+		record_check(o, line);
 		r->log_at += (size_t)n;
 	}
 	free(line);
 	fclose(f);
+}
+
+void log_check_rest(struct rig *r)
+{
+	enum { MOST = 1 << 20 }; /* of the longest logs; elsewhere it is all */
+
+	log_poll(r, MOST);
 }
 
 static bool text_of(const json_t *v, char *to, size_t cap)
@@ -117,7 +132,7 @@ json_t *rig_await(struct rig *r, size_t from, size_t *ret_at, const char *match,
 	vsnprintf(want, sizeof want, match, ap);
 	va_end(ap);
 	for (uint64_t end = now_us() + WAIT_MS * 1000u; now_us() < end; pause_ms(5)) {
-		log_poll(r);
+		log_poll(r, SIZE_MAX);
 		for (size_t i = from; i < json_array_size(r->records); i++) {
 			if (!fits(json_array_get(r->records, i), want))
 				continue;
@@ -140,7 +155,7 @@ size_t rig_count(struct rig *r, const char *match, ...)
 	va_start(ap, match);
 	vsnprintf(want, sizeof want, match, ap);
 	va_end(ap);
-	log_poll(r);
+	log_poll(r, SIZE_MAX);
 	for (size_t i = 0; i < json_array_size(r->records); i++)
 		count += fits(json_array_get(r->records, i), want);
 	return count;

@@ -209,6 +209,24 @@ wait "$keeper" 2> /dev/null
 within 50 gone "$engine"
 is "keeper killed: the engine ends" 0 $?
 
+# The control socket: refused to a second one, left behind by a death, replaced, removed at the end.
+control=$dir/control.sock
+rm -f "$control"
+begin --listen 127.0.0.1:0 --upstream 127.0.0.1:9 --control "$control"
+is "control: mode and owner" "660 $(id -u)" "$(stat -c '%a %u' "$control")"
+timeout 20 "$program" --listen 127.0.0.1:0 --upstream 127.0.0.1:9 --control "$control" \
+	> /dev/null 2> "$dir/busy"
+is "control taken: exit code" 3 $?
+is "control taken: the reason" 1 "$(grep -c "control=$control: another smscoped answers" "$dir/busy")"
+is "control taken: it is still there" 0 "$(test -S "$control"; echo $?)"
+kill -KILL "$keeper"
+wait "$keeper" 2> /dev/null
+within 50 gone "$engine"
+is "keeper killed: the control socket is left behind" 0 "$(test -S "$control"; echo $?)"
+begin --listen 127.0.0.1:0 --upstream 127.0.0.1:9 --control "$control"
+ends INT 30 "control left behind: replaced; INT"
+is "control: removed at the end" 1 "$(test -e "$control"; echo $?)"
+
 # As a service: told to the manager, logs reopened, faults in the file refused.
 cat > "$dir/conf" <<END
 links = ( { name = "one"; listen = [ "127.0.0.1:0" ]; upstream = [ "127.0.0.1:9" ]; } );

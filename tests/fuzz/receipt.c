@@ -138,6 +138,31 @@ static void check_span(const struct pdu *pdu, const struct receipt *r, struct sp
 	CHECK(check_inside(pdu->frame, s) || check_inside(span_of(r->store, r->store_len), s));
 }
 
+/* A date is one time or none, and blanks behind it change nothing. */
+static void check_time(struct span s)
+{
+	char padded[40];
+	uint64_t near = s.n > 2 ? s.p[0] * 1000000000000000ull : 0;
+	int64_t t = -7, u = -7;
+	bool is = receipt_time(s, near, &t);
+
+	CHECK(is ? t > -2300000000 && t < 260000000000 : t == -7);
+	if (s.n > sizeof(padded) - 2)
+		return;
+	memcpy(padded, s.p, s.n);
+	memcpy(padded + s.n, " ", 2);
+	CHECK(receipt_time(span_of(padded, s.n + 2), near, &u) == is && u == t);
+}
+
+/* A stat begins with its word, which has the same state. */
+static void check_stat(struct span stat)
+{
+	struct span word = receipt_stat_word(stat);
+
+	CHECK(word.p == stat.p && word.n <= stat.n && (word.n > 0 || stat.n == 0));
+	CHECK(receipt_state_of(word) == receipt_state_of(stat));
+}
+
 static void check_receipt(const struct pdu *pdu, const struct receipt *r, enum receipt_kind kind)
 {
 	const char *word = receipt_state_word(r->state);
@@ -152,6 +177,14 @@ static void check_receipt(const struct pdu *pdu, const struct receipt *r, enum r
 	check_span(pdu, r, r->done_date);
 	check_span(pdu, r, r->dst);
 	check_span(pdu, r, r->text);
+	check_span(pdu, r, r->text_id);
+	check_span(pdu, r, r->network_raw);
+	check_span(pdu, r, r->odd_state);
+	check_time(r->submit_date);
+	check_time(r->done_date);
+	check_stat(r->stat);
+	CHECK(r->text_id.n == 0 || r->conflict);
+	CHECK(!r->network_digits || (r->network_raw.n >= 3 && !r->has_network_error));
 	if (word == NULL || r->stat.p != (const uint8_t *)word)
 		check_span(pdu, r, r->stat);
 	CHECK(kind != RECEIPT_NONE || (r->id.n == 0 && r->stat.n == 0 && r->err.n == 0));
@@ -206,6 +239,44 @@ static bool same(struct span a, struct span b)
 	return a.n == b.n && memcmp(a.p, b.p, a.n) == 0;
 }
 
+static void check_same_text(const struct receipt *x, const struct receipt *y)
+{
+	CHECK(same(x->id, y->id) && same(x->stat, y->stat) && same(x->err, y->err) &&
+		same(x->text, y->text) && x->state == y->state);
+	CHECK(same(x->submit_date, y->submit_date) && same(x->done_date, y->done_date));
+}
+
+/* What a PDU without TLVs says, its text says alone, and so does that in two octets a character. */
+static void check_alone(const struct receipt *x)
+{
+	size_t n = x->raw.n;
+	struct receipt y;
+	bool ascii = true;
+	uint8_t *wide;
+
+	if (receipt_of_text(x->raw, &y) == RECEIPT_NONE)
+		return;
+	if (x->kind != RECEIPT_NONE)
+		check_same_text(x, &y);
+	for (size_t i = 0; i < n; i++)
+		ascii = ascii && x->raw.p[i] > 0 && x->raw.p[i] < 0x80;
+	if (!ascii || n > RECEIPT_STORE || y.stat.n == 0 || y.id.n == 0)
+		return;
+	wide = malloc(2 * n);
+	CHECK(wide != NULL);
+	for (unsigned high = 0; high < 2; high++) {
+		struct receipt z;
+
+		for (size_t i = 0; i < n; i++) {
+			wide[2 * i + high] = 0;
+			wide[2 * i + 1 - high] = x->raw.p[i];
+		}
+		CHECK(receipt_of_text(span_of(wide, 2 * n), &z) == y.kind);
+		check_same_text(&y, &z);
+	}
+	free(wide);
+}
+
 /* The same text says the same in a short_message, in a message_payload and in a data_sm. */
 static void check_carriers(struct input in)
 {
@@ -213,15 +284,18 @@ static void check_carriers(struct input in)
 	struct receipt x, y;
 	struct pdu pdu;
 
+	if (in.tlvs.n > 0 && memmem(in.tlvs.p, in.tlvs.n, "\x04\x24", 2) != NULL)
+		return; /* a message_payload of its own */
 	in.which = 'd';
 	(void)build(&in, &a, &pdu, &x);
+	if (in.tlvs.n == 0)
+		check_alone(&x);
 	for (const char *which = "pt"; *which != '\0'; which++) {
 		in.which = (uint8_t)*which;
 		(void)build(&in, &b, &pdu, &y);
-		CHECK(x.kind == y.kind && x.state == y.state && x.conflict == y.conflict);
-		CHECK(same(x.id, y.id) && same(x.stat, y.stat) && same(x.err, y.err) &&
-			same(x.text, y.text));
-		CHECK(same(x.submit_date, y.submit_date) && same(x.done_date, y.done_date));
+		CHECK(x.kind == y.kind && x.conflict == y.conflict);
+		check_same_text(&x, &y);
+		CHECK(same(x.text_id, y.text_id) && same(x.network_raw, y.network_raw));
 		free(b.p);
 	}
 	free(a.p);
@@ -260,5 +334,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (strchr("23f", in.which) == NULL)
 		check_carriers(in);
 	check_msgid(span_of(rest.p, rest.n < 8 ? rest.n : 8));
+	check_time(rest);
 	return 0;
 }

@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,6 +67,28 @@ static size_t run_text(const char *args, const char *text)
 
 	memcpy(in, text, n);
 	return run(args, n);
+}
+
+static bool line_has(const char *line, const char *octets)
+{
+	return memmem(line, strcspn(line, "\n"), octets, strlen(octets)) != NULL;
+}
+
+/* "状态" in GBK is valid UTF-8 of two-octet characters, too: then the log goes on as it was. */
+static void two_encodings_at_once(void **state)
+{
+	const char *second, *third;
+
+	(void)state;
+	run_text("--lang zh", "\xcc\xe1\xbd\xbb\xca\xa7\xb0\xdc result=8\n"
+		"\xd7\xb4\xcc\xac result=8\n\xe7\x8a\xb6\xe6\x80\x81 result=8\n");
+	assert_true(line_has(out, "\xa1\xb6"));
+	second = strchr(out, '\n') + 1;
+	assert_true(line_has(second, "\xa1\xb6"));
+	third = strchr(second, '\n') + 1;
+	assert_true(line_has(third, "«"));
+	run_text("--lang zh", "Jos\xc3\xa9 result=8\n");
+	assert_true(line_has(out, "«"));
 }
 
 /* Take out what stands between two marks of two octets each. */
@@ -331,6 +354,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(golden_files),
 		cmocka_unit_test(words_of_the_meaning),
+		cmocka_unit_test(two_encodings_at_once),
 		cmocka_unit_test(octets_pass_unchanged),
 		cmocka_unit_test(random_lines_keep_their_octets),
 		cmocka_unit_test(long_lines),

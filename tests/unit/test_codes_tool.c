@@ -190,6 +190,32 @@ static void test_lint(void **state)
 	says("no code tables here");
 }
 
+/* A site's file that was cut between its tables and its profiles is whole as it stands. */
+static void test_lint_unreached(void **state)
+{
+	static const char tables[] = HEAD ROW("1", "value = 1;") TAIL;
+	static const char profile[] = "profiles = ( { profile = \"p\"; title_zh = \"t\"; title_en = \"t\"; "
+		"rules = ( { contexts = [ \"login\" ]; steps = ( { table = \"t\"; } ); } ); } );\n";
+	static const char more[] = "tables = (\n{ table = \"infox-send\"; rows = (\n"
+		ROW("0499", "value = 499;") TAIL;
+	char file[1024], note[256];
+
+	(void)state;
+	put("a.conf", tables, strlen(tables));
+	assert_int_equal(run(folder, "codes lint"), 0);
+	snprintf(note, sizeof(note), "%s/a.conf:2: note: table \"t\" is asked by no profile", folder);
+	says(note);
+	says("\nOK: ");
+	snprintf(file, sizeof(file), "%s%s", tables, profile);
+	put("a.conf", file, strlen(file));
+	assert_int_equal(run(folder, "codes lint"), 0);
+	assert_null(strstr(got, "note"));
+	put("a.conf", more, strlen(more));
+	assert_int_equal(run(folder, "codes lint"), 0);
+	assert_null(strstr(got, "note"));
+	drop("a.conf");
+}
+
 static size_t file_read(const char *path)
 {
 	FILE *f = fopen(path, "r");
@@ -347,6 +373,7 @@ int main(void)
 		cmocka_unit_test(test_show),
 		cmocka_unit_test(test_usage),
 		cmocka_unit_test(test_lint),
+		cmocka_unit_test(test_lint_unreached),
 		cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_coverage),
 		cmocka_unit_test(test_site),

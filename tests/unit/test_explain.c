@@ -295,6 +295,10 @@ static void reports_that_stand_alone(void **state)
 	assert_string_equal(field_value(pdu, "text", "value"), "a#b");
 	assert_string_equal(field_value(pdu, "submit date", "value"), "2609160247");
 	json_decref(pdu);
+	/* of a stat with words behind it the first is looked up */
+	assert_int_equal(run("'id:77 stat:FAILED:Mob. Abst.|nt ext err:ID:0005'"), 0);
+	assert_non_null(strstr(output, "\"FAILED:Mob. Abst.|nt ext\"  «发送失败 / failed»"));
+	assert_non_null(strstr(output, "\"ID:0005\""));
 	assert_int_equal(run("id:77 sub:001 stat:ENROUTE"), 0);
 	assert_non_null(strstr(output, "\"interim\""));
 	assert_int_equal(run("69643a3920737461743a44454c49565244206572723a303030"), 0);
@@ -357,6 +361,18 @@ static void write_dump(const char *path, const uint8_t *p, size_t n)
 		fputs("|\n", f);
 	}
 	assert_int_equal(fclose(f), 0);
+}
+
+/* "|" stands between equal readings; what stands beside a vendor's is none. */
+static void one_reading_is_one(void **state)
+{
+	(void)state;
+	assert_int_equal(run("--profile infox --lang en 'id:7 stat:UNDELIV err:MB:0064 text:'"), 0);
+	assert_non_null(strstr(output, "«Message is undeliverable»"));
+	assert_non_null(strstr(output, "address error | invalid destination address NPI»"));
+	/* A default row says little: there the standard's meaning helps. */
+	assert_int_equal(run("--profile infox --lang en 00000010 80000004 00000058 00000001"), 0);
+	assert_non_null(strstr(output, "error at the SMSC or the SCP | throttled"));
 }
 
 /* Lines that are receipts, between lines that are not; a dump of a receipt is still a dump. */
@@ -427,6 +443,7 @@ int main(void)
 		cmocka_unit_test(output_is_escaped), cmocka_unit_test(reports_that_stand_alone),
 		cmocka_unit_test(messages_as_text), cmocka_unit_test(dialect_of_an_odd_version),
 		cmocka_unit_test(forms_of_the_input), cmocka_unit_test(receipts_among_the_lines),
+		cmocka_unit_test(one_reading_is_one),
 		cmocka_unit_test(meanings), cmocka_unit_test(deviations_are_told),
 		cmocka_unit_test(other_protocols_are_guesses),
 	};

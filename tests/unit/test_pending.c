@@ -131,12 +131,47 @@ static void agrees_with_a_plain_list(void **state)
 	pending_free(t);
 }
 
+static void overdue_ones_are_given_once(void **state)
+{
+	struct pending_table *t = pending_new(8);
+	const struct pending *p;
+	struct pending taken;
+
+	(void)state;
+	put(t, 1, SUBMIT, 10);
+	put(t, 2, SUBMIT, 20);
+	put(t, 3, SUBMIT, 30);
+	assert_null(pending_overdue(t, 10));
+	assert_int_equal(pending_overdue(t, 25)->sequence, 1);
+	assert_int_equal(pending_overdue(t, 25)->sequence, 2);
+	assert_null(pending_overdue(t, 25));
+	/* The one given last is answered late, and a new request takes its place. */
+	assert_true(pending_take(t, 2, SUBMIT, &taken));
+	put(t, 4, SUBMIT, 40);
+	assert_int_equal(pending_overdue(t, 100)->sequence, 3);
+	p = pending_overdue(t, 100);
+	assert_non_null(p);
+	assert_int_equal(p->sequence, 4);
+	assert_null(pending_overdue(t, 100));
+	assert_int_equal(pending_count(t), 3);
+	/* All that were given are gone. */
+	assert_true(pending_take(t, 1, SUBMIT, &taken));
+	assert_true(pending_take(t, 3, SUBMIT, &taken));
+	assert_true(pending_take(t, 4, SUBMIT, &taken));
+	put(t, 5, SUBMIT, 50);
+	p = pending_overdue(t, 100);
+	assert_non_null(p);
+	assert_int_equal(p->sequence, 5);
+	pending_free(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(take_gives_what_was_put),
 		cmocka_unit_test(other_command_does_not_match),
 		cmocka_unit_test(repeated_sequence_is_first_in_first_out),
+		cmocka_unit_test(overdue_ones_are_given_once),
 		cmocka_unit_test(full_table_forgets_the_oldest),
 		cmocka_unit_test(agrees_with_a_plain_list),
 	};

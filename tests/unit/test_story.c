@@ -213,16 +213,16 @@ static void an_id_used_again_next_day(void **state)
 	now_us += day * SECOND;
 	second = accept_at("42", "", begin + day);
 	/* The gateway's clock is eight hours ahead of ours. */
-	r.has_submit_s = true;
-	r.submit_s = (int64_t)begin + 8 * 3600;
+	r.wall_ns = (begin + day) * 1000000000u;
+	r.submit_date = words("2611211917"); /* eight hours later */
 	assert_true(story_match(table, &r, &x));
 	assert_int_equal(x.part.number, first);
-	r.submit_s += (int64_t)day;
+	r.submit_date = words("2611221917");
 	assert_true(story_match(table, &r, &x));
 	assert_int_equal(x.part.number, second);
 	assert_false(x.duplicate);
 	/* Without a time: the newest that still waits. */
-	r.has_submit_s = false;
+	r.submit_date = words("");
 	first = accept_at("43", "", begin);
 	second = accept_at("43", "", begin);
 	r.id = words("43");
