@@ -69,7 +69,18 @@ static int secret_read(int fd, size_t n, struct secret *ret)
 	return 0;
 }
 
-int secret_file(const char *name, struct secret *ret, const char **ret_why)
+/** What is wrong with a file that anybody may read, or NULL. */
+static const char *public_fault(const struct stat *st)
+{
+	if (!S_ISREG(st->st_mode))
+		return "not a plain file";
+	if (st->st_size == 0)
+		return "empty";
+	return st->st_size > PUBLIC_MAX ? "too long" : NULL;
+}
+
+static int file_octets(const char *name, int flags, const char *(*fault)(const struct stat *),
+	struct secret *ret, const char **ret_why)
 {
 	char room[PATH_MAX];
 	const char *path = secret_path(name, room, sizeof(room), ret_why);
@@ -78,7 +89,7 @@ int secret_file(const char *name, struct secret *ret, const char **ret_why)
 
 	if (path == NULL)
 		return -ENOENT;
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | flags);
 	if (fd < 0) {
 		err = -errno;
 		*ret_why = err == -ELOOP ? "a symbolic link: name the file itself" : err_text(err);
@@ -88,7 +99,7 @@ int secret_file(const char *name, struct secret *ret, const char **ret_why)
 		err = -errno;
 		*ret_why = err_text(err);
 	} else {
-		*ret_why = secret_fault(&st);
+		*ret_why = fault(&st);
 		if (*ret_why == NULL) {
 			err = secret_read(fd, (size_t)st.st_size, ret);
 			if (err < 0)
@@ -102,6 +113,16 @@ int secret_file(const char *name, struct secret *ret, const char **ret_why)
 void secret_hide_process(void)
 {
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
+int secret_file(const char *name, struct secret *ret, const char **ret_why)
+{
+	return file_octets(name, O_NOFOLLOW, secret_fault, ret, ret_why);
+}
+
+int secret_public(const char *name, struct secret *ret, const char **ret_why)
+{
+	return file_octets(name, 0, public_fault, ret, ret_why);
 }
 
 void secret_wipe(struct secret *s)

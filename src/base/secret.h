@@ -11,7 +11,7 @@
  * configuration or a command line, and are wiped when they are let go.
  */
 
-enum { SECRET_MAX = 64 * 1024 };
+enum { SECRET_MAX = 64 * 1024, PUBLIC_MAX = 4 * 1024 * 1024 };
 
 struct secret {
 	uint8_t *p; /* `n` octets and a NUL behind them; NULL: nothing */
@@ -27,6 +27,9 @@ struct secret {
  * colon. The caller wipes.
  */
 int MUST_CHECK secret_file(const char *name, struct secret *ret, const char **ret_why);
+
+/** The same of a file that is no secret, such as a certificate: anybody may read it, of whomever it is. */
+int MUST_CHECK secret_public(const char *name, struct secret *ret, const char **ret_why);
 
 /** Overwrite and free; empty afterwards. */
 void secret_wipe(struct secret *s);

@@ -35,6 +35,7 @@ struct prefix {
 };
 
 enum dial { DIAL_LOGIN, DIAL_ACCEPT };
+enum tls_version { TLS_1_2, TLS_1_3 };
 enum proxy_to { PROXY_TO_NONE, PROXY_TO_V1, PROXY_TO_V2 };
 enum bad_length { BAD_LENGTH_BLIND, BAD_LENGTH_CLOSE };
 
@@ -73,6 +74,22 @@ struct link_settings {
 	uint32_t probe_timeout_ms;  /* the same for a keepalive */
 	uint32_t report_late_ms;    /* a report so long after its submit is called late */
 	bool show_text;
+	/* TLS towards the SP if there is a certificate: names of files, see base/secret.h. */
+	char *tls_certificate[NAMES_MAX];
+	int tls_certificate_count;
+	char *tls_key[NAMES_MAX];   /* as the certificates, or none: the keys are in their files */
+	int tls_key_count;
+	char *tls_password_file;
+	char *tls_ca, *tls_crl;     /* tls_ca: the SP must show a certificate */
+	char *tls_client_names[NAMES_MAX], *tls_client_fingerprints[NAMES_MAX];
+	int tls_client_name_count, tls_client_fingerprint_count;
+	enum tls_version tls_min_version; /* on both sides */
+	uint32_t handshake_timeout_ms, handshake_rate;
+	/* TLS towards the gateway. */
+	bool upstream_tls, upstream_tls_verify;
+	char *upstream_tls_ca, *upstream_tls_crl; /* upstream_tls_ca NULL: the system's */
+	char *upstream_tls_name;    /* NULL: the host of the server */
+	char *upstream_tls_certificate, *upstream_tls_key, *upstream_tls_password_file;
 	struct setting_origin *origins; /* one for each key of src/conf's table */
 };
 
@@ -95,6 +112,7 @@ struct settings {
 	int workers;                /* at least 1 */
 	uint32_t hold_max;          /* octets: a longer PDU is passed on as it arrives */
 	uint32_t ring_size;         /* octets per worker, a power of two */
+	uint32_t max_handshakes;    /* with SPs, under way at one time */
 	uint32_t max_sessions;      /* of the whole daemon: the size of the session table */
 	uint32_t stories;           /* messages remembered until their reports have come */
 	uint32_t story_age_ms;      /* … for so long */

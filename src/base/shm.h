@@ -12,7 +12,7 @@
  * Parts are found by offset. Each part has its own layout number; one that does not fit starts empty.
  */
 
-enum { SHM_MAGIC = 0x736d7363, SHM_LAYOUT = 2, SHM_RINGS_MAX = 64, SHM_ADDR_TEXT = 56 };
+enum { SHM_MAGIC = 0x736d7363, SHM_LAYOUT = 3, SHM_RINGS_MAX = 64, SHM_ADDR_TEXT = 56 };
 
 enum session_state {
 	SESSION_FREE, /* the slot is empty */
@@ -101,7 +101,8 @@ enum event_kind {
 	EVENT_BLIND,        /* framing lost in direction `side`: `offset`, `value` is the impossible length */
 	EVENT_STALL,        /* a PDU of `value` octets has been half arrived for longer than stall_ms */
 	EVENT_UPSTREAM_UP,  /* connected to `text` */
-	EVENT_UPSTREAM_DOWN,/* `text` did not answer: `error` */
+	EVENT_UPSTREAM_DOWN,/* `text` did not answer: `error`, and behind the text's NUL more words */
+	EVENT_TLS,          /* TLS stands on `side`: version and cipher, behind the NUL the SP's name */
 	EVENT_REFUSED,      /* no session (entry's session is 0): `how`, `value` of them, `text` the last address */
 };
 
@@ -117,7 +118,12 @@ enum end_how {
 	END_UPSTREAM,       /* no gateway answered */
 	END_LIMIT_SESSIONS,
 	END_LIMIT_ADDRESS,
+	END_LIMIT_HANDSHAKES,
+	END_LIMIT_RATE,
 	END_HALF_CLOSE,     /* the other half stayed open too long */
+	END_HANDSHAKE,      /* TLS: the handshake failed, `text` says why */
+	END_HANDSHAKE_TIMEOUT,
+	END_TLS,            /* TLS broke later: `text` */
 	END_URGENT,         /* EVENT_BLIND only: an urgent mark inside a length field */
 	END_SHUTDOWN,       /* smscoped stops */
 	END_ERROR,          /* errno in `error` */
@@ -133,7 +139,7 @@ enum end_how {
 
 const char *end_how_name(enum end_how how); /* "fin", "login_timeout", … */
 
-enum { EVENT_TEXT = 96 };
+enum { EVENT_TEXT = 192 };
 
 struct session_event {
 	uint8_t kind;   /* enum event_kind */

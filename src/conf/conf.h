@@ -63,8 +63,8 @@ void settings_free(struct settings *s);
 int conf_check_profiles(const struct settings *s, const struct code_set *set,
 	struct conf_faults *faults);
 
-/** "OK: 3 links, 26 code tables (1214 entries)", one line. */
-void conf_summary(const struct settings *s, const struct code_set *set, FILE *to);
+/** "OK: 3 links, 26 code tables (1214 entries)" and `more`, one line. */
+void conf_summary(const struct settings *s, const struct code_set *set, const char *more, FILE *to);
 
 /**
  * Load the code tables: every *.conf of `dir` and its folders, then those of `site_dir` (may be NULL

@@ -134,6 +134,50 @@ static void check_servers(const struct link_settings *l, struct conf_faults *fau
 	}
 }
 
+/* Which TLS keys need or exclude each other. What the files hold is another matter: net/tls.h. */
+static void check_tls(const struct link_settings *l, struct conf_faults *faults)
+{
+	static const char *const need_certificate[] = { "tls_key", "tls_password_file", "tls_ca",
+		"tls_crl", "tls_client_names", "tls_client_fingerprints" };
+	static const char *const need_upstream[] = { "upstream_tls_ca", "upstream_tls_crl",
+		"upstream_tls_name", "upstream_tls_certificate", "upstream_tls_key",
+		"upstream_tls_password_file" };
+	struct setting_origin o;
+
+	for (size_t i = 0; i < sizeof(need_certificate) / sizeof(need_certificate[0]); i++) {
+		o = *conf_origin(CONF_LINK, l, need_certificate[i]);
+		if (o.file != NULL && l->tls_certificate_count == 0)
+			conf_error(faults, o.file, o.line, "%s without tls_certificate: there is "
+				"no TLS with the SP", need_certificate[i]);
+	}
+	for (size_t i = 0; i < sizeof(need_upstream) / sizeof(need_upstream[0]); i++) {
+		o = *conf_origin(CONF_LINK, l, need_upstream[i]);
+		if (o.file != NULL && !l->upstream_tls)
+			conf_error(faults, o.file, o.line, "%s without upstream_tls = true: there "
+				"is no TLS with the gateway", need_upstream[i]);
+	}
+	o = *conf_origin(CONF_LINK, l, "tls_key");
+	if (o.file != NULL && l->tls_key_count != l->tls_certificate_count)
+		conf_error(faults, o.file, o.line, "tls_key names %d file%s, tls_certificate %d",
+			l->tls_key_count, l->tls_key_count == 1 ? "" : "s",
+			l->tls_certificate_count);
+	o = *conf_origin(CONF_LINK, l, "tls_client_names");
+	if (o.file != NULL && l->tls_ca == NULL)
+		conf_error(faults, o.file, o.line, "tls_client_names without tls_ca: anybody can "
+			"make a certificate with such a name");
+	o = *conf_origin(CONF_LINK, l, "tls_crl");
+	if (o.file != NULL && l->tls_ca == NULL)
+		conf_error(faults, o.file, o.line, "tls_crl without tls_ca");
+	o = *conf_origin(CONF_LINK, l, "upstream_tls_key");
+	if (o.file != NULL && l->upstream_tls_certificate == NULL)
+		conf_error(faults, o.file, o.line, "upstream_tls_key without "
+			"upstream_tls_certificate");
+	o = *conf_origin(CONF_LINK, l, "upstream_tls_verify");
+	if (l->upstream_tls && !l->upstream_tls_verify)
+		conf_warn(faults, o.file, o.line, "upstream_tls_verify = false: whoever answers is "
+			"taken for the gateway");
+}
+
 /* Every listen address of `l` against those before it, in this link and in earlier ones. */
 static void check_listen(const struct settings *s, int link, struct conf_faults *faults)
 {
@@ -209,6 +253,7 @@ void conf_check(const struct settings *s, struct conf_faults *faults)
 		check_access(&s->links[i], faults);
 		check_servers(&s->links[i], faults);
 		check_listen(s, i, faults);
+		check_tls(&s->links[i], faults);
 	}
 	for (int i = 0; i < s->sink_count; i++)
 		check_sink(s, i, faults);
@@ -236,11 +281,11 @@ int conf_check_profiles(const struct settings *s, const struct code_set *set,
 	return faults->errors == before ? 0 : SM_EFORMAT;
 }
 
-void conf_summary(const struct settings *s, const struct code_set *set, FILE *to)
+void conf_summary(const struct settings *s, const struct code_set *set, const char *more, FILE *to)
 {
 	int tables = codes_table_count(set), rows = codes_row_count(set);
 
-	fprintf(to, "OK: %d link%s, %d code table%s (%d %s)\n", s->link_count,
+	fprintf(to, "OK: %d link%s, %d code table%s (%d %s)%s\n", s->link_count,
 		s->link_count == 1 ? "" : "s", tables, tables == 1 ? "" : "s", rows,
-		rows == 1 ? "entry" : "entries");
+		rows == 1 ? "entry" : "entries", more);
 }

@@ -93,6 +93,7 @@ static void list_range(const struct conf_key *k, FILE *to)
 	case CONF_LISTEN:
 	case CONF_SERVERS:
 	case CONF_NAMES:
+	case CONF_TEXTS:
 	case CONF_ACCOUNTS:
 	case CONF_PREFIXES:
 		fprintf(to, "text, or a list of up to %lld", (long long)k->max);

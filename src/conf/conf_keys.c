@@ -18,7 +18,8 @@ enum { KIB = 1024, MIB = 1024 * 1024, SECOND = 1000, MINUTE = 60 * SECOND, HOUR 
 
 _Static_assert(sizeof(enum dial) == sizeof(int) && sizeof(enum bad_length) == sizeof(int) &&
 	sizeof(enum sink_type) == sizeof(int) && sizeof(enum log_format) == sizeof(int) &&
-	sizeof(enum proxy_to) == sizeof(int) && sizeof(enum record_lang) == sizeof(int) && sizeof(enum mask) == sizeof(int),
+	sizeof(enum proxy_to) == sizeof(int) && sizeof(enum tls_version) == sizeof(int) &&
+	sizeof(enum record_lang) == sizeof(int) && sizeof(enum mask) == sizeof(int),
 	"a choice is stored as an int");
 
 static const struct conf_word dial_words[] = {
@@ -26,6 +27,9 @@ static const struct conf_word dial_words[] = {
 };
 static const struct conf_word bad_length_words[] = {
 	{ "blind", BAD_LENGTH_BLIND }, { "close", BAD_LENGTH_CLOSE }, { NULL, 0 }
+};
+static const struct conf_word tls_version_words[] = {
+	{ "1.2", TLS_1_2 }, { "1.3", TLS_1_3 }, { NULL, 0 }
 };
 static const struct conf_word proxy_words[] = {
 	{ "none", PROXY_TO_NONE }, { "v1", PROXY_TO_V1 }, { "v2", PROXY_TO_V2 }, { NULL, 0 }
@@ -78,6 +82,10 @@ static const struct conf_key daemon_keys[] = {
 	  .max = 1000000,
 	  .preset = "10000", .unit = "sessions",
 	  .help = "Sessions of all links together: the size of the session table." },
+	{ .name = "max_handshakes", .type = CONF_COUNT, SETTING(max_handshakes), .min = 1,
+	  .max = 1000000, .preset = "256", .unit = "handshakes",
+	  .help = "TLS handshakes with SPs of all links under way at one time; further ones are "
+		"refused." },
 	{ .name = "stories", .type = CONF_COUNT, SETTING(stories), .min = 16, .max = 100000000,
 	  .preset = "1000000", .unit = "messages",
 	  .help = "Accepted messages of all links remembered until their reports have come, the "
@@ -216,6 +224,66 @@ static const struct conf_key link_keys[] = {
 	  .help = "A report that comes so long after its submit is marked late." },
 	{ .name = "show_text", .type = CONF_FLAG, LINK(show_text), .preset = "false",
 	  .reloadable = true, .help = "Show the text of messages in the logs." },
+	{ .name = "tls_certificate", .type = CONF_TEXTS,
+	  LINK_ARRAY(tls_certificate, tls_certificate_count), .min = 1, .max = NAMES_MAX,
+	  .computed = "no TLS with the SP", .reloadable = true,
+	  .help = "TLS with the SP: certificate and chain, PEM, one file or a list; the SP's SNI "
+		"chooses, the first is for the rest." },
+	{ .name = "tls_key", .type = CONF_TEXTS, LINK_ARRAY(tls_key, tls_key_count), .min = 1,
+	  .max = NAMES_MAX, .computed = "in the certificate's file", .reloadable = true,
+	  .help = "Private keys of the certificates, in their order; a name without a slash is one "
+		"of systemd's credentials." },
+	{ .name = "tls_password_file", .type = CONF_TEXT, LINK(tls_password_file), .min = 1,
+	  .max = PATH_MAX, .reloadable = true,
+	  .help = "File whose first line opens encrypted keys." },
+	{ .name = "tls_ca", .type = CONF_TEXT, LINK(tls_ca), .min = 1, .max = PATH_MAX,
+	  .reloadable = true,
+	  .help = "The SP must show a certificate that one of these, PEM, has signed." },
+	{ .name = "tls_crl", .type = CONF_TEXT, LINK(tls_crl), .min = 1, .max = PATH_MAX,
+	  .reloadable = true,
+	  .help = "Revoked certificates of SPs, PEM; each issuer must have its list here." },
+	{ .name = "tls_client_names", .type = CONF_TEXTS,
+	  LINK_ARRAY(tls_client_names, tls_client_name_count), .min = 1, .max = NAMES_MAX,
+	  .computed = "any", .reloadable = true,
+	  .help = "Names, DNS or common, one of which the SP's certificate must have." },
+	{ .name = "tls_client_fingerprints", .type = CONF_TEXTS,
+	  LINK_ARRAY(tls_client_fingerprints, tls_client_fingerprint_count), .min = 1,
+	  .max = NAMES_MAX, .computed = "any", .reloadable = true,
+	  .help = "SHA-256 fingerprints of certificates of SPs that may pass, beside those of "
+		"tls_client_names; without tls_ca nobody needs to have signed them." },
+	{ .name = "tls_min_version", .type = CONF_CHOICE, LINK(tls_min_version), .preset = "1.2",
+	  .reloadable = true, .words = tls_version_words,
+	  .help = "Oldest version of TLS, on both sides." },
+	{ .name = "handshake_timeout", .type = CONF_DURATION, LINK(handshake_timeout_ms),
+	  .min = 100, .max = 5 * MINUTE, .preset = "5s", .unit = "milliseconds",
+	  .reloadable = true,
+	  .help = "A TLS handshake that is not complete by then ends the connection." },
+	{ .name = "handshake_rate", .type = CONF_COUNT, LINK(handshake_rate), .min = 1,
+	  .max = 100000, .preset = "300", .unit = "handshakes", .reloadable = true,
+	  .help = "TLS handshakes with SPs in a second; further ones are refused." },
+	{ .name = "upstream_tls", .type = CONF_FLAG, LINK(upstream_tls), .preset = "false",
+	  .reloadable = true, .help = "TLS with the gateway." },
+	{ .name = "upstream_tls_verify", .type = CONF_FLAG, LINK(upstream_tls_verify),
+	  .preset = "true", .reloadable = true,
+	  .help = "The gateway's certificate must be valid, signed, and for its name." },
+	{ .name = "upstream_tls_ca", .type = CONF_TEXT, LINK(upstream_tls_ca), .min = 1,
+	  .max = PATH_MAX, .computed = "those that the system trusts", .reloadable = true,
+	  .help = "Who may sign the gateway's certificate, PEM." },
+	{ .name = "upstream_tls_crl", .type = CONF_TEXT, LINK(upstream_tls_crl), .min = 1,
+	  .max = PATH_MAX, .reloadable = true,
+	  .help = "Revoked certificates of gateways, PEM; each issuer must have its list here." },
+	{ .name = "upstream_tls_name", .type = CONF_TEXT, LINK(upstream_tls_name), .min = 1,
+	  .max = 253, .computed = "the host in upstream", .reloadable = true,
+	  .help = "Name, or address, that the gateway's certificate must be for; asked for by SNI." },
+	{ .name = "upstream_tls_certificate", .type = CONF_TEXT, LINK(upstream_tls_certificate),
+	  .min = 1, .max = PATH_MAX, .reloadable = true,
+	  .help = "Certificate and chain to show to the gateway, PEM." },
+	{ .name = "upstream_tls_key", .type = CONF_TEXT, LINK(upstream_tls_key), .min = 1,
+	  .max = PATH_MAX, .computed = "in the certificate's file", .reloadable = true,
+	  .help = "Its private key, as tls_key." },
+	{ .name = "upstream_tls_password_file", .type = CONF_TEXT,
+	  LINK(upstream_tls_password_file), .min = 1, .max = PATH_MAX, .reloadable = true,
+	  .help = "File whose first line opens that key." },
 };
 
 static const struct conf_key sink_keys[] = {

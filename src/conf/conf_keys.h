@@ -33,6 +33,7 @@ enum conf_type {
 	CONF_SERVERS,   /* struct endpoint [] */
 	CONF_SOURCE,    /* struct endpoint, the port may be left off */
 	CONF_NAMES,     /* char *[] */
+	CONF_TEXTS,     /* char *[], any text without control characters */
 	CONF_ACCOUNTS,  /* char *[]: what a login may call itself */
 	CONF_PREFIXES,  /* struct prefix []: "10.0.0.0/8", "2001:db8::/32", an address */
 	CONF_KINDS,     /* uint32_t, one bit a record kind; "all" */

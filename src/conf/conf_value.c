@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,6 +49,7 @@ const char *conf_type_words(enum conf_type type)
 	case CONF_LISTEN:
 	case CONF_SERVERS:
 	case CONF_NAMES:
+	case CONF_TEXTS:
 	case CONF_ACCOUNTS:
 	case CONF_PREFIXES:
 	case CONF_KINDS:
@@ -276,7 +278,15 @@ static int set_text(const struct conf_key *k, void *section, const char *text,
 /* Arrays of texts of their own; the other arrays hold their items themselves. */
 static bool owns_texts(enum conf_type type)
 {
-	return type == CONF_NAMES || type == CONF_ACCOUNTS;
+	return type == CONF_NAMES || type == CONF_ACCOUNTS || type == CONF_TEXTS;
+}
+
+/** Octets that a text of such a list has at most. */
+static int64_t text_max(enum conf_type type)
+{
+	if (type == CONF_TEXTS)
+		return PATH_MAX;
+	return type == CONF_NAMES ? LINK_NAME_MAX : ACCOUNT_NAME_MAX;
 }
 
 static size_t item_size(enum conf_type type)
@@ -311,8 +321,7 @@ static int add_item(const struct conf_key *k, void *section, const char *text,
 		return SM_EVALUE;
 	if (owns_texts(k->type)) {
 		bool name = k->type == CONF_NAMES;
-		char *copy = checked_text(k, text, name ? LINK_NAME_MAX : ACCOUNT_NAME_MAX, name,
-			at);
+		char *copy = checked_text(k, text, text_max(k->type), name, at);
 
 		if (copy == NULL)
 			return SM_EVALUE;
@@ -342,6 +351,7 @@ int conf_value_text(const struct conf_key *k, void *section, const char *text,
 	case CONF_LISTEN:
 	case CONF_SERVERS:
 	case CONF_NAMES:
+	case CONF_TEXTS:
 	case CONF_ACCOUNTS:
 	case CONF_PREFIXES:
 		return add_item(k, section, text, at);
@@ -379,6 +389,7 @@ void conf_value_clear(const struct conf_key *k, void *section)
 	case CONF_TEXT:
 	case CONF_NAME:
 	case CONF_NAMES:
+	case CONF_TEXTS:
 	case CONF_ACCOUNTS:
 		for (char **text = (char **)(void *)at; count-- > 0; text++) {
 			free(*text);

@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "admin/control.h"
@@ -19,15 +20,18 @@
 #include "base/secret.h"
 #include "base/thread.h"
 #include "conf/conf.h"
+#include "daemon/certificates.h"
 #include "daemon/listen.h"
 #include "daemon/options.h"
 #include "daemon/tables.h"
 #include "net/front.h"
+#include "net/tls.h"
 #include "scribe/scribe.h"
 #include "sink/sink.h"
 
 enum {
 	FLUSH_MS = 2000, /* all sinks together may take so long for their queues when we end */
+	WATCH_S = 3600, /* so often the certificates' dates are looked at */
 	CODES_TRIES = 4, /* a second apart */
 };
 
@@ -41,6 +45,7 @@ struct engine {
 	struct shm *shm;
 	struct front_listener *listeners;
 	int listener_count;
+	struct tls *tls;
 	struct front *front;
 	struct admin admin;
 	struct control *control; /* NULL: no control socket */
@@ -199,27 +204,49 @@ static void tell_keeper(uint32_t verb)
 	send(ENGINE_FD_CONTROL, &c, sizeof(c), MSG_NOSIGNAL);
 }
 
+/* True: somebody wants something. False: it is time to look at the certificates' dates. */
+static bool await_wake(struct engine *e)
+{
+	struct timespec end;
+	int got;
+
+	clock_gettime(CLOCK_REALTIME, &end);
+	end.tv_sec += WATCH_S;
+	while ((got = sem_timedwait(&e->wake, &end)) < 0 && errno == EINTR)
+		;
+	while (sem_trywait(&e->wake) == 0)
+		;
+	return got == 0;
+}
+
 /* Asked again meanwhile, it loads once more, not once each. */
 static void serve_reloads(struct engine *e)
 {
+	struct certificates_told told = { 0 };
 	struct code_set *next;
+	bool woken;
 
 	thread_background();
+	certificates_watch(e->settings, e->tls, e->scribe, &told);
 	for (;;) {
-		while (sem_wait(&e->wake) < 0 && errno == EINTR)
-			;
-		while (sem_trywait(&e->wake) == 0)
-			;
+		woken = await_wake(e);
 		if (atomic_load(&e->ending))
-			return;
+			break;
+		if (!woken) {
+			certificates_watch(e->settings, e->tls, e->scribe, &told);
+			continue;
+		}
 		next = tables_reload(e->settings, e->scribe, e->codes, &e->ending);
 		if (next != NULL) {
 			admin_codes(&e->admin, next);
 			codes_free(e->codes);
 			e->codes = next;
 		}
+		certificates_reload(e->settings, e->tls, e->scribe);
+		certificates_watch(e->settings, e->tls, e->scribe, &told);
 		tell_keeper(CONTROL_RELOADED);
 	}
+	free(told.one);
 }
 
 static void *late_start(void *arg)
@@ -290,6 +317,36 @@ static void serve_control(struct engine *e)
 		log_error("no control socket: %s", err_text(-ENOMEM));
 }
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#define SANITIZED (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
+#else
+#define SANITIZED 0
+#endif
+
+/*
+ * Keys are in this process from here on: no other process of the user may look into it, and it
+ * leaves no core. The leak check of the sanitizers looks into its own process the same way.
+ */
+static void guard_keys(void)
+{
+#if !SANITIZED
+	if (prctl(PR_SET_DUMPABLE, 0) < 0)
+		log_warn("keys may end up in a core file: %s", strerror(errno));
+#endif
+}
+
+static int open_tls(struct engine *e)
+{
+	e->tls = tls_new(e->settings);
+	if (e->tls == NULL)
+		return -ENOMEM;
+	if (certificates_named(e->settings))
+		guard_keys();
+	return certificates_load(e->settings, e->tls);
+}
+
 /* What must stand before the first octet is relayed. */
 static int engine_open(struct engine *e)
 {
@@ -313,7 +370,12 @@ static int engine_open(struct engine *e)
 	e->sinks = calloc((size_t)e->settings->sink_count + 1, sizeof(*e->sinks));
 	if (e->sinks == NULL)
 		return -ENOMEM;
-	e->front = front_new(e->settings, e->shm, e->listeners, e->listener_count);
+	err = open_tls(e);
+	if (err < 0) {
+		log_error("no TLS: %s", err_text(err));
+		return err;
+	}
+	e->front = front_new(e->settings, e->shm, e->tls, e->listeners, e->listener_count);
 	if (e->front == NULL)
 		return -EINVAL;
 	serve_control(e);
@@ -327,6 +389,7 @@ static void engine_close(struct engine *e)
 
 	control_free(e->control);
 	front_free(e->front);
+	tls_free(e->tls);
 	scribe_free(e->scribe);
 	end_ns = clock_mono_ns() + FLUSH_MS * 1000000ull;
 	for (int i = 0; i < e->sink_count; i++) {

@@ -2,12 +2,14 @@
 #include <event2/event.h>
 #include <fcntl.h>
 #include <libconfig.h>
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "conf/conf.h"
+#include "daemon/certificates.h"
 #include "daemon/engine.h"
 #include "daemon/keeper.h"
 #include "daemon/options.h"
@@ -46,6 +48,7 @@ static void print_version(void)
 {
 	printf("smscoped %s%s\n", SMSCOPE_VERSION, SMSCOPE_COMMIT);
 	printf("libevent %s\n", event_get_version());
+	printf("%s\n", OpenSSL_version(OPENSSL_VERSION));
 	printf("libconfig %d.%d.%d\n", LIBCONFIG_VER_MAJOR, LIBCONFIG_VER_MINOR,
 		LIBCONFIG_VER_REVISION);
 }
@@ -88,15 +91,24 @@ static int dump(const struct settings *s)
 /* The rest of every action that needs settings. */
 static int act(const struct settings *s, const struct options *o)
 {
+	struct conf_faults faults = { .to = stderr };
+	char certificates[96] = "";
 	struct code_set *codes;
+	int fit;
 
 	if (o->action == ACTION_DUMP)
 		return dump(s);
 	codes = load_tables(s);
-	if (codes == NULL)
+	/* Both are looked at, so that all faults are named at once. */
+	fit = o->action == ACTION_CHECK ?
+		certificates_check(s, &faults, certificates, sizeof(certificates)) :
+		certificates_check_apart(s);
+	if (codes == NULL || fit < 0) {
+		codes_free(codes);
 		return EXIT_FAULT;
+	}
 	if (o->action == ACTION_CHECK)
-		conf_summary(s, codes, stdout);
+		conf_summary(s, codes, certificates, stdout);
 	codes_free(codes); /* the engine loads its own: the keeper stays small */
 	return o->action == ACTION_CHECK ? EXIT_OK : keeper_run(s, o);
 }

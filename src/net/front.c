@@ -15,6 +15,7 @@
 #include "net/census.h"
 #include "net/pace.h"
 #include "net/refusals.h"
+#include "net/tls.h"
 
 enum {
 	ACCEPT_BUDGET = 64,       /* connections taken from one listener in a turn */
@@ -107,7 +108,13 @@ static enum end_how gate_admit(struct gate *g, struct worker_message *m)
 		how = admit_address(l, m->link, c->pace, &m->peer, clock_mono_ns());
 	if (how != END_NONE)
 		return how;
-	return census_enter(c->census, m->link, m->proxied ? &unknown : &m->peer);
+	how = census_enter(c->census, m->link, m->proxied ? &unknown : &m->peer);
+	if (how != END_NONE)
+		return how;
+	how = tls_admit(c->tls, m->link, clock_mono_ns());
+	if (how != END_NONE)
+		census_leave(c->census, m->link, m->proxied ? &unknown : &m->peer);
+	return how;
 }
 
 static void gate_hand_over(struct gate *g, struct worker_message *m)
@@ -132,6 +139,7 @@ static void gate_hand_over(struct gate *g, struct worker_message *m)
 	if (m->proxied)
 		counted.ss_family = AF_UNSPEC;
 	census_leave(f->commons.census, m->link, &counted);
+	tls_end(f->commons.tls, m->link, TLS_REFUSED);
 	gate_refuse(g, m, END_LIMIT_SESSIONS);
 }
 
@@ -254,7 +262,7 @@ static int front_start_workers(struct front *f)
 	return 0;
 }
 
-struct front *front_new(const struct settings *settings, struct shm *shm,
+struct front *front_new(const struct settings *settings, struct shm *shm, struct tls *tls,
 	const struct front_listener *listeners, int listener_count)
 {
 	struct front *f = calloc(1, sizeof(*f));
@@ -268,7 +276,7 @@ struct front *front_new(const struct settings *settings, struct shm *shm,
 	f->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	f->base = event_base_new();
 	f->commons = (struct commons){ census_new(settings), pace_new(),
-		refusals_new(settings->link_count) };
+		refusals_new(settings->link_count), tls };
 	if (f->base == NULL || f->commons.census == NULL || f->commons.pace == NULL ||
 		f->commons.refusals == NULL)
 		goto fail;

@@ -10,6 +10,7 @@
  *   listener ─▶ front ─▶ worker with fewest sessions ─▶ session: leg ⇄ relay ⇄ leg
  */
 struct front;
+struct tls;
 
 /* A listening socket that the keeper made, and the link it serves. Shared with the keeper: never shut down. */
 struct front_listener {
@@ -19,10 +20,10 @@ struct front_listener {
 
 /**
  * Start `settings->workers` worker threads; worker i writes into ring i of `shm`. Accepting starts with
- * front_run(). NULL if a thread or a loop cannot be had; the reason was logged. `settings` and
- * `shm` must outlive the front.
+ * front_run(). NULL if a thread or a loop cannot be had; the reason was logged. `settings`,
+ * `shm` and `tls` must outlive the front.
  */
-struct front *front_new(const struct settings *settings, struct shm *shm,
+struct front *front_new(const struct settings *settings, struct shm *shm, struct tls *tls,
 	const struct front_listener *listeners, int listener_count);
 
 struct event_base;

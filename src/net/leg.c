@@ -11,6 +11,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "net/leg_tls.h"
+
 /* A peer that is gone without a FIN is found in KEEP_IDLE + KEEP_COUNT × KEEP_INTERVAL seconds. */
 enum { KEEP_IDLE_S = 30, KEEP_INTERVAL_S = 10, KEEP_COUNT = 3 };
 
@@ -80,9 +82,25 @@ void leg_close(struct leg *l)
 {
 	if (l->fd < 0)
 		return;
+	if (l->tls != NULL)
+		leg_tls_close(l);
 	event_del(&l->event);	/* before close: or its edges reach the next socket of that number */
 	close(l->fd);
 	l->fd = -1;
+}
+
+int leg_shake(struct leg *l)
+{
+	return l->tls != NULL ? leg_tls_shake(l) : 1;
+}
+
+short leg_edge(struct leg *l, short what)
+{
+	if (l->tls != NULL)
+		return leg_tls_edge(l, what);
+	if ((what & EV_CLOSED) != 0)
+		l->eof = true;
+	return what;
 }
 
 ssize_t leg_peek(struct leg *l, void *to, size_t cap)
@@ -95,6 +113,8 @@ ssize_t leg_peek(struct leg *l, void *to, size_t cap)
 	ssize_t n;
 	int unread;
 
+	if (l->tls != NULL)
+		return leg_tls_peek(l, to, cap);
 	do
 		n = recvmsg(l->fd, &m, MSG_PEEK | MSG_DONTWAIT);
 	while (n < 0 && errno == EINTR);
@@ -117,6 +137,8 @@ ssize_t leg_send(struct leg *l, const void *p, size_t n)
 {
 	ssize_t sent;
 
+	if (l->tls != NULL)
+		return leg_tls_send(l, p, n);
 	do
 		sent = send(l->fd, p, n, MSG_NOSIGNAL | MSG_DONTWAIT);
 	while (sent < 0 && errno == EINTR);
@@ -127,6 +149,10 @@ ssize_t leg_send(struct leg *l, const void *p, size_t n)
 
 void leg_discard(struct leg *l, size_t n)
 {
+	if (l->tls != NULL) {
+		leg_tls_discard(l, n);
+		return;
+	}
 	while (n > 0) {
 		/* TCP drops the octets without copying them; an urgent mark may end a call early. */
 		ssize_t got = recv(l->fd, NULL, n, MSG_TRUNC | MSG_DONTWAIT);
@@ -142,7 +168,8 @@ bool leg_ended(struct leg *l)
 {
 	struct pollfd p = { .fd = l->fd, .events = POLLRDHUP };
 
-	if (!l->eof && poll(&p, 1, 0) > 0 && (p.revents & POLLRDHUP) != 0)
+	/* TLS ends by a message of its own, which only reading finds. */
+	if (!l->eof && l->tls == NULL && poll(&p, 1, 0) > 0 && (p.revents & POLLRDHUP) != 0)
 		l->eof = true;
 	return l->eof;
 }
@@ -152,6 +179,8 @@ bool leg_squeezed(const struct leg *l)
 	uint32_t mem[SK_MEMINFO_VARS];
 	socklen_t len = sizeof(mem);
 
+	if (l->tls != NULL)
+		return false;	/* it keeps what is left of a PDU outside the kernel */
 	if (getsockopt(l->fd, SOL_SOCKET, SO_MEMINFO, mem, &len) < 0 || len < sizeof(mem))
 		return false;
 	return mem[SK_MEMINFO_RMEM_ALLOC] > mem[SK_MEMINFO_RCVBUF] / 2;
@@ -171,14 +200,28 @@ void leg_finish(struct leg *l)
 {
 	if (l->fd < 0 || l->finished)
 		return;
+	if (l->tls != NULL) {
+		leg_tls_finish(l);
+		return;
+	}
 	l->finished = true;
 	shutdown(l->fd, SHUT_WR);
+}
+
+bool leg_settled(const struct leg *l)
+{
+	return l->tls == NULL || leg_tls_settled(l);
 }
 
 enum leg_drop leg_drop(struct leg *l)
 {
 	if (l->fd < 0)
 		return LEG_OVER;
+	return l->tls != NULL ? leg_tls_drop(l) : leg_drop_plain(l);
+}
+
+enum leg_drop leg_drop_plain(struct leg *l)
+{
 	for (int i = 0; i < DROP_TURNS; i++) {
 		ssize_t n = recv(l->fd, NULL, DROP_OCTETS, MSG_TRUNC | MSG_DONTWAIT);
 

@@ -12,17 +12,24 @@
 
 /*
  * One side's connection, as the relay sees it: octets that can be looked at, taken, and sent. A leg
- * owns its descriptor and its one edge-triggered event; it holds no octets of its own.
+ * owns its descriptor and its one edge-triggered event. A plain one holds no octets of its own; one
+ * with TLS (leg_tls.h) behaves alike.
  *
  *   unread octets in the kernel:  | looked at by leg_peek() ……… |
  *                                 | leg_discard() |
  */
+struct leg_tls;
+
 struct leg {
 	int fd;          /* -1: closed */
+	struct leg_tls *tls; /* NULL: plain */
+	bool opening;    /* the handshake is not complete: leg_shake(); never of a plain leg */
 	bool eof;        /* the peer's FIN is here, perhaps behind unread octets */
 	bool finished;   /* our FIN is out */
 	size_t unread;   /* octets in the kernel at the last peek, those behind an urgent mark (and a FIN) included */
+	size_t owed;     /* octets that a send has begun: offer at least as many again, the same ones; plain: 0 */
 	int error;       /* errno of a connection that is broken; what had arrived may still be read */
+	const char *why; /* what else there is to say of its end, or NULL */
 	struct event event;
 };
 
@@ -39,7 +46,16 @@ int MUST_CHECK leg_open(struct leg *l, struct event_base *base, int fd, event_ca
 /** Close without lingering: the caller has seen to it that nothing unread is destroyed that matters. */
 void leg_close(struct leg *l);
 
-/** Unread octets, at most `cap`, left unread. Above 0 how many, 0 end of stream, -EAGAIN none now, else -errno. */
+/** Go on with the handshake: 1 complete (at once on a plain leg), 0 wait for an edge, else it failed, `why`. */
+int MUST_CHECK leg_shake(struct leg *l);
+
+/** An edge of the leg's event: call this first, and go by the edges it returns. */
+short leg_edge(struct leg *l, short what);
+
+/**
+ * Unread octets, at most `cap`, left unread. Above 0 how many, 0 end of stream, -EAGAIN none now, else
+ * -errno: -EPROTO when only what the connection carries is broken, `why`.
+ */
 ssize_t leg_peek(struct leg *l, void *to, size_t cap);
 
 /** Octets accepted by the kernel, 0 if it takes none now, else -errno. */
@@ -60,6 +76,9 @@ bool leg_broken(struct leg *l);
 /** Send the FIN, once. */
 void leg_finish(struct leg *l);
 
+/** Has the kernel all that we said, the end included? If not, an edge will bring the rest about. */
+bool leg_settled(const struct leg *l);
+
 enum leg_drop {
 	LEG_WAIT, /* nothing more now: an edge will tell */
 	LEG_MORE, /* there may be more: no edge will tell, call again */
@@ -68,5 +87,8 @@ enum leg_drop {
 
 /** Read and drop what comes, a bounded amount at a time. */
 enum leg_drop leg_drop(struct leg *l);
+
+/** The same of the connection below, whatever it carries: for leg_tls.c. */
+enum leg_drop leg_drop_plain(struct leg *l);
 
 #endif

@@ -107,13 +107,14 @@ static size_t flow_unframed(const struct flow *f, size_t n)
 bool flow_even(const struct flow *f)
 {
 	return f->done || f->dead || (f->at->sent_at == f->at->taken_at &&
-		f->at->pass_until <= f->at->taken_at);
+		f->at->pass_until <= f->at->taken_at && f->out->owed == 0);
 }
 
 /** How many of the `n` unread octets may go out now. */
 static size_t flow_look(const struct flow *f, const uint8_t *p, size_t n)
 {
 	const struct session *s = f->session;
+	size_t least = (size_t)(f->at->sent_at - f->at->taken_at) + f->out->owed;
 	size_t k = flow_unframed(f, n);
 
 	if (k > 0)
@@ -127,7 +128,7 @@ static size_t flow_look(const struct flow *f, const uint8_t *p, size_t n)
 		if (flow_guards(f, span_of(p + k, (size_t)len), f->at->taken_at + k))
 			return k;
 		k += (size_t)len;
-		if (s->ending)
+		if (s->ending && k >= least)
 			return k;
 	}
 }
@@ -308,7 +309,7 @@ static bool flow_unstick(struct flow *f, const uint8_t *p, size_t n)
 		return true;
 	}
 	if (f->in->eof || leg_broken(f->in)) {
-		f->in->eof = true;
+		f->in->eof = f->tail = true;
 		flow_pass(f, p, n, n, RING_TAIL);
 		return true;
 	}
@@ -320,16 +321,24 @@ static bool flow_unstick(struct flow *f, const uint8_t *p, size_t n)
 static void flow_end(struct flow *f, int error)
 {
 	struct session *s = f->session;
+	const char *why = f->in->why;
+	char cut[EVENT_TEXT];
 
 	flow_set_partial(f, false);
 	f->done = true;
 	f->at->eof = 1;
+	if (why != NULL && f->tail) {
+		snprintf(cut, sizeof(cut), "truncated inside a PDU: %s", why);
+		why = cut;
+	}
 	if (error != 0) {
-		session_cause(s, f->from, END_RESET, error, NULL);
+		/* Of a connection that is sound, only what it carries is broken: its end is orderly. */
+		session_cause(s, f->from, error == EPROTO ? END_TLS : END_RESET,
+			error == EPROTO ? 0 : error, why);
 		session_drain(s);
 		return;
 	}
-	session_cause(s, f->from, END_FIN, 0, NULL);
+	session_cause(s, f->from, END_FIN, 0, why);
 	leg_finish(f->out);
 	session_flow_done(s);
 }
@@ -367,7 +376,7 @@ void flow_step(struct flow *f)
 		if (n <= 0) {
 			f->ready = false;
 			if (n != -EAGAIN || f->in->error != 0)
-				flow_end(f, f->in->error);
+				flow_end(f, f->in->error != 0 || n == 0 ? f->in->error : (int)-n);
 			return;
 		}
 		f->peeked = (size_t)n;

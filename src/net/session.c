@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "net/admit.h"
 #include "net/census.h"
+#include "net/tls.h"
 
 /* Octets of a refusal at most; the least header of any protocol, while it is not known which one. */
 enum { REFUSAL_OCTETS = 256, LEAST_HEADER = 12 };
@@ -22,7 +23,7 @@ static const uint8_t may_follow[] = {
 	[SESSION_CLOSED] = 0,
 };
 
-static void session_arm(struct session *s, uint32_t ms)
+void session_arm(struct session *s, uint32_t ms)
 {
 	struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = (suseconds_t)(ms % 1000) * 1000 };
 
@@ -95,7 +96,9 @@ void session_cause(struct session *s, unsigned side, enum end_how how, int error
 	s->cause_side = (uint8_t)side;
 	s->cause_how = (uint8_t)how;
 	s->cause_error = error;
-	if (text != NULL)
+	if (text == NULL)
+		s->cause_text[0] = '\0';
+	else if (text != s->cause_text)
 		snprintf(s->cause_text, sizeof(s->cause_text), "%s", text);
 }
 
@@ -120,7 +123,9 @@ static void session_on_timer(evutil_socket_t fd, short what, void *arg)
 			session_drain(s);
 		break;
 	case SESSION_ACCEPTED:
-		session_cause(s, SIDE_US, END_LOGIN_TIMEOUT, 0, NULL);
+		session_cause(s, SIDE_US, s->leg[SIDE_SP].opening ? END_HANDSHAKE_TIMEOUT :
+			END_LOGIN_TIMEOUT, 0, NULL);
+		session_tls_over(s, TLS_TIMEOUT);
 		if (s->proxied)
 			admit_turn_away(s, END_LOGIN_TIMEOUT);
 		else
@@ -153,6 +158,7 @@ static void session_init(struct session *s, struct worker *w, const struct worke
 	s->proto = l->proto;
 	s->peer = m->peer;
 	s->proxied = m->proxied;
+	s->shaking = tls_wanted(l, SIDE_SP);
 	if (m->proxied)
 		s->peer.ss_family = AF_UNSPEC;
 	s->guarded = l->account_count > 0 || l->max_per_account > 0 || l->logins_per_minute > 0;
@@ -177,6 +183,8 @@ static void session_admitted(struct session *s)
 
 	memcpy(e.text, s->shared->sp_addr, sizeof(s->shared->sp_addr));
 	session_report(s, &e, 0);
+	if (!session_tls_open(s) || s->leg[SIDE_SP].opening)
+		return;	/* nothing is dialled for whom this keeps out */
 	if (s->link->dial == DIAL_ACCEPT) {
 		session_enter(s, SESSION_DIALING);
 		dial_next(s);
@@ -194,6 +202,7 @@ void session_open(struct worker *w, const struct worker_message *m)
 		if (m->proxied)
 			counted.ss_family = AF_UNSPEC;
 		census_leave(w->census, m->link, &counted);
+		tls_end(w->tls, m->link, TLS_FAILED);
 		atomic_fetch_sub(&w->session_count, 1);
 		close(m->fd);
 		free(s);
@@ -227,6 +236,7 @@ void session_close(struct session *s)
 	if (s->shared->state == SESSION_CLOSED)
 		return;
 	session_over(s);
+	session_tls_over(s, TLS_FAILED);
 	leg_close(&s->leg[SIDE_SP]);
 	leg_close(&s->leg[SIDE_GW]);
 	session_enter(s, SESSION_CLOSED);
@@ -276,6 +286,7 @@ void session_drain(struct session *s)
 	if (s->shared->state == SESSION_DIALING)
 		leg_close(&s->leg[SIDE_GW]);
 	session_over(s);
+	session_tls_over(s, TLS_FAILED);
 	session_enter(s, SESSION_DRAINING);
 	for (int i = 0; i < 2; i++) {
 		if (s->leg[i].fd >= 0 && s->leg[i].error != 0)
@@ -288,8 +299,11 @@ void session_drain(struct session *s)
 
 void session_flow_done(struct session *s)
 {
-	if (s->flow[SIDE_SP].done && s->flow[SIDE_GW].done)
+	if (s->flow[SIDE_SP].done && s->flow[SIDE_GW].done &&
+		leg_settled(&s->leg[SIDE_SP]) && leg_settled(&s->leg[SIDE_GW]))
 		session_close(s);
+	else if (s->flow[SIDE_SP].done && s->flow[SIDE_GW].done)
+		session_drain(s);
 	else if (!s->ending)
 		session_arm(s, s->link->half_close_timeout_ms);
 }
@@ -409,7 +423,8 @@ static void session_greet(struct session *s)
 	if (n == -EAGAIN)
 		return;
 	if (n <= 0 || (len == 0 && (sp->eof || leg_broken(sp)))) {
-		session_cause(s, SIDE_SP, sp->error != 0 ? END_RESET : END_FIN, sp->error, NULL);
+		session_cause(s, SIDE_SP, sp->error != 0 ? END_RESET :
+			n == -EPROTO ? END_TLS : END_FIN, sp->error, sp->why);
 	} else if (len < 0) {
 		foreign = proto_foreign(in);
 		session_cause(s, SIDE_SP, foreign != NULL ? END_FOREIGN : END_BAD_LENGTH, 0,
@@ -443,8 +458,7 @@ void session_on_leg(evutil_socket_t fd, short what, void *arg)
 	enum side side = fd == s->leg[SIDE_SP].fd ? SIDE_SP : SIDE_GW;
 
 	worker_tick(s->worker);
-	if ((what & EV_CLOSED) != 0)
-		s->leg[side].eof = true;
+	what = leg_edge(&s->leg[side], what);
 	switch ((enum session_state)s->shared->state) {
 	case SESSION_ACCEPTED:
 		if (s->proxied) {
@@ -452,7 +466,7 @@ void session_on_leg(evutil_socket_t fd, short what, void *arg)
 				break;
 			session_admitted(s);
 		}
-		if (s->shared->state == SESSION_ACCEPTED)
+		if (s->shared->state == SESSION_ACCEPTED && session_tls_shake(s))
 			session_greet(s);
 		break;
 	case SESSION_DIALING:

@@ -5,6 +5,7 @@
 
 #include "net/leg.h"
 #include "net/worker.h"
+#include "base/tls_status.h"
 #include "smscope/proxy_header.h"
 
 /*
@@ -30,6 +31,7 @@ struct flow {
 	bool done;         /* the end of `in` has been passed on */
 	bool dead;         /* `out` is broken: drop what comes */
 	bool squeezed;     /* holding the PDU in hand back closes the window: pass it on as it arrives */
+	bool tail;         /* `in` ended inside a PDU */
 	bool stalled;      /* the stall of the PDU in hand was reported */
 	uint32_t hold;     /* a longer PDU is passed on as it arrives */
 	size_t peeked;     /* octets that the last look at `in` saw */
@@ -46,6 +48,8 @@ struct session {
 	struct shm_session *shared;
 	uint32_t slot;
 	bool queued, watched;        /* on the worker's run list, watch list */
+	bool dialled;                /* the server being tried has taken the connection */
+	bool shaking;                /* counted in by tls_admit() */
 	bool login_seen;
 	bool proxied;                /* the PROXY header is still to come, and nobody was told of the session */
 	bool guarded;                /* no login of the SP goes on that was not admitted */
@@ -94,6 +98,26 @@ void session_flow_done(struct session *s);
 
 /** Do what can be done now: called by the run list. */
 void session_step(struct session *s);
+
+/* session_tls.c */
+
+/** TLS with the SP begins, if the link has it. False: it cannot, and the session ends. */
+bool session_tls_open(struct session *s);
+
+/** Go on with the SP's handshake. True: it is complete, or there is none; what follows may be read. */
+bool session_tls_shake(struct session *s);
+
+/** The handshake with the SP is over, one way or another; nothing if it was before. */
+void session_tls_over(struct session *s, enum tls_result r);
+
+/** If that side of the link speaks TLS, so does the leg just opened from now on. 0 or negative. */
+int MUST_CHECK session_secure(struct session *s, enum side side);
+
+/** The handshake of that leg, if it had one, is complete: tell the scribe. */
+void session_report_tls(struct session *s, enum side side);
+
+/** The state's timer runs out after so long instead. */
+void session_arm(struct session *s, uint32_t ms);
 
 /** A server did not answer: try the next one, with a connect_timeout of its own. */
 void session_redial(struct session *s);

@@ -270,6 +270,7 @@ int worker_start(struct worker *w, int index, const struct settings *settings, s
 
 	*w = (struct worker){ .index = index, .settings = settings, .shm = shm,
 		.census = commons->census, .pace = commons->pace, .refusals = commons->refusals,
+		.tls = commons->tls,
 		.ring = shm_ring(shm, index), .inbox = { -1, -1 } };
 	for (int i = 0; i < settings->link_count; i++)
 		w->idle_limits = w->idle_limits || settings->links[i].idle_timeout_ms > 0;

@@ -13,6 +13,7 @@ struct pace;
 struct refusal_count;
 struct refusals;
 struct session;
+struct tls;
 TAILQ_HEAD(session_list, session);
 
 /* What the front and all workers share; each has a lock of its own. */
@@ -20,6 +21,7 @@ struct commons {
 	struct census *census;
 	struct pace *pace;
 	struct refusals *refusals;
+	struct tls *tls;        /* the engine's */
 };
 
 /* A worker: one thread, one loop, its sessions, its ring. Nothing of it is touched by another thread but `inbox` and `session_count`. */
@@ -29,6 +31,7 @@ struct worker {
 	struct shm *shm;
 	struct ring *ring;
 	struct census *census;
+	struct tls *tls;
 	struct pace *pace;
 	struct refusals *refusals;
 	struct event_base *base;

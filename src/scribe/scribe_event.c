@@ -1,5 +1,6 @@
 #include "scribe/scribe_state.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,6 +65,37 @@ static void on_open(struct scribe *s, const struct ring_entry *entry)
 	if (t->peer[0] != '\0')
 		record_text_extra(&r, "peer", span_of(t->peer, strlen(t->peer)));
 	scribe_emit(s, &r);
+}
+
+/* The words behind the first ones of an event's text; empty: there are none. */
+static struct span more_of(const struct session_event *e)
+{
+	size_t at = strnlen(e->text, sizeof(e->text) - 1) + 1;
+
+	return at < sizeof(e->text) ? span_of(e->text + at, strnlen(e->text + at, sizeof(e->text) - at)) :
+		span_of(e->text, 0);
+}
+
+static void on_tls(struct scribe *s, const struct ring_entry *entry, const struct session_event *e)
+{
+	struct track *t = scribe_track(s, entry);
+	struct span name = more_of(e);
+
+	if (t == NULL || e->side > SIDE_GW)
+		return;
+	snprintf(t->tls[e->side], sizeof(t->tls[0]), "%.*s", (int)sizeof(t->tls[0]) - 1, e->text);
+	if (e->side == SIDE_SP)
+		snprintf(t->tls_name, sizeof(t->tls_name), "%.*s", (int)name.n, (const char *)name.p);
+}
+
+void scribe_put_tls(struct record *r, const struct track *t)
+{
+	if (t->tls[SIDE_SP][0] != '\0')
+		record_words_extra(r, "tls", t->tls[SIDE_SP]);
+	if (t->tls_name[0] != '\0')
+		record_text_extra(r, "tls_name", span_of(t->tls_name, strlen(t->tls_name)));
+	if (t->tls[SIDE_GW][0] != '\0')
+		record_words_extra(r, "upstream_tls", t->tls[SIDE_GW]);
 }
 
 /* At which step the session ended. */
@@ -177,6 +209,7 @@ static void on_close(struct scribe *s, const struct ring_entry *entry,
 		record_text_extra(&r, "account", span_of(x.account, strlen(x.account)));
 	if (t->peer[0] != '\0')
 		record_text_extra(&r, "peer", span_of(t->peer, strlen(t->peer)));
+	scribe_put_tls(&r, t);
 	record_ms_extra(&r, "lasted", since(entry->mono_ns / 1000, t->opened_mono_ns / 1000));
 	put_hint(t->scope, &r, &x, entry->mono_ns / 1000);
 	put_balance(&r, &x, entry->mono_ns / 1000);
@@ -222,6 +255,8 @@ static void on_session(struct scribe *s, const struct ring_entry *entry,
 		record_words_extra(&r, "state", e->kind == EVENT_UPSTREAM_UP ? "up" : "down");
 		record_text_extra(&r, "server", text_of(e));
 		put_error(t->scope, &r, e->error, error, sizeof(error));
+		if (more_of(e).n > 0)
+			record_text_extra(&r, "detail", more_of(e));
 	} else {
 		record_words_extra(&r, "from", side_name(e->side));
 		record_uint_extra(&r, "offset", entry->offset);
@@ -252,6 +287,9 @@ void scribe_event(struct scribe *s, const struct ring_entry *entry)
 		break;
 	case EVENT_CLOSE:
 		on_close(s, entry, &e);
+		break;
+	case EVENT_TLS:
+		on_tls(s, entry, &e);
 		break;
 	case EVENT_REFUSED:
 		on_refused(s, entry, &e);

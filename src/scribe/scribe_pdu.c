@@ -26,8 +26,11 @@ void scribe_frame(struct scribe *s, const struct ring_entry *e, bool suspect, bo
 		scope_malformed(t->scope, &f, "stream ended inside a PDU", &s->work);
 	else
 		(void)scope_pdu(t->scope, &f, &s->work);
-	for (int i = 0; i < s->work.count; i++)
+	for (int i = 0; i < s->work.count; i++) {
+		if (s->work.records[i].kind == REC_LOGIN)
+			scribe_put_tls(&s->work.records[i], t);
 		scribe_emit(s, &s->work.records[i]);
+	}
 	if (s->work.wait && !scribe_hold(s, e))
 		scribe_frame(s, e, false, true);
 }

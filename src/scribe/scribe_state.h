@@ -20,6 +20,8 @@ struct track {
 	int link;
 	uint32_t account; /* story_key() */
 	char peer[SHM_ADDR_TEXT];
+	char tls[2][64];   /* version and cipher towards each side; empty: plain */
+	char tls_name[72]; /* of the SP's certificate */
 	char down[160]; /* servers that did not answer: "no server answers: 10.0.0.1:7890 ECONNREFUSED" */
 };
 
@@ -150,6 +152,9 @@ void scribe_look_at_zone(struct scribe *s);
 
 /** What time brings: held reports, messages that had no report, requests without a response. */
 void scribe_tick(struct scribe *s, uint64_t now_ns);
+
+/** What the session's login and end say of TLS, if it has any. */
+void scribe_put_tls(struct record *r, const struct track *t);
 
 /** A RING_EVENT entry. */
 void scribe_event(struct scribe *s, const struct ring_entry *e);

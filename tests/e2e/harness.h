@@ -103,6 +103,8 @@ int peer_dial_buffers(int port, int octets); /* SO_RCVBUF and SO_SNDBUF of so ma
 int peer_accept(int listener);
 bool peer_has_caller(int fd, int wait_ms); /* or octets, of a connection */
 void peer_close(int fd);
+int peer_adopt(int fd); /* the harness closes it from now on */
+void peer_forget(int fd); /* … no longer */
 void peer_reset(int fd);
 
 /** Send until nothing more is taken for 400 ms, or all `n` octets are; returns how many were. */

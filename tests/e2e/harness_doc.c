@@ -19,8 +19,8 @@ static unsigned type_of(const json_t *v)
 {
 	if (json_is_string(v))
 		return DOC_TEXT;
-	if (json_is_integer(v) && json_integer_value(v) >= 0)
-		return DOC_NUMBER;
+	if (json_is_integer(v))
+		return json_integer_value(v) >= 0 ? DOC_NUMBER | DOC_INTEGER : DOC_INTEGER;
 	return json_is_true(v) ? DOC_TRUE : json_is_array(v) ? DOC_LIST : 0;
 }
 

@@ -40,6 +40,17 @@ void peer_close(int fd)
 	close(fd);
 }
 
+int peer_adopt(int fd)
+{
+	return track(fd);
+}
+
+void peer_forget(int fd)
+{
+	if (fd >= 0 && fd < FDS_MAX)
+		ours[fd] = false;
+}
+
 void peer_reset(int fd)
 {
 	struct linger abort_it = { 1, 0 };

@@ -9,15 +9,16 @@ unsigned record_doc_types_of(const char *words)
 		const char *word;
 		unsigned type;
 	} types[] = { { "text", DOC_TEXT }, { "number", DOC_NUMBER }, { "true", DOC_TRUE },
-		{ "list", DOC_LIST } };
+		{ "list", DOC_LIST }, { "integer", DOC_INTEGER } };
+	enum { TYPES = sizeof(types) / sizeof(*types) };
 	unsigned found = 0;
 
 	for (;;) {
 		size_t n = strcspn(words, " "), i = 0;
 
-		while (i < 4 && (strlen(types[i].word) != n || strncmp(words, types[i].word, n) != 0))
+		while (i < TYPES && (strlen(types[i].word) != n || strncmp(words, types[i].word, n) != 0))
 			i++;
-		if (i == 4)
+		if (i == TYPES)
 			return 0;
 		found |= types[i].type;
 		if (strncmp(words + n, " or ", 4) != 0)

@@ -10,7 +10,7 @@
  * kind.
  */
 
-enum { DOC_TEXT = 1, DOC_NUMBER = 2, DOC_TRUE = 4, DOC_LIST = 8 };
+enum { DOC_TEXT = 1, DOC_NUMBER = 2, DOC_TRUE = 4, DOC_LIST = 8, DOC_INTEGER = 16 };
 
 #define DOC_COMMON  "*"
 #define DOC_OBJECTS "[]"

@@ -472,7 +472,7 @@ static void test_profiles(void **state)
 	s = load("links = ( { name = \"a\"; listen = \"127.0.0.1:0\"; upstream = \"192.0.2.1:1\"; } );");
 	assert_int_equal(conf_check_profiles(s, set, &faults), 0);
 	faults.to = open_memstream(&said, &len);
-	conf_summary(s, set, faults.to);
+	conf_summary(s, set, "", faults.to);
 	fclose(faults.to);
 	snprintf(expected, sizeof(expected), "OK: 1 link, %d code tables (%d entries)\n",
 		codes_table_count(set), codes_row_count(set));

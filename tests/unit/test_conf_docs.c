@@ -176,7 +176,8 @@ static void test_sample_loads(void **state)
 static bool has_no_default(const char *line)
 {
 	static const char *const keys[] = { "include_dir =", "source =", "codes =", "allow =", "deny =",
-		"accounts =", "proxy_from =" };
+		"accounts =", "proxy_from =", "tls_certificate", "tls_key", "tls_password", "tls_c",
+		"upstream_tls_c", "upstream_tls_n", "upstream_tls_k", "upstream_tls_p" };
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
 		if (strncmp(line, keys[i], strlen(keys[i])) == 0)
