@@ -209,6 +209,7 @@ static void flow_pass(struct flow *f, const uint8_t *p, size_t n, uint64_t len, 
 		copy = (size_t)len;
 	flow_copy(f, p, (uint32_t)copy, (uint32_t)len, f->at->taken_at, flags);
 	f->at->pass_until = f->at->taken_at + len;
+	f->at->pdus++;
 }
 
 /** From here on this direction's octets flow unparsed; one record says so. */
