@@ -43,6 +43,9 @@ void admit_turn_away(struct session *s, enum end_how how)
 	session_close(s);
 }
 
+/* How an IPv6 address begins that is an IPv4 one. */
+static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+
 /** The SP's end as a socket address; false: the header tells none. */
 static bool header_peer(const struct proxy_header *h, struct sockaddr_storage *ret)
 {
@@ -52,10 +55,10 @@ static bool header_peer(const struct proxy_header *h, struct sockaddr_storage *r
 	if (h->family == PROXY_NONE)
 		return false;
 	*ret = (struct sockaddr_storage){ 0 };
-	if (h->family == PROXY_IPV4) {
+	if (h->family == PROXY_IPV4 || memcmp(h->from.addr, mapped, sizeof(mapped)) == 0) {
 		in->sin_family = AF_INET;
 		in->sin_port = htons(h->from.port);
-		memcpy(&in->sin_addr, h->from.addr, 4);
+		memcpy(&in->sin_addr, h->from.addr + (h->family == PROXY_IPV4 ? 0 : sizeof(mapped)), 4);
 	} else {
 		in6->sin6_family = AF_INET6;
 		in6->sin6_port = htons(h->from.port);
@@ -203,7 +206,6 @@ static struct proxy_end end_of(const struct sockaddr_storage *a)
 /** Both ends that are IPv4 ones, perhaps mapped, as such; any other pair as IPv6. */
 static void settle_family(struct proxy_header *h)
 {
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
 	struct proxy_end *const ends[] = { &h->from, &h->to };
 
 	h->family = PROXY_IPV6;

@@ -22,6 +22,7 @@ enum {
 	PAUSE_MS = 200,           /* no accepting for so long when descriptors run out */
 	TICK_MS = 200,            /* pulse, drain watch, pause */
 	COMPLAIN_S = 10,          /* one line in so many seconds */
+	TELL_BUDGET = 16,         /* refusals told in a tick */
 };
 
 struct gate {
@@ -208,7 +209,7 @@ static void front_on_tick(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	atomic_store(&f->shm->beat_front_ns, now);
-	if (refusals_due(f->commons.refusals, now, &r))
+	for (int i = 0; i < TELL_BUDGET && refusals_due(f->commons.refusals, now, &r); i++)
 		front_tell_refusal(f, &r);
 	if (f->paused && now - f->paused_ns >= PAUSE_MS * 1000000ull) {
 		f->paused = false;

@@ -147,6 +147,12 @@ ssize_t leg_send(struct leg *l, const void *p, size_t n)
 	return errno == EAGAIN ? 0 : -errno;
 }
 
+void leg_forget(struct leg *l, size_t at, size_t n)
+{
+	if (l->tls != NULL)
+		leg_tls_forget(l, at, n);
+}
+
 void leg_discard(struct leg *l, size_t n)
 {
 	if (l->tls != NULL) {

@@ -64,6 +64,9 @@ ssize_t leg_send(struct leg *l, const void *p, size_t n);
 /** Drop `n` octets that leg_peek() has shown. */
 void leg_discard(struct leg *l, size_t n);
 
+/** Overwrite `n` of the octets that leg_peek() has shown, from `at` on, where we hold them ourselves: they were secret and will be dropped. */
+void leg_forget(struct leg *l, size_t at, size_t n);
+
 /** Has the peer's FIN arrived? Asks the kernel, keeps the answer in `eof`. */
 bool leg_ended(struct leg *l);
 

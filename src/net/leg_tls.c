@@ -327,6 +327,14 @@ ssize_t leg_tls_peek(struct leg *l, void *to, size_t cap)
 	return t->over ? 0 : -EAGAIN;
 }
 
+void leg_tls_forget(struct leg *l, size_t at, size_t n)
+{
+	struct leg_tls *t = l->tls;
+
+	if (at < t->in_len)
+		explicit_bzero(t->in + at, n < t->in_len - at ? n : t->in_len - at);
+}
+
 void leg_tls_discard(struct leg *l, size_t n)
 {
 	struct leg_tls *t = l->tls;

@@ -34,6 +34,7 @@ short leg_tls_edge(struct leg *l, short what);
 ssize_t leg_tls_peek(struct leg *l, void *to, size_t cap);
 ssize_t leg_tls_send(struct leg *l, const void *p, size_t n);
 void leg_tls_discard(struct leg *l, size_t n);
+void leg_tls_forget(struct leg *l, size_t at, size_t n);
 void leg_tls_finish(struct leg *l);
 bool leg_tls_settled(const struct leg *l);
 enum leg_drop leg_tls_drop(struct leg *l);

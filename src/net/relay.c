@@ -152,8 +152,10 @@ static void flow_take(struct flow *f, uint8_t *p, size_t s)
 			if (!ses->shared->logged_in)
 				secret = flow_watch_login(f, span_of(p + d, (size_t)len));
 			flow_copy(f, p + d, (uint32_t)len, (uint32_t)len, f->at->taken_at + d, 0);
-			if (secret) /* it is out, and need not lie about until something else comes */
+			if (secret) { /* it is out, and need not lie about until something else comes */
 				explicit_bzero(p + d, (size_t)len);
+				leg_forget(f->in, d, (size_t)len);
+			}
 			secret = false;
 			f->at->pdus++;
 			d += (size_t)len;
@@ -207,6 +209,7 @@ static void flow_pass(struct flow *f, const uint8_t *p, size_t n, uint64_t len, 
 		copy = (size_t)len;
 	flow_copy(f, p, (uint32_t)copy, (uint32_t)len, f->at->taken_at, flags);
 	f->at->pass_until = f->at->taken_at + len;
+	f->at->pdus++;
 }
 
 /** From here on this direction's octets flow unparsed; one record says so. */

@@ -386,6 +386,7 @@ void session_refuse(struct session *s, enum refusal why)
 		flow_copy(&s->flow[SIDE_SP], w->scratch, (uint32_t)len, (uint32_t)len, 0, 0);
 		flow_copy(&s->flow[SIDE_GW], answer, (uint32_t)answer_len, (uint32_t)answer_len, 0,
 			RING_OURS);
+		leg_forget(&s->leg[SIDE_SP], 0, (size_t)len);
 		leg_discard(&s->leg[SIDE_SP], (size_t)len);
 		explicit_bzero(w->scratch, (size_t)len);
 		(void)leg_send(&s->leg[SIDE_SP], answer, (size_t)answer_len);

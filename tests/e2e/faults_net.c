@@ -91,7 +91,7 @@ static int still_open(const int *sp, int count)
 /* N3: the limits hold exactly, and one more fits as soon as one is gone. */
 static void limits(const char *keys, const char *name, int limit)
 {
-	enum { CALLERS = 40 };
+	enum { CALLERS = 200 }; /* at the same time */
 	int sp[CALLERS], open;
 
 	begin_plain("cmpp", keys);
@@ -343,6 +343,55 @@ static void black_hole_then_good(void **state)
 	rig_stop(&rig);
 }
 
+/* Dial ::1, from a port of our choice if not 0. */
+static int dial6(int port, int from)
+{
+	struct sockaddr_in6 a = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+	int on = 1, fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+	a.sin6_port = htons((uint16_t)from);
+	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
+	a.sin6_port = htons((uint16_t)port);
+	if (connect(fd, (struct sockaddr *)&a, sizeof a))
+		fail_msg("connect to [::1]:%d: %s", port, strerror(errno));
+	return fd;
+}
+
+/*
+ * N16: IPv6 at the SP's side. And a daemon that ends first leaves its port in TIME_WAIT: the next one
+ * listens there at once, and the same pair of addresses and ports connects again.
+ */
+static void again_on_the_same_port(void **state)
+{
+	struct rig_link link = { .protocol = "smpp", .upstream = &gateway_port, .upstream_count = 1,
+		.host = "[::1]", .keys = "allow = \"::1\"; linger_timeout = \"200ms\";" };
+	struct sockaddr_in6 a;
+	socklen_t len = sizeof a;
+	struct pair p;
+
+	(void)state;
+	if (access("/proc/net/if_inet6", R_OK))
+		skip();
+	gateway = peer_listen(&gateway_port, 16);
+	link.port = port_closed();
+	rig_start(&rig, NULL, &link, 1);
+	p = pair_login_over(dial6(link.port, 0), gateway, SIM_SMPP);
+	assert_int_equal(getsockname(p.sp, (struct sockaddr *)&a, &len), 0);
+	rig_await(&rig, 0, NULL, "ev=login peer=[::1]:%d", ntohs(a.sin6_port));
+	kill(rig.pid, SIGTERM);
+	peer_expect_end(p.sp); /* its FIN is first */
+	close(p.sp);
+	peer_close(p.gw);
+	rig_stop(&rig);
+	gateway = peer_listen(&gateway_port, 16);
+	rig_start(&rig, NULL, &link, 1);
+	p = pair_login_over(dial6(link.port, ntohs(a.sin6_port)), gateway, SIM_SMPP);
+	pair_ping(p, SIM_SMPP);
+	close(p.sp);
+	rig_stop(&rig);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -355,6 +404,7 @@ int main(void)
 		cmocka_unit_test_teardown(fall_back, rig_sweep),
 		cmocka_unit_test_teardown(black_hole, rig_sweep),
 		cmocka_unit_test_teardown(black_hole_then_good, rig_sweep),
+		cmocka_unit_test_teardown(again_on_the_same_port, rig_sweep),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,8 @@
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -120,6 +122,65 @@ static void none_for_the_gateway(void **state)
 	rig_stop(&rig);
 }
 
+/*
+ * R2 in part: a log is to be reopened and no descriptor is left: the old file is used on, and the new one as
+ * soon as it can be; no record is lost.
+ */
+static void none_for_the_log(void **state)
+{
+	static const struct rig_options few = { .nofile = 96,
+		.daemon = "max_sessions = 1000; drain_timeout = \"2s\";" };
+	int port, gateway = peer_listen(&port, 64), sp[CALLERS];
+	struct rig_link link = { .protocol = "smpp", .upstream = &port, .upstream_count = 1,
+		.keys = "login_timeout = \"60s\"; max_sessions = 1000; max_per_ip = 1000;" };
+	struct sim_pdu submit = { .what = SIM_SUBMIT, .seq = 1, .dst = sim_text("13800138000") };
+	char moved[160], *text;
+	uint8_t octets[SIM_PDU_MAX];
+	struct pair p;
+
+	(void)state;
+	rig_start(&rig, &few, &link, 1);
+	snprintf(moved, sizeof moved, "%s/log.txt", rig.dir);
+	p = pair_login(&rig, 0, gateway, SIM_SMPP);
+	rig_await(&rig, 0, NULL, "ev=login");
+	for (int i = 0; i < CALLERS; i++)
+		sp[i] = peer_dial(rig.port[0]);
+	pause_ms(1000);
+	assert_int_equal(rename(rig.log_path, moved), 0);
+	kill(rig.pid, SIGUSR1);
+	pause_ms(500);
+	for (; submit.seq <= 20; submit.seq++) {
+		size_t n = sim_build(SIM_SMPP, &submit, octets);
+
+		peer_send(p.sp, octets, n);
+		peer_expect(p.gw, octets, n);
+	}
+	for (int i = 0; i < WAIT_MS / 10; i++, pause_ms(10)) {
+		text = rig_file(&rig, moved, NULL);
+		if (strstr(text, "\"seq\":20,"))
+			break;
+		free(text);
+		text = NULL;
+	}
+	assert_non_null(text); /* the old file was used on */
+	free(text);
+	assert_int_not_equal(access(rig.log_path, F_OK), 0);
+	for (int i = 0; i < CALLERS; i++)
+		peer_close(sp[i]);
+	for (int i = 0; i < WAIT_MS / 10 && access(rig.log_path, F_OK); i++)
+		pause_ms(10);
+	rig.log_at = 0; /* of the new file */
+	peer_send(p.sp, octets, sim_build(SIM_SMPP, &submit, octets));
+	rig_await(&rig, 0, NULL, "ev=submit seq=21");
+	assert_int_equal(rig_count(&rig, "ev=lost"), 0);
+	text = rig_file(&rig, rig.err_path, NULL);
+	assert_non_null(strstr(text, "cannot be reopened"));
+	free(text);
+	unlink(moved);
+	peers_sweep();
+	rig_stop(&rig);
+}
+
 enum { NO_ROOM_LEN = 777 };
 
 /* From here on a send of NO_ROOM_LEN octets finds no memory, in this process and those it becomes. */
@@ -173,6 +234,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(no_descriptors, rig_sweep),
 		cmocka_unit_test_teardown(none_for_the_gateway, rig_sweep),
+		cmocka_unit_test_teardown(none_for_the_log, rig_sweep),
 		cmocka_unit_test_teardown(no_memory_to_send, rig_sweep),
 	};
 

@@ -45,9 +45,10 @@ static void conf_write(
 	fprintf(f, "links = (\n");
 	for (int i = 0; i < r->link_count; i++) {
 		fprintf(f,
-			"  { name = \"l%d\"; protocol = \"%s\"; listen = \"127.0.0.1:%d\"; "
+			"  { name = \"l%d\"; protocol = \"%s\"; listen = \"%s:%d\"; "
 			"upstream = [",
-			i + 1, links[i].protocol, r->port[i]);
+			i + 1, links[i].protocol, links[i].host ? links[i].host : "127.0.0.1",
+			r->port[i]);
 		for (int u = 0; u < links[i].upstream_count; u++)
 			fprintf(f, "%s\"127.0.0.1:%d\"", u ? ", " : "", links[i].upstream[u]);
 		fprintf(f, "];\n    %s }%s\n", links[i].keys ? links[i].keys : "",
@@ -57,21 +58,26 @@ static void conf_write(
 	assert_int_equal(fclose(f), 0);
 }
 
-static bool listening(int port)
+static bool listening_at(const char *table, int port)
 {
-	FILE *f = fopen("/proc/net/tcp", "r");
+	FILE *f = fopen(table, "r");
 	char line[256];
 	bool found = false;
 
-	assert_non_null(f);
-	while (!found && fgets(line, sizeof line, f)) {
+	while (f && !found && fgets(line, sizeof line, f)) {
 		unsigned int local, state;
 
 		if (sscanf(line, " %*d: %*x:%x %*x:%*x %x", &local, &state) == 2)
 			found = local == (unsigned int)port && state == 0x0a;
 	}
-	fclose(f);
+	if (f)
+		fclose(f);
 	return found;
+}
+
+static bool listening(int port)
+{
+	return listening_at("/proc/net/tcp", port) || listening_at("/proc/net/tcp6", port);
 }
 
 /* The first child of `pid`, or 0. */
@@ -158,7 +164,7 @@ void rig_start(struct rig *r, const struct rig_options *o, const struct rig_link
 	live_set(NULL, r);
 	for (int attempt = 0; attempt < 3; attempt++) {
 		for (int i = 0; i < count; i++)
-			r->port[i] = port_closed();
+			r->port[i] = links[i].port ? links[i].port : port_closed();
 		conf_write(r, o, links);
 		r->pid = fork();
 		assert_true(r->pid >= 0);
