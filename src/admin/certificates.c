@@ -47,9 +47,9 @@ void certificates_text(struct reply *r, int link)
 	for (int side = SIDE_SP; side <= SIDE_GW; side++) {
 		if (!has_tls(r, link, (enum side)side))
 			continue;
-		out_fmt(r->out, "  %-10s%s", "handshakes", side_word((enum side)side));
+		out_fmt(r->out, "  tls %s    ", side_word((enum side)side));
 		for (int i = 0; i < TLS_RESULTS; i++)
-			out_fmt(r->out, "  %s %llu", tls_result_name((enum tls_result)i),
+			out_fmt(r->out, "%s%s %llu", i > 0 ? "  " : "", tls_result_name((enum tls_result)i),
 				(unsigned long long)handshakes(r, link, (enum side)side,
 					(enum tls_result)i));
 		out_char(r->out, '\n');
