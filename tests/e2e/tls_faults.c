@@ -22,14 +22,15 @@ static int listener;
 
 #define SP_KEYS "tls_certificate = \"%s\"; "
 
-static void begin(const char *more)
+static void begin(const char *more, const char *daemon)
 {
 	static int port;
 	struct rig_link link = { .protocol = "smpp", .upstream = &port, .upstream_count = 1,
 		.keys = keys };
-	struct rig_options o = { .control = true };
+	struct rig_options o = { .control = true, .daemon = daemon };
 
-	snprintf(keys, sizeof keys, SP_KEYS "handshake_timeout = \"1s\"; %s", kit.server_file, more);
+	snprintf(keys, sizeof keys, SP_KEYS "%s%s", kit.server_file,
+		strstr(more, "handshake_timeout") ? "" : "handshake_timeout = \"1s\"; ", more);
 	listener = peer_listen(&port, 16);
 	rig_start(&rig, &o, &link, 1);
 }
@@ -79,7 +80,7 @@ static void test_no_tls(void **state)
 	};
 
 	(void)state;
-	begin("");
+	begin("", NULL);
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		char match[160];
 		int fd = peer_dial(rig.port[0]);
@@ -132,7 +133,7 @@ static void test_slow_hello(void **state)
 	pid_t pump;
 
 	(void)state;
-	begin("");
+	begin("", NULL);
 	since = now_us();
 	for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
 		fds[i] = peer_dial(rig.port[0]);
@@ -181,7 +182,7 @@ static void test_limits(void **state)
 	int taken = 0, fds[40];
 
 	(void)state;
-	begin("handshake_rate = 5;");
+	begin("handshake_rate = 5;", NULL);
 	for (int i = 0; i < 40; i++)
 		fds[i] = peer_dial(rig.port[0]);
 	pause_ms(300);
@@ -192,6 +193,22 @@ static void test_limits(void **state)
 	assert_in_range(taken, 1, 9);
 	rig_await(&rig, 0, NULL, "ev=refused reason=handshake_rate");
 	pause_ms(1100);
+	expect_works(kit.sp);
+	end();
+	begin("handshake_timeout = \"2s\";", "drain_timeout = \"2s\"; max_handshakes = 3;");
+	for (int turn = 0; turn < 2; turn++) {
+		for (int i = 0; i < 10; i++)
+			fds[i] = peer_dial(rig.port[0]);
+		pause_ms(300);
+		taken = 0;
+		for (int i = 0; i < 10; i++) {
+			taken += !peer_ended(fds[i], 20);
+			peer_close(fds[i]);
+		}
+		assert_int_equal(taken, 3);
+		pause_ms(100);
+	}
+	rig_await(&rig, 0, NULL, "ev=refused reason=max_handshakes");
 	expect_works(kit.sp);
 	end();
 }
@@ -222,7 +239,7 @@ static void test_updates(void **state)
 
 	(void)state;
 	SSL_CTX_set_max_proto_version(old, TLS1_2_VERSION);
-	begin("");
+	begin("", NULL);
 	ssl = tls_connect(old, peer_dial(rig.port[0]), NULL, NULL);
 	assert_non_null(ssl);
 	assert_int_equal(SSL_renegotiate(ssl), 1);
@@ -267,7 +284,7 @@ static void test_old(void **state)
 	};
 
 	(void)state;
-	begin("");
+	begin("", NULL);
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		SSL_CTX *ctx = tls_client_ctx(NULL, NULL);
 		unsigned long error = 0;
@@ -317,7 +334,7 @@ static void test_clients(void **state)
 	cases[2].says = "detail~yet";
 	snprintf(more, sizeof more, "tls_ca = \"%s\"; tls_crl = \"%s\"; "
 		"tls_client_names = [ \"other\", \"acme\" ];", kit.ca_file, crl);
-	begin(more);
+	begin(more, NULL);
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		SSL_CTX *ctx = tls_client_ctx(cases[i].id, NULL);
 		SSL *ssl = tls_connect(ctx, peer_dial(rig.port[0]), NULL, NULL);
@@ -360,7 +377,7 @@ static void test_fingerprints(void **state)
 		snprintf(hex + 3 * i, 4, "%02X:", md[i]);
 	hex[3 * n - 1] = '\0';
 	snprintf(more, sizeof more, "tls_client_fingerprints = \"sha256:%s\";", hex);
-	begin(more);
+	begin(more, NULL);
 	ssl = tls_connect(bad, peer_dial(rig.port[0]), NULL, NULL);
 	assert_non_null(ssl);
 	expect_alert(ssl, "handshake failure");
