@@ -369,6 +369,24 @@ static void test_no_gateway(void **state)
 	tls_sweep();
 }
 
+/* Sessions that say nothing cost no time: nobody looks again and again for what is not there. */
+static void test_idle(void **state)
+{
+	const struct way way = { TLS, TLS, SIM_SMPP };
+	struct pair p;
+	long before_ms;
+
+	(void)state;
+	begin(&way, NULL);
+	p = login(&way);
+	streams(&way, p, 300000, 4000, 0, 0);
+	pause_ms(500);
+	before_ms = rig_engine_cpu_ms(&rig);
+	pause_ms(2000);
+	assert_in_range(rig_engine_cpu_ms(&rig) - before_ms, 0, 600);
+	end(p);
+}
+
 static long serial_of(SSL *ssl)
 {
 	X509 *x = SSL_get1_peer_certificate(ssl);
@@ -376,6 +394,31 @@ static long serial_of(SSL *ssl)
 
 	X509_free(x);
 	return serial;
+}
+
+/* TLS 1.2 has tickets and session ids of its own. */
+static void expect_no_resumption(void)
+{
+	SSL_CTX *old = tls_client_ctx(NULL, kit.ca.x);
+	SSL_SESSION *resume = NULL;
+
+	SSL_CTX_set_max_proto_version(old, TLS1_2_VERSION);
+	for (int i = 0; i < 2; i++) {
+		int fd = peer_dial(rig.port[0]);
+		SSL *ssl = SSL_new(old);
+
+		SSL_set_fd(ssl, fd);
+		if (resume)
+			assert_int_equal(SSL_set_session(ssl, resume), 1);
+		assert_int_equal(SSL_connect(ssl), 1);
+		assert_int_equal(SSL_session_reused(ssl), 0);
+		SSL_SESSION_free(resume);
+		resume = SSL_get1_session(ssl);
+		SSL_free(ssl);
+		peer_close(fd);
+	}
+	SSL_SESSION_free(resume);
+	SSL_CTX_free(old);
 }
 
 /*
@@ -414,6 +457,7 @@ static void test_rotation(void **state)
 		resume = SSL_get1_session(ssl);
 		SSL_free(ssl);
 		peer_close(fd);
+		expect_no_resumption();
 		tls_id_free(&next);
 	}
 	SSL_SESSION_free(resume);
@@ -489,6 +533,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_teardown(test_end_while_blocked, rig_sweep),
 		cmocka_unit_test_teardown(test_rude, rig_sweep),
 		cmocka_unit_test_teardown(test_no_gateway, rig_sweep),
+		cmocka_unit_test_teardown(test_idle, rig_sweep),
 		cmocka_unit_test_teardown(test_rotation, rig_sweep),
 		cmocka_unit_test_teardown(test_sni, rig_sweep),
 	};
