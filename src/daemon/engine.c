@@ -309,7 +309,7 @@ static void serve_control(struct engine *e)
 {
 	int fd = ENGINE_FD_LISTENERS + listen_count(e->settings);
 
-	admin_init(&e->admin, e->settings, e->shm, SMSCOPE_VERSION);
+	admin_init(&e->admin, e->settings, e->shm, tls_status(e->tls), SMSCOPE_VERSION);
 	if (!listens(fd))
 		return;
 	e->control = control_new(front_base(e->front), fd, &e->admin);

@@ -33,6 +33,7 @@ enum {
 struct leg_tls {
 	SSL *ssl;
 	bool server;
+	bool shaken;            /* the handshake is complete */
 	bool looked;            /* what the peer speaks is known to be TLS, or left to OpenSSL */
 	bool fin;               /* the kernel has seen the peer's FIN */
 	bool dry;               /* no octet in the socket until an edge says so */
@@ -67,7 +68,8 @@ static void on_message(int ours, int version, int type, const void *octets, size
 	uint64_t now;
 
 	(void)version;
-	if (len < 2 || !SSL_is_init_finished(ssl))
+	(void)ssl;
+	if (len < 2 || !t->shaken)
 		return;
 	if (!(type == SSL3_RT_HANDSHAKE && !ours && p[0] == SSL3_MT_KEY_UPDATE) &&
 		!(type == SSL3_RT_ALERT && ours && p[1] == SSL_AD_NO_RENEGOTIATION))
@@ -188,6 +190,7 @@ int leg_tls_shake(struct leg *l)
 	error = errno;
 	if (n == 1) {
 		l->opening = false;
+		t->shaken = true;
 		return 1;
 	}
 	switch (SSL_get_error(t->ssl, n)) {
