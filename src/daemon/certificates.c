@@ -1,6 +1,7 @@
 #include "daemon/certificates.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,6 +92,7 @@ int certificates_check_apart(const struct settings *s)
 	if (!wanted(s))
 		return 0;
 	fflush(NULL);
+	signal(SIGCHLD, SIG_DFL); /* were it ignored, as inherited, there would be no status */
 	pid = fork();
 	if (pid == 0) {
 		status = certificates_check(s, &faults, words, sizeof(words));

@@ -21,7 +21,8 @@
  */
 enum {
 	RECORD_OCTETS = 16 * 1024, /* of a record at most; one SSL_write makes one record */
-	LOOK_READS = 64,           /* records read in one look */
+	LOOK_READS = 64,           /* records read in one look, more if they are so short that … */
+	LOOK_LEAST = 1024,         /* … so many octets are not there: a login must be seen whole */
 	DROP_LOOKS = 4,
 	DROP_OCTETS = 4096,
 	HEAD_OCTETS = 512,         /* looked at to find out what a peer without TLS speaks */
@@ -270,10 +271,12 @@ static size_t tls_fill(struct leg *l, uint8_t *to, size_t n, size_t max)
 {
 	struct leg_tls *t = l->tls;
 
-	for (int i = 0; i < LOOK_READS && n < max && !t->over && !t->dry; i++) {
+	for (int i = 0; n < max && !t->over && !t->dry; i++) {
 		size_t got = 0;
 		int error, ok;
 
+		if (i >= LOOK_LEAST || (i >= LOOK_READS && n >= LOOK_LEAST))
+			break;
 		ERR_clear_error();
 		errno = 0;
 		ok = SSL_read_ex(t->ssl, to + n, max - n, &got);

@@ -9,6 +9,8 @@
 
 /* Forward secrecy and authenticated encryption only; TLS 1.3 has nothing else. */
 #define CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20"
+/* Curves only: of finite fields a peer could choose one that costs us a thousand times as much. */
+#define GROUPS "X25519:P-256:P-384:P-521"
 
 /* Where a context of OpenSSL keeps its struct tls_context; the first one owns it. */
 static int index_borrowed = -1, index_owned = -1;
@@ -166,6 +168,7 @@ static SSL_CTX *make_ctx(struct tls_context *c)
 	if (SSL_CTX_set_min_proto_version(ctx, least) != 1 ||
 		SSL_CTX_set_max_proto_version(ctx, 0) != 1 ||
 		SSL_CTX_set_cipher_list(ctx, CIPHERS) != 1 ||
+		SSL_CTX_set1_groups_list(ctx, GROUPS) != 1 ||
 		SSL_CTX_set_ex_data(ctx, index_borrowed, c) != 1) {
 		SSL_CTX_free(ctx);
 		return NULL;

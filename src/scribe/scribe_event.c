@@ -36,6 +36,15 @@ static void put_error(const struct scope *s, struct record *r, int error, char *
 		record_words_extra(r, "error_zh", meaning.row->zh);
 }
 
+/* The words behind the first ones of an event's text; empty: there are none. */
+static struct span more_of(const struct session_event *e)
+{
+	size_t at = strnlen(e->text, sizeof(e->text) - 1) + 1;
+
+	return at < sizeof(e->text) ? span_of(e->text + at, strnlen(e->text + at, sizeof(e->text) - at)) :
+		span_of(e->text, 0);
+}
+
 /* Remember which servers did not answer: smscope's own answer to the login is told with it. */
 static void note_server(struct track *t, const struct session_event *e)
 {
@@ -50,7 +59,10 @@ static void note_server(struct track *t, const struct session_event *e)
 	out_str(&o, n == 0 ? "no server answers: " : ", ");
 	text_escape(&o, text_of(e), false);
 	out_char(&o, ' ');
-	out_str(&o, name != NULL ? name : "?");
+	if (more_of(e).n > 0)
+		text_escape(&o, more_of(e), false);
+	else
+		out_str(&o, name != NULL ? name : "?");
 	*o.pos = '\0';
 }
 
@@ -65,15 +77,6 @@ static void on_open(struct scribe *s, const struct ring_entry *entry)
 	if (t->peer[0] != '\0')
 		record_text_extra(&r, "peer", span_of(t->peer, strlen(t->peer)));
 	scribe_emit(s, &r);
-}
-
-/* The words behind the first ones of an event's text; empty: there are none. */
-static struct span more_of(const struct session_event *e)
-{
-	size_t at = strnlen(e->text, sizeof(e->text) - 1) + 1;
-
-	return at < sizeof(e->text) ? span_of(e->text + at, strnlen(e->text + at, sizeof(e->text) - at)) :
-		span_of(e->text, 0);
 }
 
 static void on_tls(struct scribe *s, const struct ring_entry *entry, const struct session_event *e)

@@ -145,10 +145,20 @@ static void test_octets(void **state)
 static void test_records_of_one(void **state)
 {
 	const struct way way = { TLS, TLS, SIM_SMPP };
+	uint8_t first[900];
 	struct pair p;
+	SSL *ssl;
 
 	(void)state;
 	begin(&way, NULL);
+	/* All of a long first PDU is there before anybody looks: no further edge tells of its rest. */
+	ssl = tls_connect(kit.sp, peer_dial(rig.port[0]), NULL, NULL);
+	assert_non_null(ssl);
+	pdu_make(SIM_SMPP, 1, sizeof first, first);
+	for (size_t i = 0; i < sizeof first; i++)
+		assert_int_equal(SSL_write(ssl, first + i, 1), 1);
+	rig_await(&rig, 0, NULL, "ev=session_close how=not_login");
+	SSL_free(ssl);
 	p = login_with(&way, dial_sp(&way, 1, TLS_POLITE), 1);
 	streams(&way, p, 60000, 1000, 0, 0);
 	end(p);

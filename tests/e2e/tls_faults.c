@@ -274,13 +274,14 @@ static void test_updates(void **state)
 /* T10: what is older than TLS 1.2, or weak, finds nothing to agree on. */
 static void test_old(void **state)
 {
-	static const struct { int most; const char *ciphers; } cases[] = {
-		{ TLS1_VERSION, "ALL:@SECLEVEL=0" }, { TLS1_1_VERSION, "ALL:@SECLEVEL=0" },
-		{ TLS1_2_VERSION, "AES128-SHA:@SECLEVEL=0" },
-		{ TLS1_2_VERSION, "AES128-GCM-SHA256:@SECLEVEL=0" },
-		{ TLS1_2_VERSION, "ECDHE-ECDSA-AES128-SHA:@SECLEVEL=0" },
-		{ TLS1_2_VERSION, "NULL:aNULL:@SECLEVEL=0" },
-		{ TLS1_2_VERSION, "DHE-RSA-AES256-GCM-SHA384:@SECLEVEL=0" },
+	static const struct { int most; const char *ciphers, *groups; } cases[] = {
+		{ TLS1_3_VERSION, "ALL", "ffdhe2048:ffdhe8192" },
+		{ TLS1_VERSION, "ALL:@SECLEVEL=0", NULL }, { TLS1_1_VERSION, "ALL:@SECLEVEL=0", NULL },
+		{ TLS1_2_VERSION, "AES128-SHA:@SECLEVEL=0", NULL },
+		{ TLS1_2_VERSION, "AES128-GCM-SHA256:@SECLEVEL=0", NULL },
+		{ TLS1_2_VERSION, "ECDHE-ECDSA-AES128-SHA:@SECLEVEL=0", NULL },
+		{ TLS1_2_VERSION, "NULL:aNULL:@SECLEVEL=0", NULL },
+		{ TLS1_2_VERSION, "DHE-RSA-AES256-GCM-SHA384:@SECLEVEL=0", NULL },
 	};
 
 	(void)state;
@@ -292,12 +293,15 @@ static void test_old(void **state)
 		SSL_CTX_set_min_proto_version(ctx, TLS1_VERSION);
 		SSL_CTX_set_max_proto_version(ctx, cases[i].most);
 		assert_int_equal(SSL_CTX_set_cipher_list(ctx, cases[i].ciphers), 1);
+		if (cases[i].groups)
+			assert_int_equal(SSL_CTX_set1_groups_list(ctx, cases[i].groups), 1);
 		assert_null(tls_connect(ctx, peer_dial(rig.port[0]), NULL, &error));
 		assert_true(ERR_GET_REASON(error) == SSL_R_TLSV1_ALERT_PROTOCOL_VERSION ||
 			ERR_GET_REASON(error) == SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE);
 		ERR_clear_error();
 		SSL_CTX_free(ctx);
 	}
+	rig_await_count(&rig, 1, "ev=session_close how=handshake detail~key");
 	rig_await_count(&rig, 2, "ev=session_close how=handshake detail~version");
 	rig_await_count(&rig, 5, "ev=session_close how=handshake detail~cipher");
 	expect_works(kit.sp);

@@ -86,6 +86,8 @@ static void test_gateways(void **state)
 		rig_await(&rig, 0, NULL, "%s", match);
 		snprintf(match, sizeof match, "ev=session_close how=upstream %s", says[i]);
 		rig_await(&rig, 0, NULL, "%s", match);
+		snprintf(match, sizeof match, "ev=login by=smscope why%s", says[i] + 6);
+		rig_await(&rig, 0, NULL, "%s", match);
 		SSL_CTX_free(ctx);
 		pause_ms(150);
 	}
