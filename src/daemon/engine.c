@@ -317,33 +317,11 @@ static void serve_control(struct engine *e)
 		log_error("no control socket: %s", err_text(-ENOMEM));
 }
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#define SANITIZED (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
-#else
-#define SANITIZED 0
-#endif
-
-/*
- * Keys are in this process from here on: no other process of the user may look into it, and it
- * leaves no core. The leak check of the sanitizers looks into its own process the same way.
- */
-static void guard_keys(void)
-{
-#if !SANITIZED
-	if (prctl(PR_SET_DUMPABLE, 0) < 0)
-		log_warn("keys may end up in a core file: %s", strerror(errno));
-#endif
-}
-
 static int open_tls(struct engine *e)
 {
 	e->tls = tls_new(e->settings);
 	if (e->tls == NULL)
 		return -ENOMEM;
-	if (certificates_named(e->settings))
-		guard_keys();
 	return certificates_load(e->settings, e->tls);
 }
 

@@ -107,7 +107,7 @@ int leg_tls_open(struct leg *l, SSL *ssl, size_t in_max)
 void leg_tls_close(struct leg *l)
 {
 	SSL_free(l->tls->ssl);
-	free(l->tls->in);
+	OPENSSL_clear_free(l->tls->in, l->tls->in_cap);
 	free(l->tls);
 	l->tls = NULL;
 	l->why = NULL;
@@ -291,7 +291,8 @@ static size_t tls_fill(struct leg *l, uint8_t *to, size_t n, size_t max)
 static void tls_keep(struct leg *l, const uint8_t *from, size_t n)
 {
 	struct leg_tls *t = l->tls;
-	uint8_t *in = n > t->in_cap ? realloc(t->in, n) : t->in;
+	/* What the buffer moves away from is wiped: a login may be in it. */
+	uint8_t *in = n > t->in_cap ? OPENSSL_clear_realloc(t->in, t->in_cap, n) : t->in;
 
 	if (in == NULL) {
 		tls_fail(l, "out of memory");
@@ -347,7 +348,7 @@ void leg_tls_discard(struct leg *l, size_t n)
 		n = t->in_len;
 	t->in_len -= n;
 	if (t->in_len == 0) {
-		free(t->in);
+		OPENSSL_free(t->in);
 		t->in = NULL;
 		t->in_cap = 0;
 		return;
@@ -355,7 +356,7 @@ void leg_tls_discard(struct leg *l, size_t n)
 	memmove(t->in, t->in + n, t->in_len);
 	if (t->in_len >= t->in_cap / 4)
 		return;
-	less = realloc(t->in, t->in_len);
+	less = OPENSSL_realloc(t->in, t->in_len);
 	if (less == NULL)
 		return;
 	t->in = less;

@@ -391,6 +391,73 @@ static void test_fingerprints(void **state)
 	tls_id_free(&other);
 }
 
+/* T12: a balancer's PROXY header stands before the hello, and nothing else does. */
+static void test_before_hello(void **state)
+{
+	static const char header[] = "PROXY TCP4 192.0.2.7 192.0.2.1 51312 2775\r\n";
+	static const char *const more[] = { "x", "\r\n", header };
+	SSL *ssl;
+	struct pair p;
+	int fd;
+
+	(void)state;
+	begin("proxy_from = \"127.0.0.1\";", NULL);
+	for (size_t i = 0; i < sizeof more / sizeof *more; i++) {
+		fd = peer_dial(rig.port[0]);
+		peer_send(fd, header, sizeof header - 1);
+		peer_send(fd, more[i], strlen(more[i]));
+		assert_null(tls_connect(kit.sp, fd, NULL, &(unsigned long){ 0 }));
+		ERR_clear_error();
+		peer_close(fd);
+		rig_await_count(&rig, i + 1,
+			"ev=session_close by=sp how=handshake peer=192.0.2.7:51312");
+	}
+	fd = peer_dial(rig.port[0]);
+	peer_send(fd, header, sizeof header - 1);
+	ssl = tls_connect(kit.sp, fd, NULL, NULL);
+	assert_non_null(ssl);
+	p = pair_login_over(tls_tunnel(ssl, 0, TLS_POLITE), listener, SIM_SMPP);
+	pair_ping(p, SIM_SMPP);
+	rig_await(&rig, 0, NULL, "ev=login peer=192.0.2.7:51312 tls~TLSv1.3");
+	peer_close(p.sp);
+	peer_close(p.gw);
+	end();
+}
+
+/* T3: handshakes as fast as one client makes them, and a session that must not feel it. */
+static void test_storm(void **state)
+{
+	uint64_t p99, end_us = now_us() + 3000000;
+	struct pair p;
+	pid_t child;
+
+	(void)state;
+	begin("handshake_rate = 100000;", NULL);
+	p = pair_login_over(tls_dial(rig.port[0], kit.sp, NULL), listener, SIM_SMPP);
+	child = fork();
+	if (child == 0) {
+		int count = 0;
+
+		for (; now_us() < end_us; count++) {
+			int fd = peer_dial(rig.port[0]);
+			SSL *ssl = tls_connect(kit.sp, fd, NULL, NULL);
+
+			if (!ssl)
+				_exit(1);
+			SSL_free(ssl);
+			peer_close(fd);
+		}
+		_exit(count > 100 ? 0 : 2);
+	}
+	p99 = pair_p99(p, SIM_SMPP, 2500);
+	print_message("p99 of a session during handshakes: %llu us\n", (unsigned long long)p99);
+	assert_in_range(p99, 1, 50000); /* sanitizers and a busy machine; 5 ms are meant */
+	assert_int_equal(program_wait(child, WAIT_MS), 0);
+	peer_close(p.sp);
+	peer_close(p.gw);
+	end();
+}
+
 static int kit_open(void **state)
 {
 	(void)state;
@@ -415,6 +482,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test_teardown(test_old, rig_sweep),
 		cmocka_unit_test_teardown(test_clients, rig_sweep),
 		cmocka_unit_test_teardown(test_fingerprints, rig_sweep),
+		cmocka_unit_test_teardown(test_before_hello, rig_sweep),
+		cmocka_unit_test_teardown(test_storm, rig_sweep),
 	};
 
 	if (argc > 1)

@@ -269,7 +269,8 @@ static void test_checked(void **state)
 
 static long serial_now(void)
 {
-	SSL *ssl = tls_connect(kit.sp, peer_dial(rig.port[0]), NULL, NULL);
+	int fd = peer_dial(rig.port[0]);
+	SSL *ssl = tls_connect(kit.sp, fd, NULL, NULL);
 	X509 *x;
 	long serial;
 
@@ -278,6 +279,7 @@ static long serial_now(void)
 	serial = ASN1_INTEGER_get(X509_get0_serialNumber(x));
 	X509_free(x);
 	SSL_free(ssl);
+	peer_close(fd);
 	return serial;
 }
 
@@ -323,6 +325,38 @@ static void test_reloaded(void **state)
 	kill(rig.pid, SIGHUP);
 	rig_await(&rig, 0, NULL, "ev=config what=certificates state=ok certificates=1");
 	assert_int_equal(serial_now(), serial);
+	end();
+}
+
+/* R2: no descriptor is left to read files with: those in use stay. */
+static void test_no_descriptor(void **state)
+{
+	enum { CALLERS = 120 };
+	struct rig_link link = { .protocol = "smpp", .upstream_count = 1, .keys = keys };
+	struct rig_options o = { .nofile = 96,
+		.daemon = "max_handshakes = 1000; drain_timeout = \"2s\";" };
+	int port, fds[CALLERS];
+	long serial;
+
+	(void)state;
+	listener = peer_listen(&port, 4);
+	link.upstream = &port;
+	snprintf(keys, sizeof keys, "tls_certificate = \"%s\"; handshake_timeout = \"60s\"; "
+		"handshake_rate = 1000;", kit.server_file);
+	rig_start(&rig, &o, &link, 1);
+	serial = serial_now();
+	rig_await(&rig, 0, NULL, "ev=session_close");
+	for (int i = 0; i < CALLERS; i++)
+		fds[i] = peer_dial(rig.port[0]);
+	pause_ms(500);
+	kill(rig.pid, SIGHUP);
+	rig_await(&rig, 0, NULL, "ev=config what=certificates state=failed error~open");
+	for (int i = 0; i < CALLERS; i++)
+		peer_close(fds[i]);
+	pause_ms(1000);
+	assert_int_equal(serial_now(), serial);
+	kill(rig.pid, SIGHUP);
+	rig_await(&rig, 0, NULL, "ev=config what=certificates state=ok");
 	end();
 }
 
@@ -457,6 +491,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_teardown(test_shown_to_gateway, rig_sweep),
 		cmocka_unit_test_teardown(test_checked, rig_sweep),
 		cmocka_unit_test_teardown(test_reloaded, rig_sweep),
+		cmocka_unit_test_teardown(test_no_descriptor, rig_sweep),
 		cmocka_unit_test_teardown(test_status, rig_sweep),
 		cmocka_unit_test_teardown(test_secrets, rig_sweep),
 	};
