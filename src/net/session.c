@@ -246,6 +246,8 @@ void session_close(struct session *s)
 		TAILQ_REMOVE(&w->run, s, run);
 	if (s->watched)
 		TAILQ_REMOVE(&w->watch, s, watch);
+	if (s->waits)
+		TAILQ_REMOVE(&w->shake, s, shake);
 	TAILQ_REMOVE(&w->all, s, all);
 	TAILQ_INSERT_TAIL(&w->dead, s, all);	/* freed at the end of the turn: its callbacks may be on the stack */
 }
@@ -453,6 +455,12 @@ static void session_greet(struct session *s)
 	session_drain(s);
 }
 
+void session_shake(struct session *s)
+{
+	if (s->shared->state == SESSION_ACCEPTED && session_tls_shake(s))
+		session_greet(s);
+}
+
 void session_on_leg(evutil_socket_t fd, short what, void *arg)
 {
 	struct session *s = arg;
@@ -467,7 +475,9 @@ void session_on_leg(evutil_socket_t fd, short what, void *arg)
 				break;
 			session_admitted(s);
 		}
-		if (s->shared->state == SESSION_ACCEPTED && session_tls_shake(s))
+		if (s->shared->state == SESSION_ACCEPTED && s->leg[SIDE_SP].opening)
+			worker_queue_shake(s->worker, s);
+		else if (s->shared->state == SESSION_ACCEPTED)
 			session_greet(s);
 		break;
 	case SESSION_DIALING:

@@ -41,13 +41,13 @@ struct flow {
 };
 
 struct session {
-	TAILQ_ENTRY(session) all, run, watch;
+	TAILQ_ENTRY(session) all, run, watch, shake;
 	struct worker *worker;
 	const struct link_settings *link;
 	const struct proto *proto;   /* NULL until the first PDU told */
 	struct shm_session *shared;
 	uint32_t slot;
-	bool queued, watched;        /* on the worker's run list, watch list */
+	bool queued, watched, waits; /* on the worker's run list, watch list, list of handshakes */
 	bool dialled;                /* the server being tried has taken the connection */
 	bool shaking;                /* counted in by tls_admit() */
 	bool login_seen;
@@ -95,6 +95,9 @@ void session_refuse(struct session *s, enum refusal why);
 
 /** Both flows are over, or one is: go on as that asks. Called by the relay. */
 void session_flow_done(struct session *s);
+
+/** Go on with the SP's handshake, and with its login once that is over: called by the list of handshakes. */
+void session_shake(struct session *s);
 
 /** Do what can be done now: called by the run list. */
 void session_step(struct session *s);

@@ -38,6 +38,14 @@ void worker_watch(struct worker *w, struct session *s)
 	TAILQ_INSERT_TAIL(&w->watch, s, watch);
 }
 
+void worker_queue_shake(struct worker *w, struct session *s)
+{
+	if (s->waits || s->shared->state == SESSION_CLOSED)
+		return;
+	s->waits = true;
+	TAILQ_INSERT_TAIL(&w->shake, s, shake);
+}
+
 bool worker_tell(struct worker *w, const struct worker_message *m)
 {
 	ssize_t n;
@@ -171,6 +179,18 @@ static void worker_run(struct worker *w)
 	}
 }
 
+static void worker_shake(struct worker *w)
+{
+	struct session *s = TAILQ_FIRST(&w->shake);
+
+	if (s == NULL)
+		return;
+	worker_tick(w);
+	TAILQ_REMOVE(&w->shake, s, shake);
+	s->waits = false;
+	session_shake(s);
+}
+
 static void worker_bury(struct worker *w)
 {
 	struct session *s;
@@ -190,13 +210,15 @@ static void *worker_main(void *arg)
 	snprintf(name, sizeof(name), "worker-%d", w->index);
 	thread_name(name);
 	while (!w->stopping) {
-		int flags = TAILQ_EMPTY(&w->run) ? EVLOOP_ONCE : EVLOOP_NONBLOCK;
+		bool idle = TAILQ_EMPTY(&w->run) && TAILQ_EMPTY(&w->shake);
+		int flags = idle ? EVLOOP_ONCE : EVLOOP_NONBLOCK;
 
 		if (event_base_loop(w->base, flags) < 0) {
 			log_error("worker %d: event loop failed: %s", w->index, strerror(errno));
 			abort();	/* the keeper starts another engine */
 		}
 		worker_run(w);
+		worker_shake(w);
 		worker_bury(w);
 	}
 	return NULL;
@@ -278,6 +300,7 @@ int worker_start(struct worker *w, int index, const struct settings *settings, s
 	TAILQ_INIT(&w->run);
 	TAILQ_INIT(&w->dead);
 	TAILQ_INIT(&w->watch);
+	TAILQ_INIT(&w->shake);
 	worker_tick(w);
 	atomic_store(&shm->beat_worker_ns[index], w->mono_ns);
 	w->scratch_len = 4 * (size_t)settings->hold_max;

@@ -49,6 +49,7 @@ struct worker {
 	uint32_t beats;
 	struct session_list all, run, dead;
 	struct session_list watch; /* those the next beat looks at */
+	struct session_list shake; /* whose handshake goes on when nothing is left to relay */
 	_Atomic uint32_t session_count;
 };
 
@@ -78,6 +79,12 @@ bool worker_report_refused(struct worker *w, const struct refusal_count *r);
 
 /** Call session_step() for `s` again before the loop waits. */
 void worker_queue(struct worker *w, struct session *s);
+
+/**
+ * Call session_shake() for `s` once those who relay had their turn. A handshake takes as long as
+ * hundreds of PDUs: one is taken each time.
+ */
+void worker_queue_shake(struct worker *w, struct session *s);
 
 /** Call session_watch() for `s` at the next beat. */
 void worker_watch(struct worker *w, struct session *s);
