@@ -559,9 +559,10 @@ static int begin(void **state)
 {
 	int port;
 	struct rig_link links[LINKS] = {
-		[SMPP] = { "smpp", &port, 1, NULL },
-		[CMPP] = { "cmpp", &port, 1, NULL },
-		[SMPP_AT_ONCE] = { "smpp", &port, 1, "dial = \"accept\";" },
+		[SMPP] = { .protocol = "smpp", .upstream = &port, .upstream_count = 1 },
+		[CMPP] = { .protocol = "cmpp", .upstream = &port, .upstream_count = 1 },
+		[SMPP_AT_ONCE] = { .protocol = "smpp", .upstream = &port, .upstream_count = 1,
+			.keys = "dial = \"accept\";" },
 	};
 
 	(void)state;
