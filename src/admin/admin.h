@@ -6,6 +6,7 @@
 
 #include "base/settings.h"
 #include "base/shm.h"
+#include "base/tls_status.h"
 #include "scribe/scribe.h"
 
 /*
@@ -15,6 +16,7 @@
 struct admin {
 	const struct settings *settings;
 	struct shm *shm;
+	const struct tls_status *tls;
 	const char *version;
 	uint64_t started_mono_ns, started_wall_ns; /* this engine */
 	pthread_mutex_t lock;
@@ -23,7 +25,7 @@ struct admin {
 };
 
 void admin_init(struct admin *a, const struct settings *settings, struct shm *shm,
-	const char *version);
+	const struct tls_status *tls, const char *version);
 
 /** What comes up after relaying has begun, once: any thread. */
 void admin_late(struct admin *a, struct scribe *scribe);

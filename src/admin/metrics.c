@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "admin/certificates.h"
 #include "admin/sessions.h"
 #include "admin/stories.h"
 #include "smscope/record.h"
@@ -467,6 +468,12 @@ static const struct family {
 	  each_log, log_dropped },
 	{ "smscope_log_errors_total", "counter", "Writes that failed.", each_log, log_errors },
 	{ "smscope_log_queue_bytes", "gauge", "What waits to be written.", each_log, log_queue },
+	{ "smscope_tls_handshakes_total", "counter",
+	  "TLS handshakes with SPs (side sp) and gateways (side gw), by result.", handshakes_count,
+	  handshakes_sample },
+	{ "smscope_tls_certificate_not_after_timestamp_seconds", "gauge",
+	  "When a certificate of ours expires, since 1970.", certificates_count,
+	  certificates_sample },
 	{ "smscope_code_table_entries", "gauge", "Rows of a code table.", each_table,
 	  table_entries },
 };

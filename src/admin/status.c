@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "admin/certificates.h"
 #include "admin/sessions.h"
 #include "admin/stories.h"
 #include "base/clock.h"
@@ -173,6 +174,11 @@ static void text_connections(struct reply *r, const struct link_in_hand *l)
 	text_ends(r, "ended", l->counts.ended);
 }
 
+static void text_tls(struct reply *r, const struct link_in_hand *l)
+{
+	certificates_text(r, l->index);
+}
+
 /* Lines about a link, each with line_begin() … line_end(). */
 static void (*const link_lines[])(struct reply *, const struct link_in_hand *) = {
 	text_connections,
@@ -180,6 +186,7 @@ static void (*const link_lines[])(struct reply *, const struct link_in_hand *) =
 	text_codes,
 	text_results,
 	text_ids,
+	text_tls,
 };
 
 /* False: there is no such link, or nothing was counted. */
@@ -322,6 +329,11 @@ static void json_connections(struct reply *r, const struct link_in_hand *l)
 	json_ends(r, "ended", l->counts.ended);
 }
 
+static void json_tls(struct reply *r, const struct link_in_hand *l)
+{
+	certificates_json(r, l->index);
+}
+
 /* Members of a link's object. */
 static void (*const link_members[])(struct reply *, const struct link_in_hand *) = {
 	json_connections,
@@ -329,6 +341,7 @@ static void (*const link_members[])(struct reply *, const struct link_in_hand *)
 	json_codes,
 	json_results,
 	json_ids,
+	json_tls,
 };
 
 static void json_states(struct reply *r, const struct link_sessions *l)

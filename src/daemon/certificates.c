@@ -14,15 +14,6 @@
 
 enum { DAY_S = 86400, REASON_MAX = 768 };
 
-bool certificates_named(const struct settings *s)
-{
-	for (int i = 0; i < s->link_count; i++)
-		if (s->links[i].tls_certificate_count > 0 ||
-			s->links[i].upstream_tls_certificate != NULL)
-			return true;
-	return false;
-}
-
 static bool wanted(const struct settings *s)
 {
 	for (int i = 0; i < s->link_count; i++)

@@ -21,9 +21,6 @@ int certificates_check(const struct settings *s, struct conf_faults *faults, cha
 /** The same in a process of its own, so that no key was ever in this one. */
 int certificates_check_apart(const struct settings *s);
 
-/** Does the configuration name any key? */
-bool certificates_named(const struct settings *s);
-
 /**
  * At an engine's start: what does not load leaves its link without TLS, everything else runs. The
  * log has the faults. 0 or -ENOMEM.

@@ -309,7 +309,7 @@ static void serve_control(struct engine *e)
 {
 	int fd = ENGINE_FD_LISTENERS + listen_count(e->settings);
 
-	admin_init(&e->admin, e->settings, e->shm, SMSCOPE_VERSION);
+	admin_init(&e->admin, e->settings, e->shm, tls_status(e->tls), SMSCOPE_VERSION);
 	if (!listens(fd))
 		return;
 	e->control = control_new(front_base(e->front), fd, &e->admin);
@@ -317,33 +317,11 @@ static void serve_control(struct engine *e)
 		log_error("no control socket: %s", err_text(-ENOMEM));
 }
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#define SANITIZED (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
-#else
-#define SANITIZED 0
-#endif
-
-/*
- * Keys are in this process from here on: no other process of the user may look into it, and it
- * leaves no core. The leak check of the sanitizers looks into its own process the same way.
- */
-static void guard_keys(void)
-{
-#if !SANITIZED
-	if (prctl(PR_SET_DUMPABLE, 0) < 0)
-		log_warn("keys may end up in a core file: %s", strerror(errno));
-#endif
-}
-
 static int open_tls(struct engine *e)
 {
 	e->tls = tls_new(e->settings);
 	if (e->tls == NULL)
 		return -ENOMEM;
-	if (certificates_named(e->settings))
-		guard_keys();
 	return certificates_load(e->settings, e->tls);
 }
 

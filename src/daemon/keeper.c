@@ -190,7 +190,7 @@ static void reload(struct keeper *k)
 	k->again = !k->ready || k->reloading;
 	if (k->again || k->stage != RUNNING)
 		return;
-	log_warn("HUP: loading the code tables again; the rest of the configuration stays as it is: "
+	log_warn("HUP: loading the code tables and certificates again; the rest of the configuration stays as it is: "
 		 "restart to apply another one");
 	snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%llu",
 		(unsigned long long)(clock_mono_ns() / 1000));

@@ -33,6 +33,7 @@ enum {
 struct leg_tls {
 	SSL *ssl;
 	bool server;
+	bool shaken;            /* the handshake is complete */
 	bool looked;            /* what the peer speaks is known to be TLS, or left to OpenSSL */
 	bool fin;               /* the kernel has seen the peer's FIN */
 	bool dry;               /* no octet in the socket until an edge says so */
@@ -67,7 +68,8 @@ static void on_message(int ours, int version, int type, const void *octets, size
 	uint64_t now;
 
 	(void)version;
-	if (len < 2 || !SSL_is_init_finished(ssl))
+	(void)ssl;
+	if (len < 2 || !t->shaken)
 		return;
 	if (!(type == SSL3_RT_HANDSHAKE && !ours && p[0] == SSL3_MT_KEY_UPDATE) &&
 		!(type == SSL3_RT_ALERT && ours && p[1] == SSL_AD_NO_RENEGOTIATION))
@@ -105,7 +107,7 @@ int leg_tls_open(struct leg *l, SSL *ssl, size_t in_max)
 void leg_tls_close(struct leg *l)
 {
 	SSL_free(l->tls->ssl);
-	free(l->tls->in);
+	OPENSSL_clear_free(l->tls->in, l->tls->in_cap);
 	free(l->tls);
 	l->tls = NULL;
 	l->why = NULL;
@@ -188,6 +190,7 @@ int leg_tls_shake(struct leg *l)
 	error = errno;
 	if (n == 1) {
 		l->opening = false;
+		t->shaken = true;
 		return 1;
 	}
 	switch (SSL_get_error(t->ssl, n)) {
@@ -288,7 +291,8 @@ static size_t tls_fill(struct leg *l, uint8_t *to, size_t n, size_t max)
 static void tls_keep(struct leg *l, const uint8_t *from, size_t n)
 {
 	struct leg_tls *t = l->tls;
-	uint8_t *in = n > t->in_cap ? realloc(t->in, n) : t->in;
+	/* What the buffer moves away from is wiped: a login may be in it. */
+	uint8_t *in = n > t->in_cap ? OPENSSL_clear_realloc(t->in, t->in_cap, n) : t->in;
 
 	if (in == NULL) {
 		tls_fail(l, "out of memory");
@@ -344,7 +348,7 @@ void leg_tls_discard(struct leg *l, size_t n)
 		n = t->in_len;
 	t->in_len -= n;
 	if (t->in_len == 0) {
-		free(t->in);
+		OPENSSL_free(t->in);
 		t->in = NULL;
 		t->in_cap = 0;
 		return;
@@ -352,7 +356,7 @@ void leg_tls_discard(struct leg *l, size_t n)
 	memmove(t->in, t->in + n, t->in_len);
 	if (t->in_len >= t->in_cap / 4)
 		return;
-	less = realloc(t->in, t->in_len);
+	less = OPENSSL_realloc(t->in, t->in_len);
 	if (less == NULL)
 		return;
 	t->in = less;

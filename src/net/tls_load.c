@@ -286,13 +286,28 @@ static bool load_trust(struct loader *o, SSL_CTX *ctx, enum side side)
 	return (crl == NULL || load_crl(o, ctx, side, crl)) && done;
 }
 
+static bool check_fingerprints(struct loader *o)
+{
+	uint8_t print[TLS_FINGERPRINT];
+	bool done = true;
+
+	for (int i = 0; i < o->l->tls_client_fingerprint_count; i++)
+		if (!tls_fingerprint_read(o->l->tls_client_fingerprints[i], print)) {
+			fault(o, "tls_client_fingerprints",
+				"%s: is no SHA-256 fingerprint, 64 hexadecimal digits",
+				o->l->tls_client_fingerprints[i]);
+			done = false;
+		}
+	return done;
+}
+
 /** One side of the link. */
 static void load_side(struct loader *o, enum side side)
 {
 	const struct link_settings *l = o->l;
 	int count = side == SIDE_SP ? l->tls_certificate_count : 1;
 	struct tls_context *c = tls_context_new(l, side, count);
-	bool done = c != NULL;
+	bool done = c != NULL && (side == SIDE_GW || check_fingerprints(o));
 	char words[256];
 
 	if (c == NULL) {

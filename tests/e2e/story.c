@@ -278,8 +278,12 @@ static void a_hundred_thousand_unanswered(void **state)
 		if (i == 20)
 			kib = rig_engine_kib(&rig, true);
 	}
+#ifndef __SANITIZE_THREAD__ /* which takes several times what a program takes */
 	/* A ring and the queue of a log that is behind, twice over. */
 	assert_in_range(rig_engine_kib(&rig, true) - kib, 0, 32 * 1024);
+#else
+	(void)kib;
+#endif
 	(void)pair_ping(p, SIM_SMPP);
 	forget(p);
 	/* The log is behind by as much as a ring holds. */

@@ -265,6 +265,47 @@ static void test_end_behind_octets(void **state)
 	end(p);
 }
 
+/*
+ * The daemon ends while the SP takes nothing: a record may be half out then. What arrives in the end is whole
+ * PDUs, and TLS ends as it should.
+ */
+static void test_end_while_blocked(void **state)
+{
+	const struct way way = { TLS, PLAIN, SIM_SMPP };
+	size_t n, got = 0, at = 0;
+	uint8_t *octets = stream_make(SIM_SMPP, 8, 30000000, 4000, &n), *seen = malloc(n);
+	struct pair p = { -1, -1 };
+	struct sim_pdu bind = { .what = SIM_LOGIN, .seq = 1, .user = sim_text("900001"),
+		.secret = sim_text("c4n4ryPw") };
+	uint8_t login_octets[SIM_PDU_MAX];
+	size_t login_n = sim_build(SIM_SMPP, &bind, login_octets);
+	SSL *ssl;
+	int r;
+
+	(void)state;
+	begin(&way, "linger_timeout = \"20s\";");
+	ssl = tls_connect(kit.sp, peer_dial_buffers(rig.port[0], 32768), NULL, NULL);
+	assert_non_null(ssl);
+	assert_int_equal(SSL_write(ssl, login_octets, (int)login_n), (int)login_n);
+	p.gw = peer_accept(listener);
+	peer_expect(p.gw, login_octets, login_n);
+	assert_in_range(peer_fill(p.gw, octets, n), 100000, n - 1);
+	kill(rig.pid, SIGTERM);
+	pause_ms(2500);	/* the harness's drain_timeout and a little */
+	while ((r = SSL_read(ssl, seen + got, (int)(n - got > 65536 ? 65536 : n - got))) > 0)
+		got += (size_t)r;
+	assert_int_equal(SSL_get_error(ssl, r), SSL_ERROR_ZERO_RETURN);
+	assert_memory_equal(seen, octets, got);
+	while (at < got)
+		at += (size_t)sim_pdu_len(SIM_SMPP, seen + at, got - at);
+	assert_int_equal(at, got);
+	SSL_free(ssl);
+	peer_close(p.gw);
+	free(octets);
+	free(seen);
+	rig_stop(&rig);
+}
+
 /* T5: the connection ends without close_notify, at the end of a PDU and inside one. */
 static void test_rude(void **state)
 {
@@ -328,6 +369,24 @@ static void test_no_gateway(void **state)
 	tls_sweep();
 }
 
+/* Sessions that say nothing cost no time: nobody looks again and again for what is not there. */
+static void test_idle(void **state)
+{
+	const struct way way = { TLS, TLS, SIM_SMPP };
+	struct pair p;
+	long before_ms;
+
+	(void)state;
+	begin(&way, NULL);
+	p = login(&way);
+	streams(&way, p, 300000, 4000, 0, 0);
+	pause_ms(500);
+	before_ms = rig_engine_cpu_ms(&rig);
+	pause_ms(2000);
+	assert_in_range(rig_engine_cpu_ms(&rig) - before_ms, 0, 600);
+	end(p);
+}
+
 static long serial_of(SSL *ssl)
 {
 	X509 *x = SSL_get1_peer_certificate(ssl);
@@ -335,6 +394,31 @@ static long serial_of(SSL *ssl)
 
 	X509_free(x);
 	return serial;
+}
+
+/* TLS 1.2 has tickets and session ids of its own. */
+static void expect_no_resumption(void)
+{
+	SSL_CTX *old = tls_client_ctx(NULL, kit.ca.x);
+	SSL_SESSION *resume = NULL;
+
+	SSL_CTX_set_max_proto_version(old, TLS1_2_VERSION);
+	for (int i = 0; i < 2; i++) {
+		int fd = peer_dial(rig.port[0]);
+		SSL *ssl = SSL_new(old);
+
+		SSL_set_fd(ssl, fd);
+		if (resume)
+			assert_int_equal(SSL_set_session(ssl, resume), 1);
+		assert_int_equal(SSL_connect(ssl), 1);
+		assert_int_equal(SSL_session_reused(ssl), 0);
+		SSL_SESSION_free(resume);
+		resume = SSL_get1_session(ssl);
+		SSL_free(ssl);
+		peer_close(fd);
+	}
+	SSL_SESSION_free(resume);
+	SSL_CTX_free(old);
 }
 
 /*
@@ -373,6 +457,7 @@ static void test_rotation(void **state)
 		resume = SSL_get1_session(ssl);
 		SSL_free(ssl);
 		peer_close(fd);
+		expect_no_resumption();
 		tls_id_free(&next);
 	}
 	SSL_SESSION_free(resume);
@@ -445,8 +530,10 @@ int main(int argc, char **argv)
 		cmocka_unit_test_teardown(test_back_pressure, rig_sweep),
 		cmocka_unit_test_teardown(test_half_close, rig_sweep),
 		cmocka_unit_test_teardown(test_end_behind_octets, rig_sweep),
+		cmocka_unit_test_teardown(test_end_while_blocked, rig_sweep),
 		cmocka_unit_test_teardown(test_rude, rig_sweep),
 		cmocka_unit_test_teardown(test_no_gateway, rig_sweep),
+		cmocka_unit_test_teardown(test_idle, rig_sweep),
 		cmocka_unit_test_teardown(test_rotation, rig_sweep),
 		cmocka_unit_test_teardown(test_sni, rig_sweep),
 	};

@@ -7,10 +7,10 @@
 // submit_sm and enquire_link), each after the answer to the one before it, and waits for so many
 // receipts and messages; unbinds. Prints its account, then "end".
 
-const { smpp, told, told_response, told_delivery } = require('./node_peer.js');
+const { smpp, tls_options, told, told_response, told_delivery } = require('./node_peer.js');
 
 const [port, mode, receipts] = [process.argv[2], process.argv[3], Number(process.argv[4])];
-const session = smpp.connect({ host: '127.0.0.1', port });
+const session = smpp.connect({ host: '127.0.0.1', port, ...tls_options('client') });
 let arrived = 0;
 
 const from = { source_addr_npi: 1, source_addr: '10086', dest_addr_ton: 1, dest_addr_npi: 1 };

@@ -4,6 +4,7 @@
 // An account is a line "pdu COMMAND SEQUENCE STATUS ID STAT" for each PDU that a record tells of,
 // "-" where it has no such thing: Rig.pm compares it with the log's.
 
+const fs = require('fs');
 const smpp = require('smpp');
 
 const states = { 1: 'ENROUTE', 2: 'DELIVRD', 4: 'DELETED', 7: 'UNKNOWN' };
@@ -13,6 +14,16 @@ function told(command, sequence, status, id, stat)
 	const words = [command, sequence, status, id, stat];
 
 	console.log('pdu ' + words.map((w) => (w === undefined || w === '' ? '-' : w)).join(' '));
+}
+
+// Options of TLS, with the certificates of make-certs in the folder $SMPP_TLS; none without it.
+function tls_options(name)
+{
+	const dir = process.env.SMPP_TLS;
+
+	return dir ? { tls: true, servername: 'localhost', minVersion: 'TLSv1.2',
+		ca: fs.readFileSync(dir + '/ca.pem'), cert: fs.readFileSync(dir + '/' + name + '.pem'),
+		key: fs.readFileSync(dir + '/' + name + '.key'), requestCert: true } : {};
 }
 
 // A response, as either end sees it.
@@ -47,4 +58,4 @@ function told_delivery(pdu)
 		: undefined);
 }
 
-module.exports = { smpp, told, told_response, told_delivery, text_of };
+module.exports = { smpp, told, told_response, told_delivery, text_of, tls_options };

@@ -85,6 +85,30 @@ sub each_other
 	return @log;
 }
 
+# The same with TLS and certificates on all four ends.
+sub with_tls
+{
+	my $certs = "$dir/certs";
+
+	system("$here/../tls/make-certs", $certs) == 0 or die "node_smpp: no certificates\n";
+	local $ENV{SMPP_TLS} = $certs;
+	my $listen = smscoped($build, 'smpp', smsc(), <<"END") or die "node_smpp: no smscoped\n";
+    tls_certificate = "$certs/server.pem"; tls_key = "$certs/server.key"; tls_ca = "$certs/ca.pem";
+    tls_client_names = "acme"; upstream_tls = true; upstream_tls_ca = "$certs/ca.pem";
+    upstream_tls_name = "localhost"; upstream_tls_certificate = "$certs/client.pem";
+    upstream_tls_key = "$certs/client.key";
+END
+	start('esme', undef, 'node', "$here/node_esme.js", $listen, 'all',
+		5 + 7 + 3 + 1 + $inbound);
+	my @log = finish('esme');
+	same_accounts('the ESME', [account_of_output('esme')], 'the log', \@log);
+	same_accounts('the SMSC', [account_of_output('smsc')], 'the log', \@log);
+	my ($login) = grep { $_->{ev} eq 'login' } records();
+	fault('the login does not tell of TLS') if ($login->{tls} // '') !~ /^TLSv1\.3 /
+		|| ($login->{upstream_tls} // '') !~ /^TLSv1\.3 / || ($login->{tls_name} // '') ne 'acme';
+	return @log;
+}
+
 sub to_simgw
 {
 	my $listen = smscoped($build, 'smpp', simgw()) or die "node_smpp: no smscoped\n";
@@ -117,7 +141,8 @@ sub from_simsp
 	return @log;
 }
 
-for my $run (['node-smpp', \&each_other, 'smpp as ESME to smpp as SMSC'], ['node-simgw', \&to_simgw,
+for my $run (['node-smpp', \&each_other, 'smpp as ESME to smpp as SMSC'],
+	['node-tls', \&with_tls, 'the same, TLS on both sides, certificates on all ends'], ['node-simgw', \&to_simgw,
 	'smpp as ESME to simgw'],
 	['node-simsp', \&from_simsp, 'simsp to smpp as SMSC']) {
 	my ($folder, $body, $name) = @$run;

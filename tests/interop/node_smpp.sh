@@ -7,7 +7,7 @@
 # Exit status 77: node or npm is missing, or the package cannot be had.
 here=$(dirname "$0")
 . "$here/need.sh"
-need node_smpp.sh perl
+need node_smpp.sh perl openssl
 for program in node npm; do
 	command -v $program >/dev/null || {
 		echo "node_smpp.sh: missing: $program" >&2

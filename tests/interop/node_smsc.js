@@ -8,7 +8,7 @@
 // The last digit of a destination chooses its fate: 9 is refused, the others get the receipt of
 // that digit. Ends when standard input ends.
 
-const { smpp, told, told_response } = require('./node_peer.js');
+const { smpp, tls_options, told, told_response } = require('./node_peer.js');
 
 const inbound = Number(process.argv[2]);
 const fate = { 1: ['UNDELIV', '069', 5], 2: ['EXPIRED', '000', 3], 3: ['MB:0064', '000', 5],
@@ -115,7 +115,7 @@ const on = {
 	unbind: (s, pdu) => { s.send(pdu.response()); s.close(); },
 };
 
-const server = smpp.createServer((session) => {
+const server = smpp.createServer(tls_options('gateway'), (session) => {
 	session.on('error', (e) => console.log('error ' + e.message));
 	session.on('pdu', (pdu) => {
 		const handler = on[pdu.command.startsWith('bind_') ? 'bind' : pdu.command];

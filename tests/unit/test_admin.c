@@ -482,7 +482,7 @@ static int begin(void **state)
 
 	settings.workers = 2;
 	if (err == 0)
-		admin_init(&admin, &settings, shm, "9.9");
+		admin_init(&admin, &settings, shm, NULL, "9.9");
 	return err;
 }
 
