@@ -252,6 +252,7 @@ void rig_stop(struct rig *r)
 	pid_t ended = 0;
 	char core[128];
 
+	assert_true(r->pid > 0); /* 0 would be our own process group */
 	if (!getenv("SMSCOPED"))
 		assert_int_equal(
 			child_of(r->pid), r->engine); /* a dead engine would have been replaced */
