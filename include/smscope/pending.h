@@ -18,14 +18,13 @@ struct pending {
 	uint32_t sequence;
 	uint32_t command;
 	const char *name;  /* the PDU's, static text */
-	bool probe;        /* a keepalive */
 	uint64_t sent_us;  /* monotonic */
 	uint64_t wall_ns;  /* of a submit, as the next ones */
 	struct story_part part;
 	bool wants_report;
-	char dst[PENDING_ID_LEN],
-		src[PENDING_ID_LEN]; /* numbers as sent, cut to fit, NUL-terminated */
+	bool probe;        /* a keepalive */
 	uint8_t dst_count; /* destinations of the request */
+	char dst[PENDING_ID_LEN]; /* the first as sent, cut to fit, NUL-terminated */
 };
 
 struct pending_table;
@@ -58,6 +57,9 @@ bool pending_take_old(struct pending_table *t, uint32_t sequence, uint32_t comma
  * where it is. NULL: none. Valid until the next put or take.
  */
 const struct pending *pending_overdue(struct pending_table *t, uint64_t before_us);
+
+/** Give back what an empty table that once held many has; the next requests take it again. */
+void pending_rest(struct pending_table *t);
 
 /** Unanswered requests now, and when the oldest of them was sent (0 if none). */
 uint32_t pending_count(const struct pending_table *t);

@@ -85,6 +85,9 @@ int scope_pdu(struct scope *s, const struct scope_frame *f, struct scope_work *w
  */
 int scope_overdue(struct scope *s, uint64_t now_us, uint64_t wall_ns, struct scope_work *w);
 
+/** Give back what a session that was silent since `before_us` does not need until it speaks again. */
+void scope_rest(struct scope *s, uint64_t before_us);
+
 /** When the oldest request of the SP that is unanswered was sent; 0 none. */
 uint64_t scope_oldest_us(const struct scope *s);
 

@@ -1,14 +1,16 @@
 #include "smscope/pending.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /*
  * Entries lie in one array; links are index + 1, 0 none, so that the array may move. Each entry is in one
  * bucket chain and in the list by age, both oldest first. There are as many buckets as entries.
  *
- * A table begins small and doubles up to its limit: most sessions never have more than a few requests
- * unanswered, and thousands of idle ones must cost little. It is the one thing in the core that
- * allocates outside a *_new; where memory is short it forgets the oldest instead.
+ * A table begins with the one entry that it has in itself and doubles up to its limit: most sessions
+ * never have more than a few requests unanswered, and thousands of idle ones must cost little. It is the
+ * one thing in the core that allocates outside a *_new; where memory is short it forgets the oldest
+ * instead.
  */
 struct entry {
 	struct pending p;
@@ -29,9 +31,11 @@ struct pending_table {
 	uint32_t told; /* it and all that are older were given by pending_overdue() */
 	struct bucket *buckets;
 	struct entry *entries;
+	struct bucket own_bucket; /* where there is room for one */
+	struct entry own_entry;
 };
 
-enum { ROOM_AT_FIRST = 4, LIMIT_MOST = 1 << 24 };
+enum { LIMIT_MOST = 1 << 24 };
 
 static struct entry *entry_at(struct pending_table *t, uint32_t link)
 {
@@ -59,17 +63,36 @@ static void chain(struct pending_table *t, uint32_t link)
 	b->last = link;
 }
 
+static void let_go(struct pending_table *t)
+{
+	if (t->entries == &t->own_entry)
+		return;
+	free(t->buckets);
+	free(t->entries);
+}
+
+/* Empty, with room for one. */
+static void begin(struct pending_table *t)
+{
+	t->own_bucket = (struct bucket){ 0, 0 };
+	t->buckets = &t->own_bucket;
+	t->entries = &t->own_entry;
+	t->room = 1;
+	t->touched = t->unused = t->oldest = t->newest = t->told = 0;
+}
+
 /* Room for `room` entries; false, and nothing changed, if memory is short. */
 static bool resize(struct pending_table *t, uint32_t room)
 {
 	struct bucket *buckets = calloc(room, sizeof(*buckets));
-	struct entry *entries = buckets != NULL ? realloc(t->entries, room * sizeof(*entries)) : NULL;
+	struct entry *entries = buckets != NULL ? malloc(room * sizeof(*entries)) : NULL;
 
 	if (entries == NULL) {
 		free(buckets);
 		return false;
 	}
-	free(t->buckets);
+	memcpy(entries, t->entries, t->room * sizeof(*entries));
+	let_go(t);
 	t->buckets = buckets;
 	t->entries = entries;
 	t->room = room;
@@ -85,10 +108,7 @@ struct pending_table *pending_new(uint32_t limit)
 	if (t == NULL)
 		return NULL;
 	t->limit = limit == 0 ? 1 : limit > LIMIT_MOST ? LIMIT_MOST : limit;
-	if (!resize(t, ROOM_AT_FIRST)) {
-		free(t);
-		return NULL;
-	}
+	begin(t);
 	return t;
 }
 
@@ -96,9 +116,16 @@ void pending_free(struct pending_table *t)
 {
 	if (t == NULL)
 		return;
-	free(t->buckets);
-	free(t->entries);
+	let_go(t);
 	free(t);
+}
+
+void pending_rest(struct pending_table *t)
+{
+	if (t->count > 0 || t->room == 1)
+		return;
+	let_go(t);
+	begin(t);
 }
 
 /* Take the entry out of its chain and of the list by age, and give it back. */

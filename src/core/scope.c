@@ -173,7 +173,6 @@ static struct pending *remember(struct scope *s, const struct scope_frame *f, st
 	count_unanswered(s, f->from, forgot ? 0 : 1);
 	if (role == R_SUBMIT || role == R_DELIVER) {
 		copy_text(p->dst, sizeof(p->dst), message_destination(pdu, &count));
-		copy_text(p->src, sizeof(p->src), message_source(pdu));
 		p->dst_count = (uint8_t)(count < 255 ? count : 255);
 	}
 	return p;

@@ -92,6 +92,16 @@ int scope_overdue(struct scope *s, uint64_t now_us, uint64_t wall_ns, struct sco
 	return 0;
 }
 
+void scope_rest(struct scope *s, uint64_t before_us)
+{
+	for (enum side side = SIDE_SP; side <= SIDE_GW; side++) {
+		if (s->last_us[side] > before_us)
+			return;
+	}
+	pending_rest(s->pending[SIDE_SP]);
+	pending_rest(s->pending[SIDE_GW]);
+}
+
 uint64_t scope_oldest_us(const struct scope *s)
 {
 	return pending_oldest_us(s->pending[SIDE_SP]);

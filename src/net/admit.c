@@ -31,10 +31,11 @@ enum end_how admit_address(const struct link_settings *l, int link, struct pace 
 void admit_turn_away(struct session *s, enum end_how how)
 {
 	struct worker *w = s->worker;
-	struct sockaddr_storage peer = s->peer;
+	struct sockaddr_storage peer = { 0 };
 	socklen_t len = sizeof(peer);
 	struct refusal_count r;
 
+	memcpy(&peer, session_peer(s), sizeof(s->peer));
 	if (peer.ss_family == AF_UNSPEC)
 		(void)getpeername(s->leg[SIDE_SP].fd, (struct sockaddr *)&peer, &len);
 	if (refusals_add(w->refusals, s->shared->link, how, &peer, w->mono_ns, &r) &&
@@ -85,7 +86,7 @@ static void header_done(struct session *s)
 		admit_turn_away(s, how);
 		return;
 	}
-	s->peer = peer;
+	session_set_peer(s, &peer);
 	s->proxied = false;
 }
 
@@ -126,7 +127,7 @@ bool admit_header(struct session *s)
 static void count_refused(struct session *s)
 {
 	uint8_t room[16];
-	struct pace_key key = address_key(PACE_REFUSED, s->shared->link, &s->peer, room);
+	struct pace_key key = address_key(PACE_REFUSED, s->shared->link, session_peer(s), room);
 
 	if (s->link->penalty_after > 0)
 		pace_refused(s->worker->pace, &key, s->link->penalty_after, s->link->penalty_ms,
@@ -162,7 +163,7 @@ enum end_how admit_login(struct session *s, const struct pdu *login)
 	struct span account = pdu_text(login, F_SYSTEM_ID);
 	int link = s->shared->link;
 	uint8_t room[16];
-	struct pace_key from = address_key(PACE_ADDRESS, link, &s->peer, room);
+	struct pace_key from = address_key(PACE_ADDRESS, link, session_peer(s), room);
 	struct pace_key of = { PACE_ACCOUNT, link, account };
 	enum end_how how = END_NONE;
 
@@ -233,7 +234,7 @@ int admit_tell_gateway(struct session *s)
 	if (h.family == PROXY_NONE) {
 		if (getsockname(s->leg[SIDE_SP].fd, (struct sockaddr *)&ours, &len) < 0)
 			return -errno;
-		h.from = end_of(&s->peer);
+		h.from = end_of(session_peer(s));
 		h.to = end_of(&ours);
 		settle_family(&h);
 	}

@@ -37,7 +37,7 @@ static bool dial_lacks(int error)
 static void dial_failed(struct session *s, int error, const char *why)
 {
 	s->cause_error = error;
-	snprintf(s->cause_text, sizeof(s->cause_text), "%s", why != NULL ? why : "");
+	session_note(s, why);
 	if (!dial_lacks(error)) {
 		*dial_down(s) = s->worker->mono_ns + s->link->retry_ms * 1000000ull;
 		dial_report(s, EVENT_UPSTREAM_DOWN, error, why);

@@ -23,11 +23,29 @@ static const uint8_t may_follow[] = {
 	[SESSION_CLOSED] = 0,
 };
 
+static void session_on_timer(evutil_socket_t fd, short what, void *arg);
+
 void session_arm(struct session *s, uint32_t ms)
 {
 	struct timeval tv = { .tv_sec = ms / 1000, .tv_usec = (suseconds_t)(ms % 1000) * 1000 };
 
-	evtimer_add(&s->timer, &tv);
+	if (s->timer == NULL)
+		s->timer = evtimer_new(s->worker->base, session_on_timer, s);
+	if (s->timer != NULL)
+		evtimer_add(s->timer, &tv);
+	else
+		log_error("session=%llu no memory for its timer", (unsigned long long)s->shared->id);
+}
+
+static void session_disarm(struct session *s)
+{
+	if (s->timer != NULL)
+		evtimer_del(s->timer);
+	/* No timer runs while a session relays, which may be for weeks. */
+	if (s->timer != NULL && s->shared->state == SESSION_RELAYING) {
+		event_free(s->timer);
+		s->timer = NULL;
+	}
 }
 
 void session_enter(struct session *s, enum session_state state)
@@ -36,7 +54,7 @@ void session_enter(struct session *s, enum session_state state)
 	log_debug("session=%llu state %d -> %d", (unsigned long long)s->shared->id,
 		s->shared->state, state);
 	s->shared->state = (uint8_t)state;
-	evtimer_del(&s->timer);
+	session_disarm(s);
 	switch (state) {
 	case SESSION_ACCEPTED:
 		session_arm(s, s->link->login_timeout_ms);
@@ -96,10 +114,27 @@ void session_cause(struct session *s, unsigned side, enum end_how how, int error
 	s->cause_side = (uint8_t)side;
 	s->cause_how = (uint8_t)how;
 	s->cause_error = error;
-	if (text == NULL)
-		s->cause_text[0] = '\0';
-	else if (text != s->cause_text)
-		snprintf(s->cause_text, sizeof(s->cause_text), "%s", text);
+	session_note(s, text);
+}
+
+void session_note(struct session *s, const char *text)
+{
+	if (text == s->cause_text)
+		return;
+	free(s->cause_text);
+	s->cause_text = text != NULL && text[0] != '\0' ? strdup(text) : NULL;
+}
+
+const struct sockaddr_storage *session_peer(const struct session *s)
+{
+	return (const struct sockaddr_storage *)(const void *)&s->peer;
+}
+
+void session_set_peer(struct session *s, const struct sockaddr_storage *peer)
+{
+	memset(&s->peer, 0, sizeof(s->peer));
+	memcpy(&s->peer, peer, peer->ss_family == AF_INET ? sizeof(struct sockaddr_in)
+							   : sizeof(struct sockaddr_in6));
 }
 
 void session_redial(struct session *s)
@@ -156,11 +191,11 @@ static void session_init(struct session *s, struct worker *w, const struct worke
 
 	s->worker = w;
 	s->proto = l->proto;
-	s->peer = m->peer;
+	session_set_peer(s, &m->peer);
 	s->proxied = m->proxied;
 	s->shaking = tls_wanted(l, SIDE_SP);
 	if (m->proxied)
-		s->peer.ss_family = AF_UNSPEC;
+		s->peer.sin6_family = AF_UNSPEC;
 	s->guarded = l->account_count > 0 || l->max_per_account > 0 || l->logins_per_minute > 0;
 	s->leg[SIDE_GW].fd = -1;
 	s->slot = w->free_slots[--w->free_count];
@@ -173,7 +208,6 @@ static void session_init(struct session *s, struct worker *w, const struct worke
 	leg_address_text(&m->peer, m->peer_len, s->shared->sp_addr, sizeof(s->shared->sp_addr));
 	flow_init(&s->flow[SIDE_SP], s, SIDE_SP);
 	flow_init(&s->flow[SIDE_GW], s, SIDE_GW);
-	evtimer_assign(&s->timer, w->base, session_on_timer, s);
 }
 
 /** Whose session it is is known: what follows, on the wire too, is the SP's own. */
@@ -225,7 +259,7 @@ static void session_over(struct session *s)
 
 	if (s->shared->state >= SESSION_DRAINING || s->proxied)
 		return;
-	memcpy(e.text, s->cause_text, sizeof(e.text));
+	snprintf(e.text, sizeof(e.text), "%s", s->cause_text != NULL ? s->cause_text : "");
 	session_report(s, &e, 0);
 }
 
@@ -240,7 +274,7 @@ void session_close(struct session *s)
 	leg_close(&s->leg[SIDE_SP]);
 	leg_close(&s->leg[SIDE_GW]);
 	session_enter(s, SESSION_CLOSED);
-	census_leave(w->census, s->shared->link, &s->peer);
+	census_leave(w->census, s->shared->link, session_peer(s));
 	admit_leave(s);
 	if (s->queued)
 		TAILQ_REMOVE(&w->run, s, run);
@@ -260,6 +294,9 @@ void session_free(struct session *s)
 	s->shared->state = SESSION_FREE;
 	w->free_slots[w->free_count++] = s->slot;
 	atomic_fetch_sub(&w->session_count, 1);
+	if (s->timer != NULL)
+		event_free(s->timer);
+	free(s->cause_text);
 	free(s);
 }
 

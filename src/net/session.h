@@ -58,11 +58,11 @@ struct session {
 	uint8_t server;              /* index of the server being tried */
 	uint8_t cause_side, cause_how;
 	int cause_error;
-	char cause_text[EVENT_TEXT];
+	char *cause_text;            /* NULL: there is none */
 	struct leg leg[2];           /* by enum side */
 	struct flow flow[2];         /* by the sender's side */
-	struct event timer;
-	struct sockaddr_storage peer; /* the SP's address, as counted by the census; AF_UNSPEC: not yet */
+	struct event *timer;         /* of the state; NULL: it has none */
+	struct sockaddr_in6 peer;    /* the SP's address, of either family: session_peer(); AF_UNSPEC: not yet */
 	struct proxy_header asked;   /* what a balancer said; version 0: nothing */
 	uint8_t account[16], account_len;
 	uint64_t admitted_at;        /* stream offset of the SP's login that was admitted last */
@@ -71,6 +71,13 @@ struct session {
 
 /** Begin a session on the accepted `m->fd`, which it owns from now on. */
 void session_open(struct worker *w, const struct worker_message *m);
+
+/** The SP's address as the census counted it; AF_UNSPEC: it was not yet. Only its family's octets are there. */
+const struct sockaddr_storage *session_peer(const struct session *s);
+void session_set_peer(struct session *s, const struct sockaddr_storage *peer);
+
+/** Keep what else there is to say of the end, or of a server that did not answer; NULL: nothing. */
+void session_note(struct session *s, const char *text);
 
 /** Change state: the one place that does. Asserts that the change is legal, arms the state's timer. */
 void session_enter(struct session *s, enum session_state state);

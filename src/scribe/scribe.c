@@ -47,6 +47,7 @@ void track_end(struct scribe *s, struct track *t)
 	if (s->held != NULL && t->session != 0)
 		scribe_release(s, t->session);
 	scope_free(t->scope);
+	free(t->words);
 	*t = (struct track){ 0 };
 }
 
@@ -286,7 +287,7 @@ static void scribe_discard(struct scribe *s)
 {
 	if (s->tracks != NULL) {
 		for (uint32_t i = 0; i < s->shm->session_max; i++)
-			scope_free(s->tracks[i].scope);
+			track_end(s, &s->tracks[i]);
 	}
 	free(s->tracks);
 	free(s->accounts);

@@ -45,17 +45,32 @@ static struct span more_of(const struct session_event *e)
 		span_of(e->text, 0);
 }
 
+/* The words of a session that has some; NULL: memory is short. */
+static struct track_words *words_of(struct track *t)
+{
+	if (t->words == NULL)
+		t->words = calloc(1, sizeof(*t->words));
+	return t->words;
+}
+
 /* Remember which servers did not answer: smscope's own answer to the login is told with it. */
 static void note_server(struct track *t, const struct session_event *e)
 {
 	const char *name = strerrorname_np(abs(e->error));
-	size_t n = strlen(t->down);
-	struct out o = out_of(t->down + n, sizeof(t->down) - n - 1);
+	struct track_words *w = t->words;
+	struct out o;
+	size_t n;
 
 	if (e->kind == EVENT_UPSTREAM_UP) {
-		t->down[0] = '\0';
+		if (w != NULL)
+			w->down[0] = '\0';
 		return;
 	}
+	w = words_of(t);
+	if (w == NULL)
+		return;
+	n = strlen(w->down);
+	o = out_of(w->down + n, sizeof(w->down) - n - 1);
 	out_str(&o, n == 0 ? "no server answers: " : ", ");
 	text_escape(&o, text_of(e), false);
 	out_char(&o, ' ');
@@ -83,22 +98,27 @@ static void on_tls(struct scribe *s, const struct ring_entry *entry, const struc
 {
 	struct track *t = scribe_track(s, entry);
 	struct span name = more_of(e);
+	struct track_words *w = t != NULL && e->side <= SIDE_GW ? words_of(t) : NULL;
 
-	if (t == NULL || e->side > SIDE_GW)
+	if (w == NULL)
 		return;
-	snprintf(t->tls[e->side], sizeof(t->tls[0]), "%.*s", (int)sizeof(t->tls[0]) - 1, e->text);
+	snprintf(w->tls[e->side], sizeof(w->tls[0]), "%.*s", (int)sizeof(w->tls[0]) - 1, e->text);
 	if (e->side == SIDE_SP)
-		snprintf(t->tls_name, sizeof(t->tls_name), "%.*s", (int)name.n, (const char *)name.p);
+		snprintf(w->tls_name, sizeof(w->tls_name), "%.*s", (int)name.n, (const char *)name.p);
 }
 
 void scribe_put_tls(struct record *r, const struct track *t)
 {
-	if (t->tls[SIDE_SP][0] != '\0')
-		record_words_extra(r, "tls", t->tls[SIDE_SP]);
-	if (t->tls_name[0] != '\0')
-		record_text_extra(r, "tls_name", span_of(t->tls_name, strlen(t->tls_name)));
-	if (t->tls[SIDE_GW][0] != '\0')
-		record_words_extra(r, "upstream_tls", t->tls[SIDE_GW]);
+	const struct track_words *w = t->words;
+
+	if (w == NULL)
+		return;
+	if (w->tls[SIDE_SP][0] != '\0')
+		record_words_extra(r, "tls", w->tls[SIDE_SP]);
+	if (w->tls_name[0] != '\0')
+		record_text_extra(r, "tls_name", span_of(w->tls_name, strlen(w->tls_name)));
+	if (w->tls[SIDE_GW][0] != '\0')
+		record_words_extra(r, "upstream_tls", w->tls[SIDE_GW]);
 }
 
 /* At which step the session ended. */
@@ -207,7 +227,7 @@ static void on_close(struct scribe *s, const struct ring_entry *entry,
 	put_end(&r, e, &x);
 	put_error(t->scope, &r, e->error, error, sizeof(error));
 	if (e->text[0] != '\0')
-		record_text_extra(&r, "detail", text_of(e));
+		record_words_extra(&r, "detail", e->text);
 	if (x.account[0] != '\0')
 		record_text_extra(&r, "account", span_of(x.account, strlen(x.account)));
 	if (t->peer[0] != '\0')

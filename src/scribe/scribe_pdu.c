@@ -16,8 +16,8 @@ void scribe_frame(struct scribe *s, const struct ring_entry *e, bool suspect, bo
 
 	if (t == NULL || t->scope == NULL)
 		return;
-	if (f.ours && t->down[0] != '\0')
-		f.why = t->down;
+	if (f.ours && t->words != NULL && t->words->down[0] != '\0')
+		f.why = t->words->down;
 	s->work.count = 0;
 	s->work.wait = false;
 	if (suspect)

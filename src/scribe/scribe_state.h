@@ -20,6 +20,11 @@ struct track {
 	int link;
 	uint32_t account; /* story_key() */
 	char peer[SHM_ADDR_TEXT];
+	struct track_words *words; /* NULL: there is nothing of that */
+};
+
+/* What few sessions have. */
+struct track_words {
 	char tls[2][64];   /* version and cipher towards each side; empty: plain */
 	char tls_name[72]; /* of the SP's certificate */
 	char down[160]; /* servers that did not answer: "no server answers: 10.0.0.1:7890 ECONNREFUSED" */

@@ -18,6 +18,7 @@ enum {
 	EXPIRED_A_TURN = 256,
 	OVERDUE_EVERY_MS = 250,
 	OVERDUE_A_LOOK = 4096,
+	REST_US = 1000000,          /* a session is at rest after so long */
 };
 
 static uint64_t ms_ns(uint64_t ms)
@@ -242,6 +243,8 @@ static void tell_overdue(struct scribe *s, uint64_t now_us)
 			scribe_emit(s, &s->work.records[0]);
 			left--;
 		}
+		if (t->scope != NULL && now_us > REST_US)
+			scope_rest(t->scope, now_us - REST_US);
 	}
 }
 
