@@ -1,6 +1,6 @@
 #!/usr/bin/perl
-# The body of kannel.sh, which see. One run for each way Kannel binds: as one transceiver, and as a
-# transmitter beside a receiver.
+# The body of kannel.sh, which see. One run for each way Kannel binds: as one transceiver, as a transmitter
+# beside a receiver, and as a transceiver over TLS, where either end shows a certificate.
 use strict;
 use warnings;
 use Cwd qw(abs_path);
@@ -54,14 +54,19 @@ sub kannel_conf
 {
 	my ($mode, $smsc_port, $admin, $box, $sendsms) = @_;
 	my $app_port = $app->sockport;
-	my @binds = $mode eq 'transceiver' ? ("port = $smsc_port\ntransceiver-mode = true\n")
+	my ($core_tls, $smsc_tls) = ('', '');
+	($core_tls, $smsc_tls) = (<<"EOT", "use-ssl = true\n") if $mode eq 'tls';
+ssl-client-certkey-file = "$dir/certs/both.pem"
+ssl-trusted-ca-file = "$dir/certs/ca.pem"
+EOT
+	my @binds = $mode ne 'pair' ? ("port = $smsc_port\ntransceiver-mode = true\n")
 		: ("port = $smsc_port\n", "port = 0\nreceive-port = $smsc_port\n");
 	my $smsc = join '', map { <<"EOT" } @binds;
 group = smsc
 smsc = smpp
 smsc-id = test
 host = 127.0.0.1
-${_}smsc-username = acme
+${_}${smsc_tls}smsc-username = acme
 smsc-password = secret
 system-type = ""
 interface-version = 34
@@ -82,7 +87,7 @@ access-log = "$dir/access.log"
 box-allow-ip = "127.0.0.1"
 dlr-storage = internal
 sms-resend-retry = 0
-
+$core_tls
 $smsc
 group = smsbox
 bearerbox-host = 127.0.0.1
@@ -103,6 +108,17 @@ max-messages = 0
 EOT
 }
 
+# Certificates for both, and the link's keys for them.
+sub tls_keys
+{
+	my $certs = "$dir/certs";
+
+	system("$here/../tls/make-certs", $certs) == 0 or die "kannel: no certificates\n";
+	spill("$certs/both.pem", slurp("$certs/client.pem") . slurp("$certs/client.key"));
+	return qq(tls_certificate = "$certs/server.pem"; tls_key = "$certs/server.key"; tls_ca = "$certs/ca.pem";
+    tls_client_names = "acme";);
+}
+
 # Start everything; false when a port was taken meanwhile.
 sub set_up
 {
@@ -115,7 +131,7 @@ sub set_up
 	wait_for(10, sub { ($smsc_port) = slurp("$dir/smsc.out") =~ /^port (\d+)$/m })
 		or die "kannel: smsc.pl did not start\n";
 	unless ($direct) {
-		$smsc_port = smscoped($build, 'smpp', $smsc_port) or return;
+		$smsc_port = smscoped($build, 'smpp', $smsc_port, $mode eq 'tls' ? tls_keys() : '') or return;
 	}
 	spill("$dir/kannel.conf", kannel_conf($mode, $smsc_port, $admin, $box, $sendsms));
 	start('bearerbox', undef, '/usr/sbin/bearerbox', "$dir/kannel.conf");
@@ -124,7 +140,7 @@ sub set_up
 	start('smsbox', undef, '/usr/sbin/smsbox', "$dir/kannel.conf");
 	wait_for(15, sub { listening($sendsms) || !alive('smsbox') });
 	return unless listening($sendsms);
-	my $binds = $mode eq 'transceiver' ? 1 : 2;
+	my $binds = $mode eq 'pair' ? 2 : 1;
 	return unless wait_for(15, sub { (() = slurp("$dir/smsc.out") =~ /^bind /mg) >= $binds });
 	return ($keep, $sendsms);
 }
@@ -209,11 +225,19 @@ sub check_log
 	}
 }
 
+sub check_tls
+{
+	my ($login) = grep { $_->{ev} eq 'login' } records();
+
+	fault('the login does not tell of TLS') if ($login->{tls} // '') !~ /^TLSv1\.[23] /
+		|| ($login->{tls_name} // '') ne 'acme';
+}
+
 sub run
 {
 	my ($mode) = @_;
 	my ($keep, $sendsms);
-	my $binds = $mode eq 'transceiver' ? 1 : 2;
+	my $binds = $mode eq 'pair' ? 2 : 1;
 	my $before = faults();
 
 	$app = IO::Socket::INET->new(Listen => 64, LocalAddr => '127.0.0.1', Proto => 'tcp')
@@ -246,11 +270,12 @@ sub run
 	close $keep;
 	my ($to, $sent, $refused) = check_arrivals();
 	check_log($to, $sent, $refused, $binds) unless $direct;
+	check_tls() if $mode eq 'tls';
 	stop('smsc');
 	printf "%s: Kannel as %s%s: %d messages, %d refused, %d receipts, %d inbound\n",
 		faults() == $before ? 'ok' : 'not ok', $mode, $direct ? ', without smscoped' : '',
 		$messages, $refused, scalar keys %$sent, $inbound;
 }
 
-run($_) for qw(transceiver pair);
+run($_) for 'transceiver', 'pair', $direct ? () : 'tls';
 exit(faults() ? 1 : 0);
