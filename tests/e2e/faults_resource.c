@@ -6,13 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "harness.h"
 
-/* Rows R1, R2 and R3 of the fault list: no descriptor is left, no memory for a send. */
+/* Rows R1, R2, R3 and R8 of the fault list: no descriptor is left, no memory for a send; many idle sessions. */
 
 enum { CALLERS = 200, WATCH_MS = 3000, BOUND_P99_US = 100000 };
 
@@ -229,6 +230,52 @@ static void no_memory_to_send(void **state)
 	rig_stop(&rig);
 }
 
+/*
+ * R8: five thousand sessions that say nothing, if so many descriptors may be had: they cost next to no
+ * time and no memory to speak of, and each of them is there when it is spoken to. How much memory beside
+ * haproxy: tests/bench/tls idle.
+ */
+static void many_idle(void **state)
+{
+	enum { MOST = 5000, OWN = 200, LOOK_MS = 3000 };
+	static struct pair all[MOST];
+	struct rig_link link = { .protocol = "smpp", .upstream_count = 1,
+		.keys = "max_sessions = 10000; max_per_ip = 10000; probe_timeout = \"0s\";" };
+	struct rlimit files;
+	int port, gateway = peer_listen(&port, 128), count = MOST;
+	long kib, cpu;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &files), 0);
+	if (files.rlim_cur < 2 * MOST + OWN)
+		count = (int)(files.rlim_cur - OWN) / 2;
+	link.upstream = &port;
+	rig_start(&rig, NULL, &link, 1);
+	for (int i = 0; i < 100; i++)
+		all[i] = pair_login(&rig, 0, gateway, SIM_SMPP);
+	kib = rig_engine_kib(&rig, false);
+	for (int i = 100; i < count; i++)
+		all[i] = pair_login(&rig, 0, gateway, SIM_SMPP);
+	rig_await_count(&rig, (size_t)count, "ev=login");
+	pause_ms(2000);
+	kib = rig_engine_kib(&rig, false) - kib;
+	cpu = rig_engine_cpu_ms(&rig);
+	pause_ms(LOOK_MS);
+	cpu = rig_engine_cpu_ms(&rig) - cpu;
+	print_message("%d idle sessions: %ld KiB more, %ld ms of processor in %d ms\n", count, kib, cpu,
+		LOOK_MS);
+	assert_in_range(cpu, 0, LOOK_MS / 5);
+	assert_in_range(kib / count, 0, 32); /* the address sanitizer's included */
+	for (int i = 0; i < count; i += 7)
+		(void)pair_ping(all[i], SIM_SMPP);
+	for (int i = 0; i < count; i++) {
+		peer_close(all[i].sp);
+		peer_close(all[i].gw);
+	}
+	rig_await_count(&rig, (size_t)count, "ev=session_close");
+	rig_stop(&rig);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -236,6 +283,7 @@ int main(void)
 		cmocka_unit_test_teardown(none_for_the_gateway, rig_sweep),
 		cmocka_unit_test_teardown(none_for_the_log, rig_sweep),
 		cmocka_unit_test_teardown(no_memory_to_send, rig_sweep),
+		cmocka_unit_test_teardown(many_idle, rig_sweep),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,7 +13,7 @@
 
 #include "harness.h"
 
-enum { FDS_MAX = 2048, PINGS_MAX = 10000 };
+enum { FDS_MAX = 20480, PINGS_MAX = 10000 };
 
 static bool ours[FDS_MAX];
 
