@@ -63,7 +63,7 @@ static const struct fault {
 	  "configuration:4: error: no map \"state\" in the code tables; did you mean \"states\"?\n" },
 	{ "rules = ( { name = \"r\"; stop = true;\ntable = \"infox-smx\"; } );",
 	  "configuration:4: error: no code table \"infox-smx\"; did you mean \"infox-smc\"?\n" },
-	{ "rules = ( { name = \"r\"; action = \"map_stat\";\nmap = \"infox-smpp\"; } );",
+	{ "rules = ( { name = \"r\"; action = \"map_stat\";\nmap = \"infox-to-smpp34\"; } );",
 	  "configuration:4: error: rule r: map_stat takes a map of kind stat, this one is of kind status\n" },
 	{ "rules = ( { name = \"r\"; action = \"map_stat\";\nto = \"GONE\"; } );",
 	  "configuration:4: error: rule r: to is a state here: DELIVRD EXPIRED DELETED UNDELIV ACCEPTD "

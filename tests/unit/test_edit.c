@@ -35,7 +35,7 @@ static void no_rule_touches_nothing(void **state)
 
 static void status_by_map(void **state)
 {
-	struct rule_def d = { .action = EDIT_MAP_STATUS, .map = edit_map("infox-smpp") };
+	struct rule_def d = { .action = EDIT_MAP_STATUS, .map = edit_map("infox-to-smpp34") };
 	int n;
 
 	(void)state;
@@ -67,7 +67,7 @@ static void status_by_map(void **state)
 
 static void status_by_class_and_by_value(void **state)
 {
-	struct rule_def d = { .action = EDIT_MAP_STATUS, .map = edit_map("class-smpp") };
+	struct rule_def d = { .action = EDIT_MAP_STATUS, .map = edit_map("class-to-smpp34") };
 	const char *const codes[] = { "17-40", "0x39" };
 	int n;
 
@@ -94,7 +94,7 @@ static void status_by_class_and_by_value(void **state)
 
 static void status_of_aliyun(void **state)
 {
-	struct rule_def d = { .action = EDIT_MAP_STATUS, .map = edit_map("aliyun-smpp") };
+	struct rule_def d = { .action = EDIT_MAP_STATUS, .map = edit_map("aliyun-to-smpp34") };
 	int n;
 
 	(void)state;
@@ -112,7 +112,7 @@ static void status_of_aliyun(void **state)
 
 static void result_of_cmpp(void **state)
 {
-	struct rule_def d = { .action = EDIT_MAP_STATUS, .map = edit_map("infox-cmpp") };
+	struct rule_def d = { .action = EDIT_MAP_STATUS, .map = edit_map("infox-to-cmpp") };
 	int n;
 
 	(void)state;
@@ -134,7 +134,7 @@ static void result_of_cmpp(void **state)
 	edit_hex("00000015 80000004 00000017 b2b9da8000010000 0d");
 	edit_refused(edit_one(d), EDIT_WIDTH);
 	/* and neither protocol's map serves the other */
-	d = (struct rule_def){ .action = EDIT_MAP_STATUS, .map = edit_map("infox-smpp") };
+	d = (struct rule_def){ .action = EDIT_MAP_STATUS, .map = edit_map("infox-to-smpp34") };
 	assert_int_equal(edit_one(d), 0);
 	assert_int_equal(edit_ret.matched, 0);
 }

@@ -312,7 +312,7 @@ static void rules_that_are_none(void **state)
 		{ .name = "b", .action = EDIT_MAP_STAT },
 		{ .name = "c", .action = EDIT_MAP_STATUS, .to = "5" },
 		{ .name = "d", .action = EDIT_MAP_STATUS, .to = "x", .classes = 1 },
-		{ .name = "e", .action = EDIT_MAP_STAT, .map = edit_map("infox-smpp") },
+		{ .name = "e", .action = EDIT_MAP_STAT, .map = edit_map("infox-to-smpp34") },
 		{ .name = "f", .action = EDIT_MAP_STAT, .to = "UNDELIV", .pdus = 1u << CTX_LOGIN },
 		{ .name = "g", .action = EDIT_ERR_WIDTH, .err_width = 5 },
 		{ .name = "h", .action = EDIT_MESSAGE_ID },
