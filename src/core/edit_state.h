@@ -138,6 +138,6 @@ bool edit_verify(struct edit_context *ctx, const struct edit_plan *plan, struct 
 
 enum { TAG_STATUS_TEXT = 0x001d, TAG_RECEIPTED_ID = 0x001e, TAG_NETWORK_ERROR = 0x0423,
 	TAG_PAYLOAD = 0x0424, TAG_STATE = 0x0427 };
-enum { SM_MAX = 254, STAT_AT = 8, STAT_LEN = 7 };
+enum { ESM_UDHI = 0x40, SM_MAX = 254, STAT_AT = 8, STAT_LEN = 7 };
 
 #endif

@@ -183,6 +183,9 @@ static bool same_receipt(struct edit_context *ctx, const struct edit_plan *plan,
 		del += plan->patches[i].del;
 	}
 	head = (size_t)(raw.p - old.p);
+	/* A header that does not fit into this message might fit into a longer one. */
+	if (head == 0 && (pdu_uint(&ctx->pdu, F_ESM_CLASS) & ESM_UDHI) != 0)
+		return false;
 	if (raw.p < old.p || head > old.n || edited.n + del != old.n + delta || head > edited.n ||
 	    memcmp(old.p, edited.p, head) != 0)
 		return false;
