@@ -123,6 +123,10 @@ struct edit_result {
 struct edit_memo {
 	uint8_t dialect;     /* 0: free */
 	uint32_t quiet[CTX_NACK + 1][8]; /* bit v: a result of v has no rule */
+	struct {
+		uint8_t n;   /* 0: free */
+		char text[15];
+	} words[16];         /* codes of reports, by what they begin with */
 };
 
 struct edit_patch;
@@ -147,6 +151,7 @@ struct edit_context {
 	enum code_context kind, context; /* of the PDU; that its code is looked up in */
 	uint32_t number;
 	struct span code;    /* of a report */
+	uint64_t labels[24]; /* of its text: struct labels of receipt_text.h */
 	int answer_count, err_answer_count; /* -1: not looked up yet */
 	struct code_answer answers[RECORD_ANSWERS_MAX], err_answers[RECORD_ERR_ANSWERS_MAX];
 	uint8_t scratch[EDIT_SCRATCH];

@@ -234,25 +234,52 @@ static bool is_quiet(const struct rule_set *rules, struct edit_context *ctx, str
 	return (m->quiet[kind][status / 32] >> status % 32 & 1u) != 0;
 }
 
+/* Where the code of a report would be remembered; short ones only. */
+static unsigned word_slot(struct span code)
+{
+	enum { SLOTS = sizeof(((struct edit_memo *)0)->words) / sizeof(((struct edit_memo *)0)->words[0]) };
+
+	return (code.p[0] * 7u + code.p[code.n - 1] + (unsigned)code.n) % SLOTS;
+}
+
+static bool can_note(const struct rule_set *rules, const struct edit_context *ctx)
+{
+	if (ctx->kind == CTX_REPORT)
+		return !rules->no_memo && ctx->code.n > 0 &&
+		       ctx->code.n <= sizeof(ctx->memo[0].words[0].text);
+	return !rules->no_memo && ctx->number < MEMO_NUMBERS;
+}
+
 static void note_quiet(const struct rule_set *rules, struct edit_context *ctx)
 {
 	struct edit_memo *m;
+	unsigned slot;
 
-	if (ctx->kind == CTX_REPORT || rules->no_memo || ctx->number >= MEMO_NUMBERS)
+	if (!can_note(rules, ctx) || (m = memo_of(ctx)) == NULL)
 		return;
-	if ((m = memo_of(ctx)) != NULL)
+	if (ctx->kind != CTX_REPORT) {
 		m->quiet[ctx->kind][ctx->number / 32] |= 1u << ctx->number % 32;
+		return;
+	}
+	slot = word_slot(ctx->code);
+	m->words[slot].n = (uint8_t)ctx->code.n;
+	memcpy(m->words[slot].text, ctx->code.p, ctx->code.n);
 }
 
 /* A result that was found to interest no rule. */
 static bool known_quiet(const struct rule_set *rules, struct edit_context *ctx)
 {
 	struct edit_memo *m;
+	unsigned slot;
 
-	if (ctx->kind == CTX_REPORT || rules->no_memo || ctx->number >= MEMO_NUMBERS)
+	if (!can_note(rules, ctx) || (m = memo_of(ctx)) == NULL)
 		return false;
-	return (m = memo_of(ctx)) != NULL &&
-	       (m->quiet[ctx->kind][ctx->number / 32] >> ctx->number % 32 & 1u) != 0;
+	if (ctx->kind == CTX_REPORT) {
+		slot = word_slot(ctx->code);
+		return m->words[slot].n == ctx->code.n &&
+		       memcmp(m->words[slot].text, ctx->code.p, ctx->code.n) == 0;
+	}
+	return (m->quiet[ctx->kind][ctx->number / 32] >> ctx->number % 32 & 1u) != 0;
 }
 
 /* The code as the records show it: a report's TLV beats its text. */
@@ -284,10 +311,10 @@ static bool read_pdu(const struct rule_set *rules, struct edit_context *ctx, enu
 	ctx->code = span_of(frame.p, 0);
 	if (ctx->kind != CTX_REPORT)
 		return pdu_result(&ctx->pdu, &ctx->number) && !known_quiet(rules, ctx);
-	if (receipt_read(&ctx->pdu, &ctx->receipt) == RECEIPT_NONE || ctx->receipt.undecodable)
+	if (receipt_read_labels(&ctx->pdu, &ctx->receipt, edit_labels(ctx)) == RECEIPT_NONE || ctx->receipt.undecodable)
 		return false;
 	ctx->code = report_code(&ctx->receipt);
-	return true;
+	return !known_quiet(rules, ctx);
 }
 
 /* Try the rules in order for one of the two plans. */
@@ -342,11 +369,35 @@ static int finish(struct edit_context *ctx, struct edit_plan *plan, uint8_t *out
 	return 0;
 }
 
+static void plan_init(struct edit_plan *plan, bool dry)
+{
+	plan->count = 0;
+	plan->dry = dry;
+	plan->move = plan->may_move = false;
+	plan->kinds = plan->fill = 0;
+}
+
+/* What is in the context, by all rules. */
+static int edit_read(const struct rule_set *rules, struct edit_context *ctx, enum side from,
+	uint8_t *out, size_t cap, struct edit_result *ret)
+{
+	struct edit_plan plan, dry;
+
+	plan_init(&plan, false);
+	plan_init(&dry, true);
+	run_rules(rules, ctx, from, &plan, ret);
+	if (rules->has_dry)
+		run_rules(rules, ctx, from, &dry, ret);
+	if (ret->matched == 0 && ret->refused == EDIT_FINE)
+		note_quiet(rules, ctx);
+	if (dry.count > 0)
+		ret->dry_run = finish(ctx, &dry, out, cap, ret) > 0;
+	return plan.count > 0 ? finish(ctx, &plan, out, cap, ret) : 0;
+}
+
 int edit_pdu(const struct rule_set *rules, struct edit_context *ctx, enum side from,
 	struct span frame, uint8_t *out, size_t cap, struct edit_result *ret)
 {
-	struct edit_plan plan = { .count = 0 }, dry = { .dry = true };
-
 	ret->change_count = 0;
 	ret->refused = EDIT_FINE;
 	ret->refused_rule = -1;
@@ -355,12 +406,5 @@ int edit_pdu(const struct rule_set *rules, struct edit_context *ctx, enum side f
 	if (!edit_wants(rules, ctx->proto, frame) || is_quiet(rules, ctx, frame) ||
 	    !read_pdu(rules, ctx, from, frame, ret))
 		return 0;
-	run_rules(rules, ctx, from, &plan, ret);
-	if (rules->has_dry)
-		run_rules(rules, ctx, from, &dry, ret);
-	if (ret->matched == 0)
-		note_quiet(rules, ctx);
-	if (dry.count > 0)
-		ret->dry_run = finish(ctx, &dry, out, cap, ret) > 0;
-	return plan.count > 0 ? finish(ctx, &plan, out, cap, ret) : 0;
+	return edit_read(rules, ctx, from, out, cap, ret);
 }

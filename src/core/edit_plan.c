@@ -8,6 +8,7 @@ int edit_patch_add(struct edit_plan *plan, struct edit_result *ret, const struct
 	if (plan->count == EDIT_CHANGES_MAX || ret->change_count == EDIT_CHANGES_MAX)
 		return -EDIT_NO_ROOM;
 	plan->patches[plan->count++] = *patch;
+	plan->kinds |= 1u << patch->kind;
 	change.rule = rule;
 	change.dry_run = plan->dry;
 	ret->changes[ret->change_count++] = change;
@@ -16,7 +17,7 @@ int edit_patch_add(struct edit_plan *plan, struct edit_result *ret, const struct
 
 const struct edit_patch *edit_patch_of(const struct edit_plan *plan, enum patch_kind kind, int what)
 {
-	for (int i = 0; i < plan->count; i++) {
+	for (int i = 0; (plan->kinds >> kind & 1u) != 0 && i < plan->count; i++) {
 		const struct edit_patch *p = &plan->patches[i];
 		int has = kind == PATCH_LABEL ? (int)p->label
 			: kind == PATCH_TLV || kind == PATCH_TLV_ADD ? (int)p->tag : (int)p->field;
@@ -158,13 +159,7 @@ static int plan_receipt_id(struct edit_context *ctx, const struct rule *r, struc
 
 	if (tlv && ctx->receipt.text_id.n == 0) {
 		/* The receipt gives the TLV's; the text's may be written in another way. */
-		struct labels l;
-
-		labels_read(ctx->receipt.raw, &ctx->again, &l);
-		text = receipt_first_word(l.value[L_ID]);
-		if (ctx->again.store_len > 0 && text.n > 0)
-			text = span_of((const uint8_t *)ctx->receipt.store +
-				(text.p - (const uint8_t *)ctx->again.store), text.n);
+		text = receipt_first_word(edit_labels(ctx)->value[L_ID]);
 	}
 	if (text.n > 0 && edit_has_label(ctx, text)) {
 		refused = edit_id(ctx, r, text, &now);
@@ -355,17 +350,15 @@ int edit_plan_rule(struct edit_context *ctx, const struct rule_set *rules, int r
 	struct edit_plan *plan, struct edit_result *ret)
 {
 	const struct rule *r = &rules->rules[rule];
-	struct edit_plan before = *plan;
-	int changes = ret->change_count, n = plan_action(ctx, r, plan, ret, rule), err;
+	struct edit_mark mark = edit_mark(plan, ret);
+	int n = plan_action(ctx, r, plan, ret, rule), err;
 
 	if (n > 0) {
-		err = plan->count > before.count ? check_length(ctx, r, plan) : 0;
+		err = plan->count > mark.count ? check_length(ctx, r, plan) : 0;
 		plan->may_move |= r->def.to_payload;
 		n = err < 0 ? err : n;
 	}
-	if (n <= 0) {
-		*plan = before;
-		ret->change_count = changes;
-	}
+	if (n <= 0)
+		edit_back(&mark, plan, ret);
 	return n;
 }

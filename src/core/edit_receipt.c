@@ -97,7 +97,7 @@ int edit_label(struct edit_context *ctx, struct edit_plan *plan, struct edit_res
 	const struct receipt *x = &ctx->receipt;
 	const uint8_t *store = (const uint8_t *)x->store;
 
-	if (same(was, now) || edit_patch_of(plan, PATCH_LABEL, label) != NULL)
+	if (same(was, now) || edit_patch_of(plan, PATCH_LABEL, (int)label) != NULL)
 		return 1;
 	if (x->store_len == 0) {
 		p.at = (uint32_t)(was.p - ctx->pdu.frame.p);
@@ -187,17 +187,15 @@ static int keep_original(struct edit_context *ctx, struct span was, struct edit_
 	struct edit_result *ret, int rule)
 {
 	struct span err = ctx->receipt.err;
-	struct edit_plan before = *plan;
-	int changes = ret->change_count, n;
+	struct edit_mark mark = edit_mark(plan, ret);
+	int n;
 
 	if (!edit_has_label(ctx, err) || !says_nothing(err) || receipt_first_word(was).n != was.n ||
 	    receipt_state_of(was) >= 0)
 		return 1;
 	n = edit_label(ctx, plan, ret, L_ERR, err, was, rule);
-	if (n > 0 && edit_message_len(ctx, plan) > SM_MAX) {
-		*plan = before;
-		ret->change_count = changes;
-	}
+	if (n > 0 && edit_message_len(ctx, plan) > SM_MAX)
+		edit_back(&mark, plan, ret);
 	return n;
 }
 
@@ -209,7 +207,7 @@ static int plan_smpp_stat(struct edit_context *ctx, const struct rule *r, const 
 
 	if (edit_has_label(ctx, was)) {
 		n = edit_label(ctx, plan, ret, L_STAT, was, now, rule);
-		if (n > 0 && r->def.keep_err && edit_patch_of(plan, PATCH_LABEL, L_ERR) == NULL)
+		if (n > 0 && r->def.keep_err && edit_patch_of(plan, PATCH_LABEL, (int)L_ERR) == NULL)
 			n = keep_original(ctx, was, plan, ret, rule);
 	}
 	return n < 0 ? n : plan_state_tlvs(ctx, word, plan, ret, rule);

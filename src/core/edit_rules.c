@@ -283,7 +283,7 @@ static void add_rule(struct making *m, const struct rule_def *def)
 		r->def.pdus &= BIT(CTX_REPORT);
 	m->set->kinds |= r->def.pdus;
 	m->set->no_memo |= def->account_count > 0 || def->dst_count > 0 || def->from != 0 ||
-			   (def->action == EDIT_MESSAGE_ID && r->def.pdus != BIT(CTX_REPORT));
+			   def->action == EDIT_MESSAGE_ID || def->action == EDIT_ERR_WIDTH;
 	m->set->has_dry |= def->dry_run;
 }
 

@@ -74,9 +74,40 @@ struct edit_plan {
 	bool dry;            /* of the rules that only tell */
 	bool move;           /* the message goes into message_payload */
 	bool may_move;
+	uint32_t kinds;      /* bit k: a patch of enum patch_kind k may be there */
 	uint32_t fill;       /* octets of empty fields before the first TLV of a response */
 	struct edit_patch patches[EDIT_CHANGES_MAX];
 };
+
+/* How far a plan is, to go back to when a rule turns out not to do. */
+struct edit_mark {
+	int count, changes;
+	bool move, may_move;
+	uint32_t fill;
+};
+
+static inline struct edit_mark edit_mark(const struct edit_plan *plan, const struct edit_result *ret)
+{
+	return (struct edit_mark){ plan->count, ret->change_count, plan->move, plan->may_move,
+		plan->fill };
+}
+
+static inline void edit_back(const struct edit_mark *m, struct edit_plan *plan,
+	struct edit_result *ret)
+{
+	plan->count = m->count;
+	plan->move = m->move;
+	plan->may_move = m->may_move;
+	plan->fill = m->fill;
+	ret->change_count = m->changes;
+}
+
+/** The labels of the receipt in hand. */
+static inline struct labels *edit_labels(struct edit_context *ctx)
+{
+	_Static_assert(sizeof(struct labels) <= sizeof(ctx->labels), "room for the labels");
+	return (struct labels *)(void *)ctx->labels;
+}
 
 /** What the link knows of a code as text, best first, into ctx->answers; looked up once. */
 int edit_answers(struct edit_context *ctx);

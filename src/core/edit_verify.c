@@ -18,7 +18,7 @@ static struct span octets_at(const struct pdu *pdu, const struct pdu_field *f)
 
 static bool same_header(const struct pdu *was, const struct pdu *now, const struct edit_plan *plan)
 {
-	const struct edit_patch *p = edit_patch_of(plan, PATCH_STATUS, F_COMMAND_STATUS);
+	const struct edit_patch *p = edit_patch_of(plan, PATCH_STATUS, (int)F_COMMAND_STATUS);
 	uint32_t status = p != NULL ? (uint32_t)span_uint(p->put) : was->status;
 
 	return now->length == now->frame.n && now->command == was->command &&
@@ -42,6 +42,21 @@ static bool same_field(const struct edit_context *ctx, const struct edit_plan *p
 	return same(b, p != NULL ? p->put : a);
 }
 
+/* Of a delivery all fields but the message are one run of octets; the same ones parse the same. */
+static bool is_untouched(const struct edit_context *ctx, const struct edit_plan *plan)
+{
+	const struct pdu *was = &ctx->pdu, *now = &ctx->edited;
+	const struct pdu_field *last;
+	uint32_t head = was->proto->header_len;
+
+	if ((plan->kinds & (1u << PATCH_FIELD | 1u << PATCH_STATUS)) != 0 ||
+	    !ctx->proto->status_in_header || !pdu_has(was, F_SM_LENGTH) || plan->fill > 0)
+		return false;
+	last = &was->fields[was->slot_of[F_SM_LENGTH] - 1];
+	return last->at >= head && now->frame.n >= last->at &&
+	       memcmp(was->frame.p + head, now->frame.p + head, last->at - head) == 0;
+}
+
 static bool same_fields(const struct edit_context *ctx, const struct edit_plan *plan)
 {
 	const struct pdu *was = &ctx->pdu, *now = &ctx->edited;
@@ -49,6 +64,8 @@ static bool same_fields(const struct edit_context *ctx, const struct edit_plan *
 	if (now->field_count < was->field_count ||
 	    now->field_count - was->field_count > (int)plan->fill)
 		return false;
+	if (is_untouched(ctx, plan))
+		return now->field_count == was->field_count;
 	for (int i = 0; i < was->field_count; i++) {
 		if (!same_field(ctx, plan, i))
 			return false;
@@ -150,18 +167,20 @@ static bool same_label(const struct edit_plan *plan, enum label l, const struct 
 static bool same_text(struct edit_context *ctx, const struct edit_plan *plan, struct span old,
 	struct span edited)
 {
-	struct labels was, now;
-	struct span a = labels_read(old, &ctx->receipt, &was);
+	const struct labels *was = edit_labels(ctx);
+	struct labels now;
+	struct span a = ctx->receipt.store_len > 0
+		? span_of(ctx->receipt.store, ctx->receipt.store_len) : receipt_trim(old);
 	struct span b = labels_read(edited, &ctx->again, &now);
 
-	if (was.count != now.count || (ctx->receipt.store_len > 0) != (ctx->again.store_len > 0))
+	if (was->count != now.count || (ctx->receipt.store_len > 0) != (ctx->again.store_len > 0))
 		return false;
 	for (enum label l = L_ID; l < L_COUNT; l++) {
-		if (!same_label(plan, l, &was, &now))
+		if (!same_label(plan, l, was, &now))
 			return false;
 	}
 	/* Blanks around the text were left off in both, and are the copy's. */
-	return same_gaps(plan, &was, a, &now, b);
+	return same_gaps(plan, was, a, &now, b);
 }
 
 /* The message of a receipt whose labels changed: where it was, or in the payload if it moved. */
@@ -215,7 +234,7 @@ static bool same_message(struct edit_context *ctx, const struct edit_plan *plan,
 {
 	struct span was = pdu_octets(&ctx->pdu, F_SHORT_MESSAGE);
 	struct span now = pdu_octets(&ctx->edited, F_SHORT_MESSAGE);
-	const struct edit_patch *stat = edit_patch_of(plan, PATCH_STAT, F_SHORT_MESSAGE);
+	const struct edit_patch *stat = edit_patch_of(plan, PATCH_STAT, (int)F_SHORT_MESSAGE);
 
 	if (ctx->proto->status_in_header &&
 	    pdu_uint(&ctx->edited, F_SM_LENGTH) != now.n)
