@@ -220,6 +220,7 @@ int edit_tlv(struct edit_context *ctx, struct edit_plan *plan, struct edit_resul
 		if (p.put.n != now.n)
 			return -EDIT_NO_ROOM;
 	}
+	c.now = span_of(p.put.p, now.n);
 	if (same(p.put, t->value))
 		return 1;
 	if (p.put.n > (text ? 65 : 256))

@@ -232,6 +232,7 @@ static void stat_and_its_tlvs(void **state)
 	assert_int_equal(edit_ret.change_count, 3);
 	edit_counts(1, "message_state", 5, 2);
 	assert_true(memmem(edit_out, (size_t)n, "\x04\x23\0\3\3\0\0", 7) != NULL);
+	assert_memory_equal(edit_ret.changes[2].now.p, "\3\0\0", 3);
 	assert_true(memmem(edit_out, (size_t)n, "\x14\x03\0\6vendor\x04\x27\0\1\2", 15) != NULL);
 	/* TLVs alone */
 	edit_vector("smpp-deliver_sm-receipt-tlvonly");
