@@ -208,7 +208,8 @@ int edit_tlv(struct edit_context *ctx, struct edit_plan *plan, struct edit_resul
 	struct edit_change c = { .field = tlv_name(t->tag), .was = t->value, .now = now };
 	bool text = t->tag == TAG_RECEIPTED_ID;
 
-	if (edit_patch_of(plan, PATCH_TLV, t->tag) != NULL)
+	if (edit_patch_of(plan, PATCH_TLV, t->tag) != NULL ||
+	    (text && same(receipt_trim(t->value), now)))
 		return 1;
 	if (text && t->value.n > 0 && t->value.p[t->value.n - 1] == 0) {
 		p.put = edit_keep(ctx, now.p, now.n);
