@@ -1,6 +1,9 @@
 #include "edit_case.h"
 
-/* Ids, widths, annotations, refusals, and which rule it is. */
+/*
+ * Ids, widths, annotations, refusals, and which rule it is. Row P19 of the fault list: what does not fit
+ * 254 octets or a fixed field, or would break the order of TLVs, leaves the original.
+ */
 
 #define INFOX edit_link(&proto_smpp, 0x34, "infox")
 
@@ -246,6 +249,48 @@ static void what_is_left_alone(void **state)
 	edit_refused(edit_one(d), EDIT_PARSE);
 }
 
+/* P19: every TLV stays where it was, repeated ones too; what is added comes last. */
+static void tlvs_keep_their_order(void **state)
+{
+	static const uint16_t tags[] = { 0x0427, 0x1403, 0x001e, 0x0427, 0x0423, 0x001e, 0x0424 };
+	struct rule_def d[] = {
+		{ .name = "state", .action = EDIT_MAP_STAT, .to = "DELIVRD" },
+		{ .name = "id", .action = EDIT_MESSAGE_ID, .base = ID_BASE_HEX_TO_DEC },
+	};
+	char text[254];
+	struct tlv t;
+	struct pdu pdu;
+	size_t at = 0;
+	int n;
+
+	(void)state;
+	INFOX;
+	memset(text, 'x', sizeof(text));
+	memcpy(text, "id:1f stat:UNDELIV text:", 24);
+	edit_deliver(text, sizeof(text), 4, 0);
+	edit_add_tlv(0x0427, "\5", 1);
+	edit_add_tlv(0x1403, "v", 1);
+	edit_add_tlv(0x001e, "1F", 3);
+	edit_add_tlv(0x0427, "\5", 1);
+	edit_add_tlv(0x0423, "\3\0\x1b", 3);
+	edit_add_tlv(0x001e, "", 0);
+	n = edit_rules(d, 2, sizeof(edit_out));
+	assert_true(n > 0);
+	assert_int_equal(edit_out[41], 254); /* 1f and 31 are as long */
+	memcpy(edit_in + 42, "id:FFFF stat:UNDELIV text:", 26); /* 65535 is one longer */
+	edit_refused(edit_rules(&d[1], 1, sizeof(edit_out)), EDIT_TOO_LONG);
+	d[1].to_payload = true;
+	n = edit_rules(d, 2, sizeof(edit_out));
+	assert_int_equal(pdu_parse(&pdu, &proto_smpp, 0x34, span_of(edit_out, (size_t)n)), SM_OK);
+	assert_int_equal(pdu_uint(&pdu, F_SM_LENGTH), 0);
+	for (size_t i = 0; i < sizeof(tags) / sizeof(tags[0]); i++) {
+		assert_int_equal(tlv_next(&pdu, &at, &t), 1);
+		assert_int_equal(t.tag, tags[i]);
+	}
+	assert_int_equal(tlv_next(&pdu, &at, &t), 0);
+	assert_int_equal(t.value.n, 255);
+}
+
 static void first_of_each_action_wins(void **state)
 {
 	const char *const throttled[] = { "57" }, *const dst[] = { "86138" }, *const other[] = { "7" };
@@ -342,6 +387,7 @@ int main(void)
 		cmocka_unit_test(meaning_in_chinese),
 		cmocka_unit_test(meaning_in_text),
 		cmocka_unit_test(what_is_left_alone),
+		cmocka_unit_test(tlvs_keep_their_order),
 		cmocka_unit_test(first_of_each_action_wins),
 		cmocka_unit_test(rules_that_are_none),
 	};
