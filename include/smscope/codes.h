@@ -177,6 +177,65 @@ const struct code_table *codes_table(const struct code_set *set, const char *nam
 int codes_table_count(const struct code_set *set);
 const struct code_table *codes_table_at(const struct code_set *set, int i);
 
+/*
+ * A map: which code stands for which, for rewriting (edit.h). Rows are tried in order, the first that
+ * matches holds. All rows of a map give numbers, or all of them words.
+ */
+enum code_map_kind {
+	MAP_STATUS, /* numbers: command_status, Result, Status */
+	MAP_STAT,   /* the stat of a report to one of the seven standard states */
+	MAP_ERR,    /* the err of a receipt to another */
+	MAP_KINDS
+};
+
+struct code_map_row {
+	uint32_t contexts;    /* bit c: enum code_context; MAP_STATUS only */
+	uint8_t dialect_from, dialect_to; /* 0, 0: every dialect */
+	int64_t lo, hi;       /* by number; lo > hi: not by number */
+	const char *text;     /* by word, case-blind; NULL: not */
+	bool prefix;          /* `text` is how it begins */
+	uint32_t classes;     /* by what it means, bit c: enum code_class; 0: not */
+	bool is_default;      /* whatever it is */
+	uint32_t number;      /* what it becomes: of MAP_STATUS */
+	const char *word;     /* of the others */
+	int line;
+};
+
+struct code_map {
+	const char *name, *title_zh, *title_en, *source;
+	enum code_map_kind kind;
+	uint8_t sides;        /* enum code_side */
+	int row_count;
+	const struct code_map_row *rows;
+	const char *file;
+	int line;
+};
+
+/* A code in hand, for code_map_find(). */
+struct code_mapped {
+	enum code_context context;
+	uint8_t dialect;
+	bool is_text;
+	int64_t number;
+	struct span text;
+	bool has_class;      /* `cls` is known: rows that ask for it may match */
+	enum code_class cls;
+};
+
+/** The first row that matches, or NULL. */
+const struct code_map_row *code_map_find(const struct code_map *map, const struct code_mapped *c);
+
+/** Does a row ask for the class? Then the answer has to be known first. */
+bool code_map_asks_class(const struct code_map *map);
+
+/** Map by name, or NULL; maps in load order by index. */
+const struct code_map *codes_map(const struct code_set *set, const char *name);
+int codes_map_count(const struct code_set *set);
+const struct code_map *codes_map_at(const struct code_set *set, int i);
+
+const char *code_map_kind_name(enum code_map_kind k);
+int code_map_kind_of(const char *name);
+
 /** Rows of all tables. */
 int codes_row_count(const struct code_set *set);
 

@@ -96,6 +96,12 @@ int codes_add_profile(struct code_builder *b, const char *name, const char *titl
 void codes_add_rule(struct code_builder *b, int profile, const struct code_rule_def *def);
 void codes_add_inner(struct code_builder *b, int profile, const struct code_inner_def *def);
 
+/**
+ * Add a map with all its rows, which are copied. One of the site takes the place of a shipped one of
+ * that name.
+ */
+void codes_add_map(struct code_builder *b, const struct code_map *def);
+
 /** Check everything against everything and close the set; frees the builder. NULL if there was any fault. */
 struct code_set *codes_seal(struct code_builder *b);
 

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-#include "smscope/record.h"
+#include "smscope/edit.h"
 
 /*
  * What the daemon was told to do, as plain data. src/conf fills it from the file or the command line
@@ -38,6 +38,32 @@ enum dial { DIAL_LOGIN, DIAL_ACCEPT };
 enum tls_version { TLS_1_2, TLS_1_3 };
 enum proxy_to { PROXY_TO_NONE, PROXY_TO_V1, PROXY_TO_V2 };
 enum bad_length { BAD_LENGTH_BLIND, BAD_LENGTH_CLOSE };
+
+enum { RULE_TEXTS_MAX = 32 };
+enum rule_from { RULE_FROM_ANY, RULE_FROM_SP, RULE_FROM_GW };
+
+/* A rule that rewrites, as it was configured: struct rule_def of edit.h says what each means. */
+struct rule_settings {
+	char *name;
+	enum edit_action action;
+	bool dry_run, stop, log;
+	uint32_t pdus;              /* bit c: enum code_context; 0: the action's own */
+	enum rule_from from;
+	uint32_t classes, origins;
+	char *codes[RULE_CODES_MAX], *tables[NAMES_MAX];
+	char *dst[RULE_TEXTS_MAX], *accounts[RULE_TEXTS_MAX];
+	int code_count, table_count, dst_count, account_count;
+	char *map, *to;
+	bool keep_err;
+	enum edit_base base;
+	enum edit_case letters;
+	uint32_t id_width;
+	bool strip_zeros;
+	uint32_t err_width, annotate;
+	enum record_lang lang;
+	bool to_payload;
+	struct setting_origin *origin;
+};
 
 struct link_settings {
 	char *name;
@@ -90,6 +116,8 @@ struct link_settings {
 	char *upstream_tls_ca, *upstream_tls_crl; /* upstream_tls_ca NULL: the system's */
 	char *upstream_tls_name;    /* NULL: the host of the server */
 	char *upstream_tls_certificate, *upstream_tls_key, *upstream_tls_password_file;
+	struct rule_settings *rules; /* in the order of the file */
+	int rule_count;
 	struct setting_origin *origins; /* one for each key of src/conf's table */
 };
 

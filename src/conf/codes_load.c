@@ -138,8 +138,8 @@ static void table_add(struct codes_loader *l, config_setting_t *s)
 
 static void file_add(struct codes_loader *l, const char *path)
 {
-	static const char *const known[] = { "tables", "profiles", NULL };
-	config_setting_t *root, *tables, *profiles;
+	static const char *const known[] = { "tables", "profiles", "maps", NULL };
+	config_setting_t *root, *tables, *profiles, *maps;
 	config_t cfg;
 
 	l->file = path;
@@ -153,8 +153,11 @@ static void file_add(struct codes_loader *l, const char *path)
 			table_add(l, config_setting_get_elem(tables, (unsigned)i));
 		if (profiles != NULL)
 			codes_profiles_add(l, profiles);
+		maps = setting_groups(l, root, "maps");
+		if (maps != NULL)
+			codes_maps_add(l, maps);
 		if (config_setting_length(root) == 0)
-			conf_error(l->faults, path, 1, "holds neither tables nor profiles");
+			conf_error(l->faults, path, 1, "holds neither tables nor profiles nor maps");
 	}
 	config_destroy(&cfg);
 }

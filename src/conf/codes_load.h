@@ -22,6 +22,9 @@ int codes_file_read(struct codes_loader *l, config_t *cfg);
 /** Add the profiles of a `profiles` list. */
 void codes_profiles_add(struct codes_loader *l, config_setting_t *profiles);
 
+/** Add the maps of a `maps` list. */
+void codes_maps_add(struct codes_loader *l, config_setting_t *maps);
+
 #define SETTING_FAULT(l, s, ...) \
 	conf_error((l)->faults, (l)->file, (int)config_setting_source_line(s), __VA_ARGS__)
 

@@ -57,8 +57,15 @@ void settings_free(struct settings *s)
 	if (s == NULL)
 		return;
 	for (int i = 0; i < s->link_count; i++) {
-		clear(CONF_LINK, &s->links[i]);
-		free(s->links[i].origins);
+		struct link_settings *l = &s->links[i];
+
+		for (int k = 0; k < l->rule_count; k++) {
+			clear(CONF_RULE, &l->rules[k]);
+			free(l->rules[k].origin);
+		}
+		free(l->rules);
+		clear(CONF_LINK, l);
+		free(l->origins);
 	}
 	for (int i = 0; i < s->sink_count; i++) {
 		clear(CONF_SINK, &s->sinks[i]);

@@ -59,8 +59,15 @@ void conf_list_keys(FILE *to);
 
 void settings_free(struct settings *s);
 
-/** Does the code set know every link's profiles? 0, or SM_EFORMAT after reporting what it lacks. */
+/** Does the code set know every link's profiles, and what its rules name? 0, or SM_EFORMAT after reporting what it lacks. */
 int conf_check_profiles(const struct settings *s, const struct code_set *set,
+	struct conf_faults *faults);
+
+/**
+ * The link's rules as a set that edits: with none it touches nothing. NULL after reporting what is wrong,
+ * unknown maps and tables too. The caller frees.
+ */
+struct rule_set *conf_rules(const struct link_settings *l, const struct code_set *set,
 	struct conf_faults *faults);
 
 /** "OK: 3 links, 26 code tables (1214 entries)" and `more`, one line. */

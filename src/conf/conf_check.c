@@ -277,6 +277,8 @@ int conf_check_profiles(const struct settings *s, const struct code_set *set,
 			if (codes_profile(set, l->profiles[j]) == NULL)
 				conf_error(faults, o.file, o.line,
 					"no profile \"%s\" in the code tables", l->profiles[j]);
+		if (l->rule_count > 0)
+			rule_set_free(conf_rules(l, set, faults));
 	}
 	return faults->errors == before ? 0 : SM_EFORMAT;
 }

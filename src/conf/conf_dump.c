@@ -34,6 +34,19 @@ static void dump_section(enum conf_section section, const void *of, const char *
 	}
 }
 
+static void dump_rules(const struct link_settings *l, FILE *to)
+{
+	if (l->rule_count == 0)
+		return;
+	fputs("\t\trules = (", to);
+	for (int i = 0; i < l->rule_count; i++) {
+		fputs(i > 0 ? ",\n\t\t\t{\n" : "\n\t\t\t{\n", to);
+		dump_section(CONF_RULE, &l->rules[i], "\t\t\t\t", to);
+		fputs("\t\t\t}", to);
+	}
+	fputs("\n\t\t);\n", to);
+}
+
 int conf_dump(const struct settings *s, FILE *to)
 {
 	int count;
@@ -50,6 +63,7 @@ int conf_dump(const struct settings *s, FILE *to)
 	for (int i = 0; i < s->link_count; i++) {
 		fputs(i > 0 ? ",\n\t{\n" : "\n\t{\n", to);
 		dump_section(CONF_LINK, &s->links[i], "\t\t", to);
+		dump_rules(&s->links[i], to);
 		fputs("\t}", to);
 	}
 	fputs("\n);\n\nlogs = (", to);
@@ -74,6 +88,7 @@ static void list_range(const struct conf_key *k, FILE *to)
 
 	if (k->words != NULL) {
 		list_words(k, to);
+		fputs(k->type == CONF_SET ? "; or a list of such" : "", to);
 		return;
 	}
 	switch (k->type) {
@@ -95,6 +110,7 @@ static void list_range(const struct conf_key *k, FILE *to)
 	case CONF_NAMES:
 	case CONF_TEXTS:
 	case CONF_ACCOUNTS:
+	case CONF_CODES:
 	case CONF_PREFIXES:
 		fprintf(to, "text, or a list of up to %lld", (long long)k->max);
 		break;

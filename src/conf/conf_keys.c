@@ -7,6 +7,7 @@
 
 #include "base/shm.h"
 #include "conf/conf.h"
+#include "conf/conf_rule_keys.h"
 #include "smscope/err.h"
 
 #define SETTING(f)	offsetof(struct settings, f), 0
@@ -284,6 +285,8 @@ static const struct conf_key link_keys[] = {
 	{ .name = "upstream_tls_password_file", .type = CONF_TEXT,
 	  LINK(upstream_tls_password_file), .min = 1, .max = PATH_MAX, .reloadable = true,
 	  .help = "File whose first line opens that key." },
+	{ .name = "rules", .type = CONF_LIST, .computed = "none", .reloadable = true,
+	  .help = "Rules that rewrite what passes, one group each, tried in this order." },
 };
 
 static const struct conf_key sink_keys[] = {
@@ -320,6 +323,7 @@ static const struct {
 	[CONF_DAEMON] = { "daemon", ROWS(daemon_keys) },
 	[CONF_LINK] = { "links[]", ROWS(link_keys) },
 	[CONF_SINK] = { "logs[]", ROWS(sink_keys) },
+	[CONF_RULE] = { "rules[]", conf_rule_keys, CONF_RULE_KEYS },
 #undef ROWS
 };
 
@@ -359,6 +363,8 @@ struct setting_origin *conf_origin(enum conf_section section, const void *of, co
 		return &((const struct link_settings *)of)->origins[i];
 	case CONF_SINK:
 		return &((const struct sink_settings *)of)->origins[i];
+	case CONF_RULE:
+		return &((const struct rule_settings *)of)->origin[i];
 	case CONF_DAEMON:
 		return &((const struct settings *)of)->origins[sections[CONF_TOP].count + i];
 	default:

@@ -17,6 +17,7 @@ enum conf_section {
 	CONF_DAEMON, /* daemon = { … }: struct settings */
 	CONF_LINK,   /* one of links: struct link_settings */
 	CONF_SINK,   /* one of logs: struct sink_settings */
+	CONF_RULE,   /* one of a link's rules: struct rule_settings */
 	CONF_SECTIONS
 };
 
@@ -37,6 +38,8 @@ enum conf_type {
 	CONF_ACCOUNTS,  /* char *[]: what a login may call itself */
 	CONF_PREFIXES,  /* struct prefix []: "10.0.0.0/8", "2001:db8::/32", an address */
 	CONF_KINDS,     /* uint32_t, one bit a record kind; "all" */
+	CONF_CODES,     /* char *[]: codes, as text or as numbers */
+	CONF_SET,       /* uint32_t, one bit for each of `words`, by its value */
 	CONF_GROUP,     /* a section of its own */
 	CONF_LIST,      /* a list of sections */
 };

@@ -85,6 +85,25 @@ struct sink_settings *settings_add_sink(struct settings *s, struct conf_faults *
 	return conf_presets(CONF_SINK, k, faults) == 0 ? k : NULL;
 }
 
+struct rule_settings *settings_add_rule(struct link_settings *l, struct conf_faults *faults)
+{
+	size_t count = (size_t)l->rule_count + 1;
+	struct rule_settings *all = realloc(l->rules, count * sizeof(*all)), *r;
+
+	if (all != NULL) {
+		l->rules = all;
+		r = &all[l->rule_count];
+		memset(r, 0, sizeof(*r));
+		r->origin = new_origins(CONF_RULE);
+	}
+	if (all == NULL || r->origin == NULL) {
+		short_of_memory(faults);
+		return NULL;
+	}
+	l->rule_count++;
+	return conf_presets(CONF_RULE, r, faults) == 0 ? r : NULL;
+}
+
 static void unknown_key(enum conf_section section, const char *name, const struct conf_at *at)
 {
 	const char *where = conf_section_name(section);
@@ -117,7 +136,23 @@ static void wrong_type(const struct conf_key *k, const char *not, const struct c
 
 static bool takes_items(const struct conf_key *k)
 {
-	return k->count_at != 0 || k->type == CONF_KINDS;
+	return k->count_at != 0 || k->type == CONF_KINDS || k->type == CONF_SET;
+}
+
+static bool is_number(const config_setting_t *st)
+{
+	return config_setting_type(st) == CONFIG_TYPE_INT ||
+		config_setting_type(st) == CONFIG_TYPE_INT64;
+}
+
+/* A code may be written as a number. */
+static void read_code(const struct conf_key *k, void *into, const config_setting_t *st,
+	const struct conf_at *at)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%lld", config_setting_get_int64(st));
+	(void)conf_value_text(k, into, text, at);
 }
 
 static void read_items(const struct reader_of_file *r, const struct conf_key *k, void *into,
@@ -138,6 +173,8 @@ static void read_items(const struct reader_of_file *r, const struct conf_key *k,
 		at = at_of(r, item);
 		if (config_setting_type(item) == CONFIG_TYPE_STRING)
 			(void)conf_value_text(k, into, config_setting_get_string(item), &at);
+		else if (k->type == CONF_CODES && is_number(item))
+			read_code(k, into, item, &at);
 		else
 			wrong_type(k, "a list of something else", &at);
 	}
@@ -158,6 +195,8 @@ static void read_value(const struct reader_of_file *r, const struct conf_key *k,
 			break;
 		if (k->type == CONF_COUNT || k->type == CONF_OCTETS)
 			(void)conf_value_number(k, into, config_setting_get_int64(st), &at);
+		else if (k->type == CONF_CODES)
+			read_code(k, into, st, &at);
 		else
 			wrong_type(k, "a number", &at);
 		break;
@@ -186,6 +225,9 @@ static void read_value(const struct reader_of_file *r, const struct conf_key *k,
 	}
 }
 
+static void read_list(const struct reader_of_file *r, const struct conf_key *k, void *parent,
+	config_setting_t *list);
+
 /* All keys of a group that is a section; what is missing keeps its default. */
 static void read_section(const struct reader_of_file *r, enum conf_section section, void *into,
 	config_setting_t *group)
@@ -206,7 +248,10 @@ static void read_section(const struct reader_of_file *r, enum conf_section secti
 		}
 		*conf_origin(section, into, keys[key].name) =
 			(struct setting_origin){ at.file, at.line };
-		read_value(r, &keys[key], into, st);
+		if (keys[key].type == CONF_LIST)
+			read_list(r, &keys[key], into, st);
+		else
+			read_value(r, &keys[key], into, st);
 	}
 	for (int i = 0; i < count; i++)
 		if (keys[i].required && conf_origin(section, into, keys[i].name)->file == NULL)
@@ -214,10 +259,22 @@ static void read_section(const struct reader_of_file *r, enum conf_section secti
 				keys[i].name, conf_section_name(section));
 }
 
-static void read_list(const struct reader_of_file *r, const struct conf_key *k,
+/* One more of what the list holds; `parent` is the link that has rules. */
+static void *add_to(const struct reader_of_file *r, enum conf_section section, void *parent,
+	struct conf_faults *faults)
+{
+	if (section == CONF_LINK)
+		return settings_add_link(r->s, faults);
+	if (section == CONF_SINK)
+		return settings_add_sink(r->s, faults);
+	return settings_add_rule(parent, faults);
+}
+
+static void read_list(const struct reader_of_file *r, const struct conf_key *k, void *parent,
 	config_setting_t *list)
 {
-	bool links = strcmp(k->name, "links") == 0;
+	enum conf_section section = strcmp(k->name, "links") == 0 ? CONF_LINK
+		: strcmp(k->name, "logs") == 0 ? CONF_SINK : CONF_RULE;
 	struct conf_at at = at_of(r, list);
 
 	if (config_setting_type(list) != CONFIG_TYPE_LIST) {
@@ -237,10 +294,9 @@ static void read_list(const struct reader_of_file *r, const struct conf_key *k,
 			wrong_type(k, NULL, &at);
 			continue;
 		}
-		into = links ? (void *)settings_add_link(r->s, at.faults) :
-			(void *)settings_add_sink(r->s, at.faults);
+		into = add_to(r, section, parent, at.faults);
 		if (into != NULL)
-			read_section(r, links ? CONF_LINK : CONF_SINK, into, group);
+			read_section(r, section, into, group);
 	}
 }
 
@@ -266,7 +322,7 @@ static void read_top(const struct reader_of_file *r, config_setting_t *root)
 		*conf_origin(CONF_TOP, r->s, keys[key].name) =
 			(struct setting_origin){ at.file, at.line };
 		if (keys[key].type == CONF_LIST)
-			read_list(r, &keys[key], st);
+			read_list(r, &keys[key], NULL, st);
 		else if (keys[key].type != CONF_GROUP)
 			read_value(r, &keys[key], r->s, st);
 		else if (config_setting_type(st) == CONFIG_TYPE_GROUP)

@@ -14,6 +14,7 @@ void conf_read(struct settings *s, const struct conf_source *source, bool is_mai
 
 /** One more link or sink with every default set; NULL after reporting that memory is short. */
 struct link_settings *settings_add_link(struct settings *s, struct conf_faults *faults);
+struct rule_settings *settings_add_rule(struct link_settings *l, struct conf_faults *faults);
 struct sink_settings *settings_add_sink(struct settings *s, struct conf_faults *faults);
 
 /** Set every default of the section. 0, or SM_EFORMAT after reporting. */

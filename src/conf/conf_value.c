@@ -53,7 +53,10 @@ const char *conf_type_words(enum conf_type type)
 	case CONF_ACCOUNTS:
 	case CONF_PREFIXES:
 	case CONF_KINDS:
+	case CONF_SET:
 		return "text in double quotes, or a list of such";
+	case CONF_CODES:
+		return "a number or text in double quotes, or a list of such";
 	case CONF_GROUP:
 		return "a group: { … }";
 	case CONF_LIST:
@@ -216,6 +219,28 @@ static int set_kind(const struct conf_key *k, void *section, const char *text,
 	return 0;
 }
 
+/* One more bit of a set. */
+static int set_bit(const struct conf_key *k, void *section, const char *text,
+	const struct conf_at *at)
+{
+	struct conf_guess g = conf_guess_of(text);
+	char choices[512] = "";
+	uint32_t bits;
+
+	memcpy(&bits, (char *)section + k->at, sizeof(bits));
+	for (const struct conf_word *w = k->words; w->word != NULL; w++) {
+		if (strcmp(w->word, text) == 0) {
+			bits |= 1u << w->value;
+			memcpy((char *)section + k->at, &bits, sizeof(bits));
+			return 0;
+		}
+		conf_guess_try(&g, w->word);
+		add_choice(choices, sizeof(choices), w->word);
+	}
+	did_you_mean(k, text, &g, choices, at);
+	return SM_EVALUE;
+}
+
 static bool name_octets(const char *text)
 {
 	for (; *text != '\0'; text++)
@@ -278,7 +303,8 @@ static int set_text(const struct conf_key *k, void *section, const char *text,
 /* Arrays of texts of their own; the other arrays hold their items themselves. */
 static bool owns_texts(enum conf_type type)
 {
-	return type == CONF_NAMES || type == CONF_ACCOUNTS || type == CONF_TEXTS;
+	return type == CONF_NAMES || type == CONF_ACCOUNTS || type == CONF_TEXTS ||
+		type == CONF_CODES;
 }
 
 /** Octets that a text of such a list has at most. */
@@ -286,7 +312,7 @@ static int64_t text_max(enum conf_type type)
 {
 	if (type == CONF_TEXTS)
 		return PATH_MAX;
-	return type == CONF_NAMES ? LINK_NAME_MAX : ACCOUNT_NAME_MAX;
+	return type == CONF_ACCOUNTS ? ACCOUNT_NAME_MAX : LINK_NAME_MAX;
 }
 
 static size_t item_size(enum conf_type type)
@@ -353,12 +379,15 @@ int conf_value_text(const struct conf_key *k, void *section, const char *text,
 	case CONF_NAMES:
 	case CONF_TEXTS:
 	case CONF_ACCOUNTS:
+	case CONF_CODES:
 	case CONF_PREFIXES:
 		return add_item(k, section, text, at);
 	case CONF_SOURCE:
 		return conf_endpoint(k, text, (void *)((char *)section + k->at), at);
 	case CONF_KINDS:
 		return set_kind(k, section, text, at);
+	case CONF_SET:
+		return set_bit(k, section, text, at);
 	default:
 		return refuse_type(k, at);
 	}
@@ -391,6 +420,7 @@ void conf_value_clear(const struct conf_key *k, void *section)
 	case CONF_NAMES:
 	case CONF_TEXTS:
 	case CONF_ACCOUNTS:
+	case CONF_CODES:
 		for (char **text = (char **)(void *)at; count-- > 0; text++) {
 			free(*text);
 			*text = NULL;
@@ -405,6 +435,7 @@ void conf_value_clear(const struct conf_key *k, void *section)
 		}
 		break;
 	case CONF_KINDS:
+	case CONF_SET:
 		memset(at, 0, sizeof(uint32_t));
 		break;
 	default:
@@ -464,6 +495,20 @@ static void write_kinds(uint32_t kinds, FILE *to)
 	fputs(" ]", to);
 }
 
+static void write_set(const struct conf_key *k, uint32_t bits, FILE *to)
+{
+	const char *comma = "";
+
+	fputs("[ ", to);
+	for (const struct conf_word *w = k->words; w->word != NULL; w++)
+		if ((bits >> w->value & 1u) != 0) {
+			fputs(comma, to);
+			write_text(w->word, to);
+			comma = ", ";
+		}
+	fputs(" ]", to);
+}
+
 static void write_word(const struct conf_key *k, int value, FILE *to)
 {
 	const struct conf_word *w = k->words;
@@ -483,6 +528,8 @@ bool conf_value_has(const struct conf_key *k, const void *section)
 	case CONF_TEXT:
 	case CONF_NAME:
 		return *(char *const *)at != NULL;
+	case CONF_SET:
+		return *(const uint32_t *)at != 0;
 	case CONF_SOURCE:
 		return ((const struct endpoint *)at)->text != NULL;
 	case CONF_GROUP:
@@ -527,6 +574,9 @@ void conf_value_write(const struct conf_key *k, const void *section, FILE *to)
 		break;
 	case CONF_KINDS:
 		write_kinds(*(const uint32_t *)at, to);
+		break;
+	case CONF_SET:
+		write_set(k, *(const uint32_t *)at, to);
 		break;
 	default:
 		write_items(k, section, to);

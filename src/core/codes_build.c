@@ -48,7 +48,7 @@ void *codes_alloc(struct code_builder *b, size_t n)
 	return p;
 }
 
-static const char *keep(struct code_builder *b, const char *s)
+const char *codes_keep(struct code_builder *b, const char *s)
 {
 	size_t n = s != NULL ? strlen(s) + 1 : 0;
 	char *to = n > 0 ? codes_alloc(b, n) : NULL;
@@ -62,7 +62,7 @@ static const char *keep(struct code_builder *b, const char *s)
 static const char *keep_file(struct code_builder *b, const char *file)
 {
 	if (file == NULL || b->file == NULL || strcmp(b->file, file) != 0)
-		b->file = keep(b, file);
+		b->file = codes_keep(b, file);
 	return b->file;
 }
 
@@ -131,11 +131,11 @@ static int table_of(const struct code_builder *b, const char *name)
 static void table_merge(struct code_builder *b, struct code_table *t, const struct code_table *def)
 {
 	if (def->title_zh != NULL)
-		t->title_zh = keep(b, def->title_zh);
+		t->title_zh = codes_keep(b, def->title_zh);
 	if (def->title_en != NULL)
-		t->title_en = keep(b, def->title_en);
+		t->title_en = codes_keep(b, def->title_en);
 	if (def->source != NULL)
-		t->source = keep(b, def->source);
+		t->source = codes_keep(b, def->source);
 	if (def->divisor != 0)
 		t->divisor = def->divisor;
 	t->hex = t->hex || def->hex;
@@ -164,10 +164,10 @@ int codes_add_table(struct code_builder *b, const struct code_table *def)
 	t->index = codes_alloc(b, sizeof(*t->index));
 	if (t->index == NULL)
 		return SM_EVALUE;
-	t->index->pub.name = keep(b, def->name);
+	t->index->pub.name = codes_keep(b, def->name);
 	if (t->index->pub.name == NULL)
 		return SM_EVALUE;
-	t->index->pub.file = keep(b, def->file);
+	t->index->pub.file = codes_keep(b, def->file);
 	t->index->pub.line = def->line;
 	table_merge(b, &t->index->pub, def);
 	if (def->source == NULL)
@@ -218,21 +218,21 @@ void codes_add_row(struct code_builder *b, int table, const struct code_row_def 
 	to = &t->rows[t->count++];
 	*to = (struct build_row){ .def = *def, .layer = b->layer };
 	r = &to->def.row;
-	r->key = keep(b, r->key);
-	r->name = keep(b, r->name);
-	r->zh = keep(b, r->zh);
-	r->en = keep(b, r->en);
-	r->remark_zh = keep(b, r->remark_zh);
-	r->remark_en = keep(b, r->remark_en);
-	r->cause_zh = keep(b, r->cause_zh);
-	r->cause_en = keep(b, r->cause_en);
-	r->action_zh = keep(b, r->action_zh);
-	r->action_en = keep(b, r->action_en);
+	r->key = codes_keep(b, r->key);
+	r->name = codes_keep(b, r->name);
+	r->zh = codes_keep(b, r->zh);
+	r->en = codes_keep(b, r->en);
+	r->remark_zh = codes_keep(b, r->remark_zh);
+	r->remark_en = codes_keep(b, r->remark_en);
+	r->cause_zh = codes_keep(b, r->cause_zh);
+	r->cause_en = codes_keep(b, r->cause_en);
+	r->action_zh = codes_keep(b, r->action_zh);
+	r->action_en = codes_keep(b, r->action_en);
 	r->file = keep_file(b, r->file);
 	for (int i = 0; i < def->match_count; i++)
-		to->def.matches[i].text = keep(b, def->matches[i].text);
+		to->def.matches[i].text = codes_keep(b, def->matches[i].text);
 	for (int i = 0; i < CODE_NESTED_MAX; i++)
-		to->def.nested[i] = keep(b, def->nested[i]);
+		to->def.nested[i] = codes_keep(b, def->nested[i]);
 }
 
 int codes_add_profile(struct code_builder *b, const char *name, const char *title_zh,
@@ -256,14 +256,14 @@ int codes_add_profile(struct code_builder *b, const char *name, const char *titl
 		return SM_EVALUE;
 	p = &b->profiles[b->profile_count];
 	*p = (struct build_profile){ .profile = codes_alloc(b, sizeof(*p->profile)),
-		.file = keep(b, file),
+		.file = codes_keep(b, file),
 		.line = line,
 		.layer = b->layer };
 	if (p->profile == NULL)
 		return SM_EVALUE;
-	p->profile->name = keep(b, name);
-	p->profile->title_zh = keep(b, title_zh);
-	p->profile->title_en = keep(b, title_en);
+	p->profile->name = codes_keep(b, name);
+	p->profile->title_zh = codes_keep(b, title_zh);
+	p->profile->title_en = codes_keep(b, title_en);
 	if (p->profile->name == NULL)
 		return SM_EVALUE;
 	return b->profile_count++;
@@ -272,7 +272,7 @@ int codes_add_profile(struct code_builder *b, const char *name, const char *titl
 static void keep_steps(struct code_builder *b, struct code_step_def *steps, int count)
 {
 	for (int i = 0; i < count; i++) {
-		steps[i].table = keep(b, steps[i].table);
+		steps[i].table = codes_keep(b, steps[i].table);
 		steps[i].file = keep_file(b, steps[i].file);
 	}
 }
@@ -307,6 +307,6 @@ void codes_add_inner(struct code_builder *b, int profile, const struct code_inne
 	*r = (struct build_inner){ *def, b->layer };
 	r->def.file = keep_file(b, def->file);
 	for (int i = 0; i < def->under_count; i++)
-		r->def.under[i] = keep(b, def->under[i]);
+		r->def.under[i] = codes_keep(b, def->under[i]);
 	keep_steps(b, r->def.steps, def->step_count);
 }

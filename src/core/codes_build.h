@@ -44,6 +44,7 @@ struct code_builder {
 	void *arg;
 	int faults, layer;
 	bool no_memory;
+	int map_layer[CODE_MAPS_MAX];
 	const char *file;     /* kept last */
 	struct build_table *tables;
 	int table_count, table_room;
@@ -53,6 +54,9 @@ struct code_builder {
 
 /** Zeroed memory that lives as long as the set, or NULL, which has been reported. */
 void *codes_alloc(struct code_builder *b, size_t n);
+
+/** A copy of a text that lives as long as the set; NULL of NULL, or when there is no memory. */
+const char *codes_keep(struct code_builder *b, const char *s);
 
 void codes_fault(struct code_builder *b, const char *file, int line, const char *fmt, ...) PRINTF_LIKE(4, 5);
 

@@ -92,12 +92,16 @@ struct code_chunk {
 	_Alignas(16) unsigned char mem[];
 };
 
+enum { CODE_MAPS_MAX = 64 };
+
 struct code_set {
 	struct code_chunk *chunks;
 	const struct code_index **tables; /* load order */
 	int table_count, row_count;
 	const struct code_profile **profiles;
 	int profile_count;
+	const struct code_map *maps[CODE_MAPS_MAX];
+	int map_count;
 	const struct code_profile *standard; /* NULL: the set has none */
 };
 

@@ -285,16 +285,15 @@ static void take_tlvs(const struct receipt_tlvs *t, struct receipt *ret)
 		read_network_error(t->network_error, ret);
 }
 
-int receipt_smpp(const struct pdu *pdu, struct receipt *ret)
+static int read_smpp(const struct pdu *pdu, struct receipt *ret, struct labels *l)
 {
 	unsigned type = (unsigned)pdu_uint(pdu, F_ESM_CLASS) & ESM_TYPE;
 	struct receipt_tlvs t = read_tlvs(pdu);
-	struct labels l;
-	struct span text = read_text(pdu, t.payload, ret, &l);
+	struct span text = read_text(pdu, t.payload, ret, l);
 
-	if (!is_receipt(type, &t, &l, text))
+	if (!is_receipt(type, &t, l, text))
 		return RECEIPT_NONE;
-	take_text(&l, ret);
+	take_text(l, ret);
 	take_tlvs(&t, ret);
 	ret->dst = pdu_text(pdu, F_SOURCE_ADDR);
 	ret->undecodable = ret->id.n == 0 && ret->stat.n == 0;
@@ -302,6 +301,13 @@ int receipt_smpp(const struct pdu *pdu, struct receipt *ret)
 	if (ret->state < 0 && (is_intermediate(type) || type == ESM_USER_ACK))
 		return RECEIPT_INTERIM;
 	return receipt_is_interim(ret->state, ret->stat) ? RECEIPT_INTERIM : RECEIPT_FINAL;
+}
+
+int receipt_smpp(const struct pdu *pdu, struct receipt *ret)
+{
+	struct labels l;
+
+	return read_smpp(pdu, ret, &l);
 }
 
 /* Empty, its spans at the beginning of `s`. */
@@ -353,6 +359,16 @@ enum receipt_kind receipt_of_cmpp(struct span body, struct receipt *ret)
 		return RECEIPT_NONE;
 	ret->state = ret->stat_state = receipt_state_of(ret->stat);
 	ret->kind = receipt_is_interim(ret->state, ret->stat) ? RECEIPT_INTERIM : RECEIPT_FINAL;
+	return ret->kind;
+}
+
+enum receipt_kind receipt_read_labels(const struct pdu *pdu, struct receipt *ret,
+	struct labels *ret_labels)
+{
+	if (pdu->proto->report != receipt_smpp)
+		return receipt_read(pdu, ret);
+	clear(ret, span_of(pdu->frame.p, 0));
+	ret->kind = (enum receipt_kind)read_smpp(pdu, ret, ret_labels);
 	return ret->kind;
 }
 

@@ -21,6 +21,13 @@ struct labels {
  */
 struct span labels_read(struct span octets, struct receipt *store, struct labels *ret);
 
+/**
+ * receipt_read() of a delivery, and of SMPP what its text was read as: spans as those of `ret`. Of
+ * another protocol `ret_labels` stays as it is.
+ */
+enum receipt_kind receipt_read_labels(const struct pdu *pdu, struct receipt *ret,
+	struct labels *ret_labels);
+
 /** Without the blanks and NULs around it. */
 struct span receipt_trim(struct span s);
 

@@ -20,7 +20,7 @@ struct options {
 
 static const char usage_text[] =
 	"usage: smscope codes list [--json]          every table: rows, file, source\n"
-	"       smscope codes show TABLE [--lang L]  one table (zh, en or both)\n"
+	"       smscope codes show NAME [--lang L]   one table or map (zh, en or both)\n"
 	"       smscope codes lint [DIR]             check the tables, or those of DIR; faults by file and line\n"
 	"       smscope codes coverage [--json] [TABLE]  what is missing, by table, language, class and source\n"
 	"  --codes DIR   code tables to use instead of the shipped ones\n"
@@ -67,6 +67,20 @@ static void list_json(const struct code_set *set)
 		json_key(stdout, "title_en", codes_profile_title(p, false));
 		fputc('}', stdout);
 	}
+	fputs("],\"maps\":[", stdout);
+	for (int i = 0; i < codes_map_count(set); i++) {
+		const struct code_map *m = codes_map_at(set, i);
+
+		fprintf(stdout, "%s{\"map\":", i > 0 ? "," : "");
+		json_string(stdout, m->name);
+		json_key(stdout, "kind", code_map_kind_name(m->kind));
+		fprintf(stdout, ",\"rows\":%d", m->row_count);
+		json_key(stdout, "title_zh", m->title_zh);
+		json_key(stdout, "title_en", m->title_en);
+		json_key(stdout, "source", m->source);
+		json_key(stdout, "file", m->file);
+		fprintf(stdout, ",\"line\":%d}", m->line);
+	}
 	fprintf(stdout, "],\"rows\":%d}\n", codes_row_count(set));
 }
 
@@ -96,6 +110,9 @@ static void list_text(const struct options *o, const struct code_set *set)
 	printf("%d tables, %d rows; profiles:", codes_table_count(set), codes_row_count(set));
 	for (int i = 0; i < codes_profile_count(set); i++)
 		printf(" %s", codes_profile_name(codes_profile_at(set, i)));
+	fputs("\nmaps:", stdout);
+	for (int i = 0; i < codes_map_count(set); i++)
+		printf(" %s", codes_map_at(set, i)->name);
 	putchar('\n');
 }
 
@@ -205,10 +222,14 @@ static int list_run(const struct options *o, const struct code_set *set)
 
 static int show_run(const struct options *o, const struct code_set *set)
 {
-	const struct code_table *t = table_named(set, o->args[0]);
+	const struct code_map *m = codes_map(set, o->args[0]);
+	const struct code_table *t = m == NULL || codes_table(set, o->args[0]) != NULL
+		? table_named(set, o->args[0]) : NULL;
 
+	if (m != NULL)
+		codes_show_map(m, o->lang, t != NULL);
 	if (t == NULL)
-		return EXIT_FAULTS;
+		return m != NULL ? EXIT_SUCCESS : EXIT_FAULTS;
 	show(t, o->lang);
 	return EXIT_SUCCESS;
 }

@@ -14,6 +14,8 @@ static const struct verb {
 	  "every field of a PDU: smscope explain 00000010 00000015 00000000 00000001" },
 	{ "annotate", annotate_main,
 	  "meanings behind the lines of a log: tail -F gateway.log | smscope annotate" },
+	{ "rewrite", rewrite_main,
+	  "what a link's rules would do to PDUs: smscope rewrite --link NAME HEX" },
 	{ "tail", tail_main, "a log of smscoped as it grows: smscope tail --failed smscope.json" },
 	{ "story", story_main,
 	  "all that became of a message: smscope story 1121191700-104-7 smscope.json" },

@@ -7,6 +7,7 @@ int explain_main(int argc, char **argv);
 int decode_main(int argc, char **argv);
 int ctl_main(int argc, char **argv);
 int annotate_main(int argc, char **argv);
+int rewrite_main(int argc, char **argv);
 int tail_main(int argc, char **argv);
 int story_main(int argc, char **argv);
 

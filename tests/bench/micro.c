@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/ring.h"
 #include "conf/conf.h"
+#include "smscope/edit.h"
 #include "smscope/scope.h"
 
 /*
@@ -36,6 +37,8 @@ struct op {
 	const char *text; /* a code as text; NULL: the number */
 	int64_t number;
 	bool json;
+	int rules; /* which set of rules */
+	bool edits;
 };
 
 static struct frame cmpp_submit, cmpp_resp, cmpp_report, smpp_submit, smpp_resp, smpp_report;
@@ -45,6 +48,11 @@ static const struct code_set *codes;
 static const struct code_profile *profiles[2];
 static struct scope *scopes[2];
 static struct scope_work work;
+/* Sets of rules: none of ours matches, results are mapped, reports are. */
+enum { RULES_NOTHING, RULES_RESULTS, RULES_REPORTS, RULES_WORDS, RULES_SETS };
+static struct rule_set *rule_sets[RULES_SETS];
+static struct edit_context edit;
+static struct frame smpp_busy, cmpp_busy, smpp_failed;
 static volatile uint64_t kept; /* what an operation gives, so that it is not left out */
 
 static void run_ring(const struct op *op, int n)
@@ -159,6 +167,29 @@ static void run_line(const struct op *op, int n)
 				 : record_line_text(&work.records[0], &style, line, sizeof(line));
 }
 
+static void run_edit(const struct op *op, int n)
+{
+	static uint8_t out[4096];
+	static struct edit_result result;
+
+	if (edit.proto != op->proto) {
+		edit_context_init(&edit);
+		edit.codes = codes;
+		edit.profiles = profiles;
+		edit.proto = op->proto;
+		edit.dialect = op->proto->dialect_default;
+	}
+	memset(edit.memo, 0, sizeof(edit.memo));
+	while (n-- > 0) {
+		int len = edit_pdu(rule_sets[op->rules], &edit, op->from,
+			span_of(op->frame->octets, op->frame->n), out, sizeof(out), &result);
+
+		if ((len > 0) != op->edits)
+			abort();
+		kept += (uint64_t)len + result.matched;
+	}
+}
+
 #define CMPP .proto = &proto_cmpp
 #define SMPP .proto = &proto_smpp
 #define RING_OF(x) .wanted = 50, .run = run_ring, .frame = (x)
@@ -169,6 +200,9 @@ static void run_line(const struct op *op, int n)
 #define ANSWER_OF(x)                                                                               \
 	.wanted = 300, .prepare = prepare_requests, .run = run_decode, .frame = (x), .from = SIDE_GW
 #define DECODE_OF(x, side) .run = run_decode, .frame = (x), .from = (side)
+#define EDIT_OF(x, side, set)                                                                      \
+	.run = run_edit, .frame = (x), .from = (side), .rules = (set)
+#define EDITED(x, side, set) EDIT_OF(x, side, set), .edits = true, .wanted = 1000
 #define LINE_OF(x, side)                                                                           \
 	.wanted = 1000, .prepare = prepare_record, .run = run_line, .frame = (x), .from = (side)
 
@@ -198,6 +232,16 @@ static const struct op ops[] = {
 	{ "decode: SMPP submit_sm", SMPP, DECODE_OF(&smpp_submit, SIDE_SP) },
 	{ "decode: SMPP submit_sm_resp", SMPP, ANSWER_OF(&smpp_resp) },
 	{ "decode: SMPP report", SMPP, DECODE_OF(&smpp_report, SIDE_GW), .wanted = 300 },
+	{ "edit: nothing for it, SMPP submit_sm", SMPP, EDIT_OF(&smpp_submit, SIDE_SP, RULES_NOTHING) },
+	{ "edit: nothing for it, SMPP resp", SMPP, EDIT_OF(&smpp_resp, SIDE_GW, RULES_NOTHING) },
+	{ "edit: nothing for it, CMPP resp", CMPP, EDIT_OF(&cmpp_resp, SIDE_GW, RULES_NOTHING) },
+	{ "edit: nothing for it, SMPP report", SMPP, EDIT_OF(&smpp_report, SIDE_GW, RULES_NOTHING) },
+	{ "edit: nothing for it, CMPP report", CMPP, EDIT_OF(&cmpp_report, SIDE_GW, RULES_NOTHING) },
+	{ "edit: SMPP status", SMPP, EDITED(&smpp_busy, SIDE_GW, RULES_RESULTS) },
+	{ "edit: SMPP status and words", SMPP, EDITED(&smpp_busy, SIDE_GW, RULES_WORDS) },
+	{ "edit: CMPP result", CMPP, EDITED(&cmpp_busy, SIDE_GW, RULES_RESULTS) },
+	{ "edit: CMPP stat", CMPP, EDITED(&cmpp_report, SIDE_GW, RULES_REPORTS) },
+	{ "edit: SMPP stat, err, TLV", SMPP, EDITED(&smpp_failed, SIDE_GW, RULES_REPORTS) },
 	{ "text line: CMPP submit", CMPP, LINE_OF(&cmpp_submit, SIDE_SP) },
 	{ "text line: CMPP submit_resp", CMPP, LINE_OF(&cmpp_resp, SIDE_GW) },
 	{ "text line: CMPP report", CMPP, LINE_OF(&cmpp_report, SIDE_GW) },
@@ -230,6 +274,48 @@ static void load_frame(struct frame *f, const char *name)
 	fclose(from);
 }
 
+static void rule_fault(void *arg, int rule, const char *key, const char *what)
+{
+	(void)arg;
+	fprintf(stderr, "micro: rule %d, %s: %s\n", rule, key, what);
+	exit(1);
+}
+
+static void make_rules(int set, const struct rule_def *defs, int count)
+{
+	rule_sets[set] = rule_set_new(defs, count, rule_fault, NULL);
+	if (rule_sets[set] == NULL)
+		exit(1);
+}
+
+static void prepare_edits(void)
+{
+	const struct rule_def nothing[] = {
+		{ .name = "a", .action = EDIT_MAP_STATUS, .to = "8", .classes = 1u << CLASS_BILLING },
+		{ .name = "b", .action = EDIT_MAP_STAT, .to = "EXPIRED", .classes = 1u << CLASS_EXPIRED },
+		{ .name = "c", .action = EDIT_ANNOTATE, .annotate = ANNOTATE_TLV,
+		  .classes = 1u << CLASS_BILLING, .lang = LANG_EN },
+	};
+	const struct rule_def results[] = {
+		{ .name = "a", .action = EDIT_MAP_STATUS, .map = codes_map(codes, "infox-to-smpp34") },
+		{ .name = "b", .action = EDIT_MAP_STATUS, .map = codes_map(codes, "infox-to-cmpp") },
+		{ .name = "c", .action = EDIT_ANNOTATE, .annotate = ANNOTATE_TLV, .lang = LANG_EN },
+	};
+	const struct rule_def reports[] = {
+		{ .name = "a", .action = EDIT_MAP_STAT, .to = "EXPIRED", .keep_err = true },
+	};
+
+	make_rules(RULES_NOTHING, nothing, 3);
+	make_rules(RULES_RESULTS, results, 2);
+	make_rules(RULES_WORDS, results, 3);
+	make_rules(RULES_REPORTS, reports, 1);
+	smpp_busy = (struct frame){ .octets = { 0, 0, 0, 16, 0x80, 0, 0, 4, 0, 0, 0, 57, 0, 0, 0, 7 },
+		.n = 16 };
+	cmpp_busy = cmpp_resp;
+	cmpp_busy.octets[cmpp_busy.n - 1] = 65;
+	smpp_failed = smpp_report;
+}
+
 static void prepare(void)
 {
 	static struct scope_link links[2];
@@ -246,6 +332,7 @@ static void prepare(void)
 	if (ring == NULL || codes == NULL)
 		exit(1);
 	profiles[0] = codes_profile(codes, "infox");
+	prepare_edits();
 	stories = aligned_alloc(64, (story_bytes(STORIES) + 63) & ~(size_t)63);
 	if (stories == NULL)
 		exit(1);

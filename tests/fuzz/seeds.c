@@ -113,6 +113,30 @@ static void write_receipt(const char *id, const struct pdu *pdu)
 	finish(f);
 }
 
+/* Three sets of rules for each vector: results and words, states and ids, widths and a dry run. */
+static void write_edit(const char *id, const struct pdu *pdu)
+{
+	static const uint8_t rules[][2 + 16] = {
+		{ 0, 2, 1, 0, 1, 2, 0, 0, 0, 0, 5, 0, 1, 2, 0, 0, 0, 0 },
+		{ 0, 2, 2, 8, 1, 2, 0, 0, 0, 0, 3, 0, 1, 2, 0, 0, 1, 1 },
+		{ 16, 2, 4, 0, 1, 2, 0, 0, 0, 0, 5, 16, 1, 2, 0, 0, 0, 2 },
+		{ 0, 2, 2, 8, 1, 2, 0, 0, 1, 1, 5, 1, 1, 2, 0, 0, 0, 1 },
+	};
+	char name[128];
+
+	for (uint8_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+		FILE *f;
+
+		snprintf(name, sizeof(name), "%s-%u", id, i);
+		f = create("edit", name);
+		put_octets(f, (uint8_t)(rules[i][0] | (pdu->proto == &proto_cmpp
+			? pdu->dialect >= 0x30 ? 4 : 3 : 0)), rules[i][1], rules[i][2]);
+		put(f, span_of(&rules[i][3], sizeof(rules[i]) - 3));
+		put(f, pdu->frame);
+		finish(f);
+	}
+}
+
 static void write_vector(const json_t *v, FILE *session)
 {
 	struct span s = octets_of(v);
@@ -133,6 +157,7 @@ static void write_vector(const json_t *v, FILE *session)
 	finish(f);
 	put_play(session, &pdu);
 	write_receipt(id, &pdu);
+	write_edit(id, &pdu);
 	free((void *)(uintptr_t)s.p);
 }
 

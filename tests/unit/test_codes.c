@@ -420,7 +420,7 @@ static void test_faults(void **state)
 	faulty(T(ROW("1", "value = 1;") ","), A "4: error: no ',' before ')'");
 	faulty("tables = ( { table = \"t\"; rows = ( " ROW("1", "value = 1;") " ); } );", A "1: error: table \"t\" names no source");
 	faulty(T(ROW("1", "value = 1;")) "more = 1;\n", A "6: error: unknown key \"more\"");
-	faulty("", A "1: error: holds neither tables nor profiles");
+	faulty("", A "1: error: holds neither tables nor profiles nor maps");
 	faulty(T(ROW("1", "value = 1;\nvalue = 2;")), A "4: error: this name is already used in the group\n");
 	faulty(T(""), A "2: error: table \"t\" has no rows");
 }

@@ -16,7 +16,7 @@
 
 #define SAMPLE SOURCE_DIR "/conf/smscope.conf"
 
-static char *lines[400];
+static char *lines[600];
 static int line_count;
 
 static int read_sample(void **state)
@@ -27,10 +27,10 @@ static int read_sample(void **state)
 	(void)state;
 	if (f == NULL)
 		return -1;
-	while (line_count < 400 && fgets(line, sizeof(line), f) != NULL)
+	while (line_count < 600 && fgets(line, sizeof(line), f) != NULL)
 		lines[line_count++] = strdup(line);
 	fclose(f);
-	return line_count < 400 ? 0 : -1;
+	return line_count < 600 ? 0 : -1;
 }
 
 static int free_sample(void **state)
@@ -61,6 +61,10 @@ static enum conf_section section_at(int at)
 			in = CONF_LINK;
 		else if (strncmp(lines[i], "logs = (", 8) == 0)
 			in = CONF_SINK;
+		else if (strncmp(bare(lines[i]), "rules = (", 9) == 0)
+			in = CONF_RULE;
+		else if (in == CONF_RULE)
+			in = bare(lines[i])[0] == ')' ? CONF_LINK : CONF_RULE;
 		else if (lines[i][0] == '}' || lines[i][0] == ')')
 			in = CONF_TOP;
 	}
@@ -151,7 +155,7 @@ static void test_rows(void **state)
 			assert_int_equal(k->help[strlen(k->help) - 1], '.');
 			assert_true(k->min <= k->max);
 			assert_int_equal(conf_key_find((enum conf_section)s, k->name), i);
-			assert_int_equal(k->type == CONF_CHOICE, k->words != NULL);
+			assert_int_equal(k->type == CONF_CHOICE || k->type == CONF_SET, k->words != NULL);
 			if (k->type == CONF_COUNT || k->type == CONF_OCTETS || k->type == CONF_DURATION)
 				assert_true(k->unit != NULL && k->max > 0 && (k->preset || k->computed));
 		}
@@ -201,7 +205,7 @@ static void test_sample_in_full(void **state)
 		bool off = strchr(lines[i], '#') != NULL && equals != NULL && strstr(p, ";\n") != NULL &&
 			memchr(p, ' ', (size_t)(equals - p)) == NULL;
 
-		if (has_no_default(p))
+		if (has_no_default(p) || section_at(i) == CONF_RULE)
 			off = false;
 		fputs(off ? p : lines[i], f);
 	}
