@@ -128,6 +128,13 @@ static void result_of_cmpp(void **state)
 	edit_hex("00000018 80000004 00000017 b2b9da8000010000 00000032");
 	n = edit_one(d);
 	assert_int_equal(read_back(SIM_CMPP3, n).status, 13);
+	/* 13 is a code of 3.0's own; in 2.0 no such user is "other" */
+	edit_hex("00000018 80000004 00000017 b2b9da8000010000 0000000d");
+	assert_int_equal(edit_one(d), 0);
+	edit_ctx.dialect = 0x20;
+	edit_hex("00000015 80000004 00000017 b2b9da8000010000 32");
+	n = edit_one(d);
+	assert_int_equal(read_back(SIM_CMPP2, n).status, 9);
 	/* one octet holds no composite code */
 	edit_ctx.dialect = 0x20;
 	d = (struct rule_def){ .action = EDIT_MAP_STATUS, .to = "40072", .pdus = 1u << CTX_SUBMIT_RESP };
@@ -234,12 +241,38 @@ static void stat_and_its_tlvs(void **state)
 	assert_true(memmem(edit_out, (size_t)n, "\x04\x23\0\3\3\0\0", 7) != NULL);
 	assert_memory_equal(edit_ret.changes[2].now.p, "\3\0\0", 3);
 	assert_true(memmem(edit_out, (size_t)n, "\x14\x03\0\6vendor\x04\x27\0\1\2", 15) != NULL);
+	/* a state of four octets, which some send */
+	edit_deliver(text, strlen(text), 4, 0);
+	edit_add_tlv(0x0423, "\3\0\x1b", 3);
+	edit_add_tlv(0x0427, "\0\0\5", 3);
+	n = edit_one(d);
+	assert_true(memmem(edit_out, (size_t)n, "\x04\x23\0\3\3\0\0\x04\x27\0\3\0\0\2", 14) != NULL);
 	/* TLVs alone */
 	edit_vector("smpp-deliver_sm-receipt-tlvonly");
 	d.to = "EXPIRED";
 	n = edit_one(d);
 	assert_int_equal(n, edit_in_len);
 	edit_counts(0, "message_state", 2, 3);
+}
+
+/* The stat that was goes into err only where the message has room for it. */
+static void stat_that_does_not_fit_into_err(void **state)
+{
+	struct rule_def d = { .action = EDIT_MAP_STAT, .map = edit_map("states"), .keep_err = true };
+	char text[254];
+	int n;
+
+	(void)state;
+	INFOX_SMPP;
+	for (size_t len = sizeof(text) - 4; len <= sizeof(text) - 3; len++) {
+		memset(text, 'x', sizeof(text));
+		memcpy(text, "id:7 stat:MI:0001 err:000 text:", 31);
+		edit_deliver(text, len, 4, 0);
+		n = edit_one(d);
+		assert_true(n > 0 && edit_has(n, len == sizeof(text) - 4 ? "stat:EXPIRED err:MI:0001 text:"
+			: "stat:EXPIRED err:000 text:"));
+		assert_int_equal(edit_out[41], len == sizeof(text) - 4 ? 254 : 251);
+	}
 }
 
 static void stat_in_ucs2(void **state)
@@ -288,6 +321,7 @@ int main(void)
 		cmocka_unit_test(stat_of_cmpp),
 		cmocka_unit_test(stat_families_of_infox),
 		cmocka_unit_test(stat_and_its_tlvs),
+		cmocka_unit_test(stat_that_does_not_fit_into_err),
 		cmocka_unit_test(stat_in_ucs2),
 		cmocka_unit_test(stat_in_payload),
 	};

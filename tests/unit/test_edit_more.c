@@ -249,6 +249,57 @@ static void what_is_left_alone(void **state)
 	edit_refused(edit_one(d), EDIT_PARSE);
 }
 
+/* One set, one context, several PDUs: what the first leaves behind does not hide the second. */
+static void what_is_remembered(void **state)
+{
+	static const char *const pdus[] = { "00000010 80000004 00000000 00000007",
+		"00000013 80000004 00000000 00000007 613100" };
+	const struct rule_def defs[] = {
+		{ .name = "id", .action = EDIT_MESSAGE_ID, .letters = ID_CASE_UPPER,
+		  .pdus = 1u << CTX_SUBMIT_RESP },
+		{ .name = "err", .action = EDIT_ERR_WIDTH, .err_width = 3 },
+	};
+	struct rule_set *rules = rule_set_new(defs, 2, edit_fault, NULL);
+
+	(void)state;
+	INFOX;
+	for (size_t i = 0; i < 2; i++) {
+		if (i == 0)
+			edit_hex(pdus[0]);
+		else
+			edit_deliver("id:7 stat:DELIVRD text:xxx", 26, 4, 0);
+		assert_int_equal(edit_pdu(rules, &edit_ctx, SIDE_GW, span_of(edit_in, edit_in_len),
+			edit_out, sizeof(edit_out), &edit_ret), 0);
+		assert_int_equal(edit_ret.refused, EDIT_FINE);
+		if (i == 0)
+			edit_hex(pdus[1]);
+		else
+			edit_deliver("id:7 stat:DELIVRD err:0000 text:xxx", 35, 4, 0);
+		assert_true(edit_pdu(rules, &edit_ctx, SIDE_GW, span_of(edit_in, edit_in_len), edit_out,
+			sizeof(edit_out), &edit_ret) > 0);
+	}
+	rule_set_free(rules);
+}
+
+/* Two words that are remembered in one place are two words. */
+static void words_are_told_apart(void **state)
+{
+	const char *const code[] = { "DELETED" };
+	const struct rule_def def = { .name = "d", .action = EDIT_MAP_STAT, .to = "UNDELIV",
+		.codes = code, .code_count = 1 };
+	struct rule_set *rules = rule_set_new(&def, 1, edit_fault, NULL);
+
+	(void)state;
+	INFOX;
+	for (int i = 0; i < 4; i++) {
+		edit_deliver(i % 2 == 0 ? "id:7 stat:DELIVRD err:000" : "id:7 stat:DELETED err:000", 25, 4,
+			0);
+		assert_int_equal(edit_pdu(rules, &edit_ctx, SIDE_GW, span_of(edit_in, edit_in_len),
+			edit_out, sizeof(edit_out), &edit_ret) > 0, i % 2);
+	}
+	rule_set_free(rules);
+}
+
 /* P19: every TLV stays where it was, repeated ones too; what is added comes last. */
 static void tlvs_keep_their_order(void **state)
 {
@@ -387,6 +438,8 @@ int main(void)
 		cmocka_unit_test(meaning_in_chinese),
 		cmocka_unit_test(meaning_in_text),
 		cmocka_unit_test(what_is_left_alone),
+		cmocka_unit_test(what_is_remembered),
+		cmocka_unit_test(words_are_told_apart),
 		cmocka_unit_test(tlvs_keep_their_order),
 		cmocka_unit_test(first_of_each_action_wins),
 		cmocka_unit_test(rules_that_are_none),
