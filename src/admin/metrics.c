@@ -242,6 +242,40 @@ static void unknown_codes(struct reply *r, const char *name, uint32_t i)
 	SAMPLE(r, name, (uint64_t)count, "link", link_name(r, i));
 }
 
+/* The rules of all links, one behind the other. */
+static uint32_t each_edit_rule(const struct reply *r)
+{
+	uint32_t count = 0;
+
+	for (int i = 0; i < r->admin->settings->link_count; i++)
+		count += (uint32_t)r->admin->settings->links[i].rule_count;
+	return count;
+}
+
+static void rewrites(struct reply *r, const char *name, uint32_t i)
+{
+	const struct link_settings *l = r->admin->settings->links;
+	uint32_t link = 0;
+
+	while (i >= (uint32_t)l[link].rule_count)
+		i -= (uint32_t)l[link++].rule_count;
+	SAMPLE(r, name, counts_of(r, link).edits[i], "link", link_name(r, link), "rule",
+		l[link].rules[i].name);
+}
+
+static uint32_t each_edit_refusal(const struct reply *r)
+{
+	return each_edit_rule(r) > 0 ? link_count(r) * (EDIT_REFUSALS - 1) : 0;
+}
+
+static void rewrite_refused(struct reply *r, const char *name, uint32_t i)
+{
+	uint32_t link = i / (EDIT_REFUSALS - 1), why = i % (EDIT_REFUSALS - 1) + 1;
+
+	SAMPLE(r, name, counts_of(r, link).edits_refused[why], "link", link_name(r, link), "reason",
+		edit_refusal_name((enum edit_refusal)why));
+}
+
 static uint32_t one_table(const struct reply *r)
 {
 	struct story_counts c;
@@ -445,6 +479,10 @@ static const struct family {
 	  each_class, reports },
 	{ "smscope_unknown_codes", "gauge", "Different codes that no table knows.", each_unknown,
 	  unknown_codes },
+	{ "smscope_rewrites_total", "counter", "PDUs that a rule changed.", each_edit_rule, rewrites },
+	{ "smscope_rewrite_refused_total", "counter",
+	  "PDUs that went out as they came although a rule asked for a change.", each_edit_refusal,
+	  rewrite_refused },
 	{ "smscope_correlation_entries", "gauge", "Messages that wait for their reports.",
 	  one_table, story_entries },
 	{ "smscope_correlation_capacity", "gauge", "The most there may be.", one_table,

@@ -40,7 +40,7 @@ struct ring_entry {
 	uint32_t wire_len;  /* octets on the wire */
 	uint8_t proto;      /* the session's: first letter of its name, 0 not known yet */
 	uint8_t dialect;
-	uint8_t pad_[2];
+	uint16_t note_len;  /* octets behind those: a struct edit_note, or none */
 	uint64_t session;   /* session id; 0 none */
 	uint64_t mono_ns, wall_ns;
 	uint64_t offset;    /* of the PDU's first octet in its direction's stream */

@@ -21,11 +21,14 @@ static uint64_t align_page(uint64_t n)
 	return (n + page - 1) & ~(page - 1);
 }
 
-int shm_create(int rings, uint32_t ring_size, uint32_t session_max, uint32_t stories)
+int shm_create(int rings, uint32_t ring_size, uint32_t session_max, uint32_t stories,
+	uint32_t hold_max)
 {
 	uint64_t sessions_at = align64(sizeof(struct shm));
 	uint64_t at = align64(sessions_at + (uint64_t)session_max * sizeof(struct shm_session));
-	uint64_t stories_at = align_page(at + (uint64_t)rings * align64(ring_bytes(ring_size)));
+	uint64_t edits_at = align64(at + (uint64_t)rings * align64(ring_bytes(ring_size)));
+	uint64_t edit_size = align64(hold_max + EDIT_GROWTH + sizeof(struct edit_note));
+	uint64_t stories_at = align_page(edits_at + (uint64_t)rings * EDIT_SLOTS * edit_size);
 	uint64_t size = align_page(stories_at + story_bytes(stories));
 	struct shm *s;
 	int fd, err;
@@ -47,6 +50,8 @@ int shm_create(int rings, uint32_t ring_size, uint32_t session_max, uint32_t sto
 	s->made_mono_ns = clock_mono_ns();
 	s->sessions_at = sessions_at;
 	s->stories = stories;
+	s->edits_at = edits_at;
+	s->edit_size = (uint32_t)edit_size;
 	s->stories_at = stories_at;
 	for (int i = 0; i < rings; i++) {
 		s->ring_at[i] = at + (uint64_t)i * align64(ring_bytes(ring_size));
@@ -77,6 +82,9 @@ static bool shm_holds(const struct shm *s, uint64_t size)
 	for (uint32_t i = 0; i < s->ring_count; i++)
 		if (s->ring_at[i] > size || ring_bytes(s->ring_size) > size - s->ring_at[i])
 			return false;
+	if (s->edits_at > size || s->edit_size < sizeof(struct edit_note) ||
+		(uint64_t)s->ring_count * EDIT_SLOTS * s->edit_size > size - s->edits_at)
+		return false;
 	return s->stories_at == align_page(s->stories_at) && s->stories_at <= size &&
 		story_bytes(s->stories) <= size - s->stories_at;
 }

@@ -7,12 +7,12 @@
 /*
  * The shared memory that outlives an engine: made by the keeper, mapped by every engine.
  *
- *   | struct shm | struct shm_session × session_max | ring 0 | ring 1 | … | stories |
+ *   | struct shm | struct shm_session × session_max | ring 0 | ring 1 | … | edits | stories |
  *
  * Parts are found by offset. Each part has its own layout number; one that does not fit starts empty.
  */
 
-enum { SHM_MAGIC = 0x736d7363, SHM_LAYOUT = 3, SHM_RINGS_MAX = 64, SHM_ADDR_TEXT = 56 };
+enum { SHM_MAGIC = 0x736d7363, SHM_LAYOUT = 4, SHM_RINGS_MAX = 64, SHM_ADDR_TEXT = 56 };
 
 enum session_state {
 	SESSION_FREE, /* the slot is empty */
@@ -23,6 +23,23 @@ enum session_state {
 	SESSION_CLOSED,
 };
 
+/* What is said of a PDU that rules looked at: behind its octets in the ring. */
+struct edit_note {
+	uint64_t made, refused_rules; /* bit r: rule r of the link */
+	uint8_t refused;     /* enum edit_refusal */
+	uint8_t dry_run;
+	char rules[62];      /* names, comma between them */
+	char was[160], now[240]; /* "stat=MB:0064 err=000"; our own words and what the PDU had, escaped */
+};
+
+/* A PDU on its way out in another form; out_len 0: none is. */
+struct shm_edit {
+	uint64_t at;         /* stream offset of the original */
+	uint32_t in_len, out_len; /* octets of both */
+	uint32_t sent;       /* octets of the other one that are out */
+	uint32_t slot;       /* + 1, where its octets lie; 0 none */
+};
+
 /* One direction of a session: from `side` to the other one. Offsets count octets of that stream. */
 struct shm_flow {
 	uint64_t taken_at;   /* consumed from the sender's socket */
@@ -30,6 +47,8 @@ struct shm_flow {
 	uint64_t pass_until; /* a PDU beyond hold_max, or a tail, is passed through up to here */
 	uint8_t blind, eof, pad_[6];
 	uint64_t pdus;
+	int64_t shift;       /* octets more that went out than were taken, by edits so far */
+	struct shm_edit edit;
 };
 
 struct shm_session {
@@ -52,6 +71,9 @@ struct shm {
 	uint32_t stories;                /* the most messages of the story table */
 	uint64_t sessions_at;            /* offset of the session table */
 	uint64_t stories_at;             /* of the story table, at a page */
+	uint64_t edits_at;               /* of the slots for edited PDUs, EDIT_SLOTS for each ring */
+	uint32_t edit_size;              /* octets of one, its note included */
+	uint32_t pad2_;
 	uint64_t ring_at[SHM_RINGS_MAX]; /* offsets of the rings */
 	_Atomic uint64_t next_session;   /* the last session id given */
 	_Atomic uint64_t next_record;    /* the last record id given */
@@ -62,7 +84,8 @@ struct shm {
 };
 
 /** Make the shared memory for `rings` rings as a memfd; returns its descriptor (close-on-exec off) or -errno. */
-int shm_create(int rings, uint32_t ring_size, uint32_t session_max, uint32_t stories);
+int shm_create(int rings, uint32_t ring_size, uint32_t session_max, uint32_t stories,
+	uint32_t hold_max);
 
 /** Map `fd`; NULL if it is not a shared memory of this layout (errno says more). */
 struct shm *shm_map(int fd);
@@ -81,6 +104,14 @@ static inline struct shm_session *shm_session(struct shm *s, uint32_t slot)
 static inline uint32_t shm_slots_at(const struct shm *s, uint32_t i)
 {
 	return (uint32_t)((uint64_t)s->session_max * i / s->ring_count);
+}
+
+/* Slots of a worker: as many sessions may have an edited PDU half out; further ones relay as it came. */
+enum { EDIT_SLOTS = 64, EDIT_GROWTH = 2048 };
+
+static inline uint8_t *shm_edit_slot(struct shm *s, uint32_t slot)
+{
+	return (uint8_t *)s + s->edits_at + (uint64_t)slot * s->edit_size;
 }
 
 static inline struct ring *shm_ring(struct shm *s, int i)

@@ -28,6 +28,9 @@ static void dump_section(enum conf_section section, const void *of, const char *
 	for (int i = 0; i < count; i++) {
 		if (!conf_value_has(&keys[i], of))
 			continue;
+		/* A rule's key that means nothing to its action is a fault where it is set. */
+		if (section == CONF_RULE && conf_origin(section, of, keys[i].name)->file == NULL)
+			continue;
 		fprintf(to, "%s%s = ", indent, keys[i].name);
 		conf_value_write(&keys[i], of, to);
 		dump_origin(conf_origin(section, of, keys[i].name), to);

@@ -77,7 +77,7 @@ static void put_rule(const struct scope *s, const struct scope_frame *f, struct 
 		return;
 	r = &w->records[w->count++];
 	scope_record(s, r, REC_ID_RULE, f->wall_ns);
-	record_words_extra(r, "rule", id_rule_words(e.rule));
+	record_words_extra(r, "how", id_rule_words(e.rule));
 	record_uint_extra(r, "matched", e.by_rule[e.rule]);
 	record_uint_extra(r, "reports", e.reports);
 }

@@ -23,6 +23,7 @@
 #include "daemon/certificates.h"
 #include "daemon/listen.h"
 #include "daemon/options.h"
+#include "daemon/plan.h"
 #include "daemon/tables.h"
 #include "net/front.h"
 #include "net/tls.h"
@@ -53,6 +54,7 @@ struct engine {
 	pthread_mutex_t lock;  /* sinks, sink_count: grown by `late`, used by the front on USR1 */
 	struct sink **sinks;
 	int sink_count;
+	struct edit_plan *plan;  /* over `codes` */
 	struct code_set *codes; /* of `late` until that has ended; the scribe borrows it */
 	struct scribe *scribe;
 	sem_t wake;            /* for `late`: tables to load, or the end */
@@ -219,6 +221,18 @@ static bool await_wake(struct engine *e)
 	return got == 0;
 }
 
+/* The workers change over to rules over these tables. */
+static void take_plan(struct engine *e, const struct code_set *codes)
+{
+	struct edit_plan *before = e->plan;
+
+	e->plan = plan_new(e->settings, codes);
+	if (before == NULL && e->plan == NULL)
+		return;
+	front_plan(e->front, e->plan);
+	plan_free(before);
+}
+
 /* Asked again meanwhile, it loads once more, not once each. */
 static void serve_reloads(struct engine *e)
 {
@@ -238,6 +252,7 @@ static void serve_reloads(struct engine *e)
 		}
 		next = tables_reload(e->settings, e->scribe, e->codes, &e->ending);
 		if (next != NULL) {
+			take_plan(e, next);
 			admin_codes(&e->admin, next);
 			codes_free(e->codes);
 			e->codes = next;
@@ -256,6 +271,7 @@ static void *late_start(void *arg)
 	thread_name("tables");
 
 	e->codes = load_codes_patiently(e->settings);
+	take_plan(e, e->codes);
 	admin_codes(&e->admin, e->codes);
 	for (int i = 0; i < e->settings->sink_count; i++)
 		add_sink(e, &e->settings->sinks[i]);
@@ -367,6 +383,7 @@ static void engine_close(struct engine *e)
 
 	control_free(e->control);
 	front_free(e->front);
+	plan_free(e->plan);
 	tls_free(e->tls);
 	scribe_free(e->scribe);
 	end_ns = clock_mono_ns() + FLUSH_MS * 1000000ull;

@@ -408,7 +408,8 @@ static int keeper_open(struct keeper *k)
 	k->signal_fd = open_signals();
 	if (k->signal_fd < 0)
 		return -errno;
-	k->fds[1] = shm_create(s->workers, s->ring_size, s->max_sessions, s->stories);
+	k->fds[1] = shm_create(s->workers, s->ring_size, s->max_sessions, s->stories,
+		s->hold_max);
 	if (k->fds[1] < 0)
 		return k->fds[1];
 	k->shm = shm_map(k->fds[1]);

@@ -339,6 +339,24 @@ void front_drain(struct front *f, uint32_t timeout_ms)
 	front_tell_all(f, &m);
 }
 
+void front_plan(struct front *f, const struct edit_plan *plan)
+{
+	struct worker_message m = { .kind = WORKER_PLAN, .plan = plan };
+	sem_t taken;
+
+	sem_init(&taken, 0, 0);
+	m.taken = &taken;
+	for (int i = 0; i < f->settings->workers; i++) {
+		while (!worker_tell(&f->workers[i], &m))
+			usleep(1000);
+	}
+	for (int i = 0; i < f->settings->workers; i++) {
+		while (sem_wait(&taken) < 0 && errno == EINTR)
+			;
+	}
+	sem_destroy(&taken);
+}
+
 void front_stop(struct front *f)
 {
 	f->stopping = true;

@@ -9,6 +9,7 @@
  *
  *   listener ─▶ front ─▶ worker with fewest sessions ─▶ session: leg ⇄ relay ⇄ leg
  */
+struct edit_plan;
 struct front;
 struct tls;
 
@@ -25,6 +26,12 @@ struct front_listener {
  */
 struct front *front_new(const struct settings *settings, struct shm *shm, struct tls *tls,
 	const struct front_listener *listeners, int listener_count);
+
+/**
+ * What edits PDUs from now on, borrowed; NULL: nothing does. Waits until no worker uses the one before.
+ * From one thread at a time, between front_new() and front_free().
+ */
+void front_plan(struct front *f, const struct edit_plan *plan);
 
 struct event_base;
 

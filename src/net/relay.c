@@ -17,6 +17,7 @@
 #include <stdio.h>
 
 #include "net/admit.h"
+#include "net/edits.h"
 
 enum {
 	FLOW_TURNS = 8,        /* looks at one flow before the others get theirs */
@@ -84,7 +85,27 @@ static bool flow_guards(const struct flow *f, struct span frame, uint64_t at)
 	return pdu_role(&pdu) == R_LOGIN;
 }
 
-static void flow_set_partial(struct flow *f, bool waits)
+void flow_copy_noted(struct flow *f, const uint8_t *p, uint32_t len, const struct edit_note *note)
+{
+	struct session *s = f->session;
+	struct ring_entry *e;
+
+	if (!s->shared->logged_in)
+		(void)flow_watch_login(f, span_of(p, len));
+	e = session_entry(s, RING_FRAME, len + (uint32_t)sizeof(*note), f->at->taken_at,
+		f->from == SIDE_GW ? RING_GW : 0);
+	if (e == NULL)
+		return;
+	e->len = e->wire_len = len;
+	e->note_len = (uint16_t)sizeof(*note);
+	memcpy(ring_octets(e), p, len);
+	if (proto_secret(s->proto, bytes_u32(p + 4)))
+		proto_scrub(s->proto, ring_octets(e), len);
+	memcpy(ring_octets(e) + len, note, sizeof(*note));
+	ring_publish(s->worker->ring, e);
+}
+
+void flow_set_partial(struct flow *f, bool waits)
 {
 	if (waits == (f->partial_ns != 0))
 		return;
@@ -107,13 +128,27 @@ static size_t flow_unframed(const struct flow *f, size_t n)
 bool flow_even(const struct flow *f)
 {
 	return f->done || f->dead || (f->at->sent_at == f->at->taken_at &&
-		f->at->pass_until <= f->at->taken_at && f->out->owed == 0);
+		f->at->pass_until <= f->at->taken_at && f->out->owed == 0 &&
+		(f->at->edit.out_len == 0 || f->at->edit.sent == 0));
+}
+
+/** Does something else go out in the place of this PDU? Asked once of each: what has begun goes on so. */
+static bool flow_stops_to_edit(struct flow *f, struct span frame, uint64_t at)
+{
+	if (at < f->clear_until)
+		return false;
+	if (f->at->edit.out_len > 0 || flow_edit(f, frame, at))
+		return true;
+	f->clear_until = at + frame.n;
+	return false;
 }
 
 /** How many of the `n` unread octets may go out now. */
-static size_t flow_look(const struct flow *f, const uint8_t *p, size_t n)
+static size_t flow_look(struct flow *f, const uint8_t *p, size_t n)
 {
 	const struct session *s = f->session;
+	const struct edit_plan *plan = s->worker->plan;
+	bool ruled = plan != NULL && plan->links[s->shared->link].rules != NULL;
 	size_t least = (size_t)(f->at->sent_at - f->at->taken_at) + f->out->owed;
 	size_t k = flow_unframed(f, n);
 
@@ -126,6 +161,8 @@ static size_t flow_look(const struct flow *f, const uint8_t *p, size_t n)
 		if (len <= 0)
 			return k;
 		if (flow_guards(f, span_of(p + k, (size_t)len), f->at->taken_at + k))
+			return k;
+		if (ruled && flow_stops_to_edit(f, span_of(p + k, (size_t)len), f->at->taken_at + k))
 			return k;
 		k += (size_t)len;
 		if (s->ending && k >= least)
@@ -169,7 +206,7 @@ static void flow_take(struct flow *f, uint8_t *p, size_t s)
 }
 
 /** `out` is broken: nothing more can be delivered. The other flow reads what `out` still has, then ends. */
-static void flow_undeliverable(struct flow *f, int error)
+void flow_undeliverable(struct flow *f, int error)
 {
 	struct flow *other = &f->session->flow[side_other(f->from)];
 
@@ -362,6 +399,31 @@ static void flow_drop(struct flow *f)
 	}
 }
 
+/**
+ * Send what may go of the `n` octets at `p`; *ret_k of them have gone. False: the receiver takes no more, or
+ * is gone.
+ */
+static bool flow_send_on(struct flow *f, uint8_t *p, size_t n, size_t *ret_k)
+{
+	size_t gone = 0;
+
+	for (;;) {
+		size_t k = flow_look(f, p + gone, n - gone);
+
+		if (k > 0 && !flow_forward(f, p + gone, k))
+			return false;
+		gone += k;
+		if (f->at->edit.out_len == 0 || f->at->edit.at != f->at->taken_at)
+			break;
+		k = f->at->edit.in_len;
+		if (!flow_edit_forward(f, p + gone))
+			return false;
+		gone += k;
+	}
+	*ret_k = gone;
+	return true;
+}
+
 void flow_step(struct flow *f)
 {
 	struct session *s = f->session;
@@ -384,8 +446,7 @@ void flow_step(struct flow *f)
 		}
 		f->peeked = (size_t)n;
 		framed = flow_unframed(f, (size_t)n) == 0;
-		k = flow_look(f, w->scratch, (size_t)n);
-		if (k > 0 && !flow_forward(f, w->scratch, k))
+		if (!flow_send_on(f, w->scratch, (size_t)n, &k))
 			return;
 		if (k < (size_t)n) {
 			if (framed && !flow_unstick(f, w->scratch + k, (size_t)n - k)) {

@@ -1,3 +1,4 @@
+#include "net/edits.h"
 #include "net/session.h"
 
 #include <assert.h>
@@ -271,6 +272,8 @@ void session_close(struct session *s)
 		return;
 	session_over(s);
 	session_tls_over(s, TLS_FAILED);
+	flow_edit_drop(&s->flow[SIDE_SP]);
+	flow_edit_drop(&s->flow[SIDE_GW]);
 	leg_close(&s->leg[SIDE_SP]);
 	leg_close(&s->leg[SIDE_GW]);
 	session_enter(s, SESSION_CLOSED);

@@ -36,6 +36,7 @@ struct flow {
 	uint32_t hold;     /* a longer PDU is passed on as it arrives */
 	size_t peeked;     /* octets that the last look at `in` saw */
 	uint64_t mark_at;  /* stream offset where the last look ended without a whole PDU */
+	uint64_t clear_until; /* rules have nothing to say of the PDUs before this stream offset */
 	uint64_t partial_ns; /* since when a part of a PDU waits; 0: none does */
 	uint64_t stuck_at, stuck_ns; /* `in` has ended, `out` takes nothing: sent_at, and since when */
 };
@@ -160,6 +161,15 @@ void flow_step(struct flow *f);
 
 /** For the beat: find an end that no edge told of; report a PDU that stays half arrived, free a squeezed one. */
 void flow_watch(struct flow *f);
+
+/** Put one PDU on the ring, and what is said of its edit. */
+void flow_copy_noted(struct flow *f, const uint8_t *p, uint32_t len, const struct edit_note *note);
+
+/** Since when a part of a PDU waits, or that none does. */
+void flow_set_partial(struct flow *f, bool waits);
+
+/** `out` is broken: nothing more can be delivered. */
+void flow_undeliverable(struct flow *f, int error);
 
 /** Put one frame on the ring as if it had been relayed: smscope's own refusal, and the login it answers. */
 void flow_copy(struct flow *f, const uint8_t *p, uint32_t len, uint32_t wire_len, uint64_t offset, int flags);

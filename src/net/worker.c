@@ -1,3 +1,4 @@
+#include "net/edits.h"
 #include "net/worker.h"
 
 #include <errno.h>
@@ -113,6 +114,10 @@ static void worker_on_message(struct worker *w, const struct worker_message *m)
 		break;
 	case WORKER_DRAIN:
 		evtimer_add(w->drain_event, &tv);
+		break;
+	case WORKER_PLAN:
+		edits_take(w, m->plan);
+		sem_post(m->taken);
 		break;
 	case WORKER_STOP:
 		w->stopping = true;
@@ -240,6 +245,7 @@ static void worker_free(struct worker *w)
 	free(w->scratch);
 	free(w->free_slots);
 	free(w->server_down_ns);
+	edits_free(w);
 }
 
 /** This worker's share of the session table: no lock, no other worker's slots. */
@@ -258,6 +264,11 @@ static int worker_take_slots(struct worker *w)
 		return -ENOMEM;
 	while (to-- > from)
 		w->free_slots[w->free_count++] = to;
+	w->edit_slots = calloc(EDIT_SLOTS, sizeof(*w->edit_slots));
+	if (w->edit_slots == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < EDIT_SLOTS; i++)
+		w->edit_slots[w->edit_slot_count++] = (uint32_t)w->index * EDIT_SLOTS + i + 1;
 	return 0;
 }
 

@@ -3,12 +3,15 @@
 
 #include <event2/event.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <sys/queue.h>
 
 #include "base/settings.h"
 #include "base/shm.h"
 
 struct census;
+struct edit_context;
+struct edit_plan;
 struct pace;
 struct refusal_count;
 struct refusals;
@@ -50,18 +53,24 @@ struct worker {
 	struct session_list all, run, dead;
 	struct session_list watch; /* those the next beat looks at */
 	struct session_list shake; /* whose handshake goes on when nothing is left to relay */
+	const struct edit_plan *plan; /* NULL: nothing is edited */
+	struct edit_context **edits; /* by link; NULL: none of the link's */
+	uint32_t *edit_slots;      /* that are free, + 1 */
+	uint32_t edit_slot_count;
 	_Atomic uint32_t session_count;
 };
 
 /* What the front tells a worker. */
 struct worker_message {
-	enum { WORKER_SESSION, WORKER_REFUSED, WORKER_DRAIN, WORKER_STOP } kind;
+	enum { WORKER_SESSION, WORKER_REFUSED, WORKER_DRAIN, WORKER_STOP, WORKER_PLAN } kind;
 	int fd, link;
 	enum end_how how;          /* WORKER_REFUSED */
 	uint64_t value;            /* WORKER_REFUSED: how many since the last such message; WORKER_DRAIN: ms */
 	struct sockaddr_storage peer;
 	socklen_t peer_len;
 	bool proxied;              /* WORKER_SESSION: a balancer's; its PROXY header is still to come */
+	const struct edit_plan *plan; /* WORKER_PLAN */
+	sem_t *taken;              /* WORKER_PLAN: posted when the one before is not used any more */
 };
 
 /** Make and start worker `index`. 0 or negative; the reason is logged. */

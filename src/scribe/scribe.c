@@ -97,7 +97,7 @@ static void take_entry(struct scribe *s, const struct ring_entry *e, bool suspec
 	s->given = 0;
 	s->kept = false;
 	s->link = e->link < s->settings->link_count ? e->link : s->settings->link_count;
-	if (e->len <= e->size - sizeof(*e)) {
+	if (e->len + e->note_len <= e->size - sizeof(*e)) {
 		if (e->kind == RING_FRAME)
 			scribe_frame(s, e, suspect, false);
 		else if (e->kind == RING_EVENT && !suspect)

@@ -4,6 +4,7 @@
 #include "base/settings.h"
 #include "base/shm.h"
 #include "sink/sink.h"
+#include "smscope/edit.h"
 #include "smscope/unknown.h"
 
 /*
@@ -38,6 +39,8 @@ struct scribe_link_counts {
 	uint64_t opened;             /* connections that became sessions */
 	uint64_t refused[END_COUNT]; /* and those that did not, by reason */
 	uint64_t ended[END_COUNT];   /* sessions, by what ended them */
+	uint64_t edits[RULES_MAX];   /* PDUs that a rule of the link changed */
+	uint64_t edits_refused[EDIT_REFUSALS]; /* and those that it was not allowed to, by reason */
 };
 
 /* A sink, as messages call it, and its counts. */

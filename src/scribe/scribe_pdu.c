@@ -1,8 +1,49 @@
 #include "scribe/scribe_state.h"
 
+#include <string.h>
+
+/* What rules did to the PDU, in the record that is of it. */
+static void put_edit(struct scribe *s, const struct edit_note *n)
+{
+	struct record *r = NULL;
+
+	scribe_tally_edit(s, n);
+	for (int i = 0; i < s->work.count && r == NULL; i++) {
+		enum record_kind k = s->work.records[i].kind;
+
+		if (k != REC_STALL && k != REC_MALFORMED && k != REC_ID_RULE)
+			r = &s->work.records[i];
+	}
+	if (r == NULL)
+		return;
+	if (n->rules[0] != '\0')
+		record_words_extra(r, "rule", n->rules);
+	if (n->was[0] != '\0')
+		record_words_extra(r, "was", n->was);
+	if (n->now[0] != '\0')
+		record_words_extra(r, "now", n->now);
+	if (n->refused != EDIT_FINE)
+		record_words_extra(r, "refused", edit_refusal_name((enum edit_refusal)n->refused));
+	else if (n->dry_run)
+		record_flag_extra(r, "dry_run");
+}
+
+/* What lies behind the entry's octets, as strings that end; false: there is none. */
+static bool read_note(const struct ring_entry *e, struct edit_note *ret)
+{
+	if (e->note_len != sizeof(*ret))
+		return false;
+	memcpy(ret, (const uint8_t *)(e + 1) + e->len, sizeof(*ret));
+	ret->rules[sizeof(ret->rules) - 1] = '\0';
+	ret->was[sizeof(ret->was) - 1] = '\0';
+	ret->now[sizeof(ret->now) - 1] = '\0';
+	return true;
+}
+
 void scribe_frame(struct scribe *s, const struct ring_entry *e, bool suspect, bool again)
 {
 	struct track *t = scribe_track(s, e);
+	struct edit_note note; /* the records point into it */
 	struct scope_frame f = {
 		.octets = span_of(e + 1, e->len),
 		.from = (e->flags & RING_GW) != 0 ? SIDE_GW : SIDE_SP,
@@ -26,6 +67,8 @@ void scribe_frame(struct scribe *s, const struct ring_entry *e, bool suspect, bo
 		scope_malformed(t->scope, &f, "stream ended inside a PDU", &s->work);
 	else
 		(void)scope_pdu(t->scope, &f, &s->work);
+	if (!s->work.wait && read_note(e, &note))
+		put_edit(s, &note);
 	for (int i = 0; i < s->work.count; i++) {
 		if (s->work.records[i].kind == REC_LOGIN)
 			scribe_put_tls(&s->work.records[i], t);

@@ -54,6 +54,7 @@ struct link_tally {
 	_Atomic uint64_t records[REC_COUNT], known, unknown;
 	_Atomic uint64_t results[RESULT_COUNT][CLASS_COUNT];
 	_Atomic uint64_t opened, refused[END_COUNT], ended[END_COUNT];
+	_Atomic uint64_t edits[RULES_MAX], edits_refused[EDIT_REFUSALS];
 };
 
 struct scribe {
@@ -110,6 +111,9 @@ const struct code_profile **scribe_profiles(const struct settings *s, const stru
 
 /** Take what scribe_change() offers, if it offers anything. */
 void scribe_take_change(struct scribe *s);
+
+/** Count what rules did to a PDU of the link in hand. */
+void scribe_tally_edit(struct scribe *s, const struct edit_note *n);
 
 /** Count the codes of a record that no table knows, and tell of those that are new. */
 void scribe_unknown_note(struct scribe *s, const struct record *r);

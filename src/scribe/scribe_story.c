@@ -93,7 +93,7 @@ bool scribe_hold(struct scribe *s, const struct ring_entry *e)
 	if (s->held_count == HELD_MOST || ask->id.n > sizeof(h->id) ||
 		account_of(s, ask->account)->unanswered == 0)
 		return false;
-	h = malloc(sizeof(*h) + e->len);
+	h = malloc(sizeof(*h) + e->len + e->note_len);
 	if (h == NULL)
 		return false;
 	*h = (struct held){ .until_ns = clock_mono_ns() + ms_ns(HOLD_MS), .account = ask->account,
@@ -101,7 +101,7 @@ bool scribe_hold(struct scribe *s, const struct ring_entry *e)
 	memcpy(h->id, ask->id.p, ask->id.n);
 	h->ask.id.p = (const uint8_t *)h->id;
 	h->ask.dst.n = 0;
-	memcpy(&h->entry, e, sizeof(*e) + e->len);
+	memcpy(&h->entry, e, sizeof(*e) + e->len + e->note_len);
 	*s->held_end = h;
 	s->held_end = &h->next;
 	s->held_count++;

@@ -52,6 +52,16 @@ static uint64_t count_of(const _Atomic uint64_t *count)
 	return atomic_load_explicit(count, memory_order_relaxed);
 }
 
+void scribe_tally_edit(struct scribe *s, const struct edit_note *n)
+{
+	struct link_tally *t = &s->link_tally[s->link];
+
+	for (int r = 0; r < RULES_MAX; r++)
+		tally_add(&t->edits[r], n->made >> r & 1);
+	if (n->refused != EDIT_FINE && n->refused < EDIT_REFUSALS)
+		tally_add(&t->edits_refused[n->refused], 1);
+}
+
 bool scribe_link_counts(const struct scribe *s, int link, struct scribe_link_counts *ret)
 {
 	const struct link_tally *t;
@@ -71,6 +81,10 @@ bool scribe_link_counts(const struct scribe *s, int link, struct scribe_link_cou
 	for (int i = 0; i < RESULT_COUNT; i++)
 		for (int c = 0; c < CLASS_COUNT; c++)
 			ret->results[i][c] = count_of(&t->results[i][c]);
+	for (int r = 0; r < RULES_MAX; r++)
+		ret->edits[r] = count_of(&t->edits[r]);
+	for (int r = 0; r < EDIT_REFUSALS; r++)
+		ret->edits_refused[r] = count_of(&t->edits_refused[r]);
 	return true;
 }
 

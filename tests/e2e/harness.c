@@ -179,6 +179,19 @@ void rig_start(struct rig *r, const struct rig_options *o, const struct rig_link
 	fail_msg("smscoped did not start");
 }
 
+void rig_await_ready(struct rig *r)
+{
+	for (int i = 0; i < WAIT_MS / 10; i++, pause_ms(10)) {
+		char *text = rig_file(r, r->err_path, NULL);
+		bool ready = strstr(text, "engine ready") != NULL;
+
+		free(text);
+		if (ready)
+			return;
+	}
+	fail_msg("the engine does not become ready");
+}
+
 void rig_kill_engine(struct rig *r)
 {
 	pid_t first = child_of(r->pid);

@@ -62,6 +62,9 @@ void rig_stop(struct rig *r);
 /** cmocka teardown: kill and close what is left of a test. */
 int rig_sweep(void **state);
 
+/** Wait until the engine decodes: code tables and rules are there. */
+void rig_await_ready(struct rig *r);
+
 /** End the engine as a crash would, and wait for the next one. */
 void rig_kill_engine(struct rig *r);
 

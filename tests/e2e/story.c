@@ -128,7 +128,7 @@ static void the_hardest_way(void **state)
 	}
 	assert_int_equal(rig_count(&rig, "ev=report"), COUNT);
 	assert_int_equal(rig_count(&rig, "ev=report match=hex_dec"), COUNT);
-	rig_await(&rig, 0, NULL, "ev=id_rule link=l1 rule=dec→hex matched=20 reports=20");
+	rig_await(&rig, 0, NULL, "ev=id_rule link=l1 how=dec→hex matched=20 reports=20");
 	assert_int_equal(rig_count(&rig, "ev=id_rule"), 1);
 	forget(p[0]);
 	forget(p[1]);

@@ -182,7 +182,7 @@ static inline long long number(json_t *all, size_t i, const char *key)
 
 static inline int set_up(void **state)
 {
-	int fd = shm_create(2, RING_SIZE, SLOTS, STORIES);
+	int fd = shm_create(2, RING_SIZE, SLOTS, STORIES, 32768);
 
 	(void)state;
 	memset(sessions, 0, sizeof(sessions));

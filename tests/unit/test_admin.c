@@ -297,7 +297,7 @@ static void large_table(void **state)
 {
 	enum { MANY = 20000 };
 	struct shm *small = shm;
-	int fd = shm_create(2, RING_SIZE, 2 * MANY, STORIES);
+	int fd = shm_create(2, RING_SIZE, 2 * MANY, STORIES, 32768);
 	json_t *all;
 
 	(void)state;

@@ -1,0 +1,202 @@
+#include "net/edits.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "net/session.h"
+
+/*
+ * An edited PDU is as long as it likes, so it cannot be sent from where the original lies unread:
+ *
+ *   unread in the kernel   | whole PDU | edited PDU | whole PDU |
+ *                          ^taken_at   ^edit.at
+ *   slot, shared memory                | what goes out instead |
+ *                                             ^edit.sent
+ *
+ * It is in the slot before its first octet goes out, and the original is discarded when its last one has
+ * gone. A PDU that a rule looked at without changing it takes the same way, with what is to be told of it.
+ */
+
+void edits_take(struct worker *w, const struct edit_plan *plan)
+{
+	w->plan = plan;
+	if (w->edits == NULL && plan != NULL)
+		w->edits = calloc((size_t)w->settings->link_count, sizeof(*w->edits));
+	for (int i = 0; plan != NULL && w->edits != NULL && i < plan->link_count; i++) {
+		if (plan->links[i].rules == NULL)
+			continue;
+		if (w->edits[i] == NULL)
+			w->edits[i] = malloc(sizeof(*w->edits[i]));
+		if (w->edits[i] == NULL) {
+			log_error("worker %d: no memory to rewrite link %s", w->index,
+				w->settings->links[i].name);
+			continue;
+		}
+		edit_context_init(w->edits[i]);
+		w->edits[i]->codes = plan->codes;
+		w->edits[i]->profiles = plan->links[i].profiles;
+		w->edits[i]->max_pdu = w->settings->links[i].max_pdu;
+	}
+}
+
+void edits_free(struct worker *w)
+{
+	for (int i = 0; w->edits != NULL && i < w->settings->link_count; i++)
+		free(w->edits[i]);
+	free(w->edits);
+	free(w->edit_slots);
+}
+
+static uint8_t *slot_octets(const struct flow *f)
+{
+	return shm_edit_slot(f->session->worker->shm, f->at->edit.slot - 1);
+}
+
+static struct edit_note *slot_note(const struct flow *f)
+{
+	struct shm *shm = f->session->worker->shm;
+
+	return (struct edit_note *)(void *)(slot_octets(f) + shm->edit_size - sizeof(struct edit_note));
+}
+
+/* "stat=MB:0064 err=000": what the changes were, or are. */
+static void put_values(char *to, size_t cap, const struct edit_result *r, bool now)
+{
+	struct out o = out_of(to, cap - 1);
+
+	for (int i = 0; i < r->change_count; i++) {
+		const struct edit_change *c = &r->changes[i];
+
+		if (i > 0)
+			out_char(&o, ' ');
+		out_str(&o, c->field);
+		out_char(&o, '=');
+		if (c->number)
+			out_dec(&o, now ? c->now_number : c->was_number);
+		else if (now || !c->added)
+			text_escape(&o, now ? c->now : c->was, false);
+	}
+	*o.pos = '\0';
+}
+
+static void put_rules(char *to, size_t cap, const struct rule_set *rules, uint64_t which)
+{
+	struct out o = out_of(to, cap - 1);
+
+	for (int i = 0; i < rule_set_count(rules); i++) {
+		if ((which >> i & 1) == 0)
+			continue;
+		if (out_len(&o) > 0)
+			out_char(&o, ',');
+		out_str(&o, rule_name(rules, i));
+	}
+	*o.pos = '\0';
+}
+
+static void fill_note(struct edit_note *n, const struct rule_set *rules, const struct edit_result *r)
+{
+	uint64_t told = r->logged;
+
+	n->made = n->refused_rules = 0;
+	for (int i = 0; i < r->change_count; i++) {
+		told |= (uint64_t)1 << r->changes[i].rule;
+		if (!r->changes[i].dry_run && r->refused == EDIT_FINE)
+			n->made |= (uint64_t)1 << r->changes[i].rule;
+	}
+	if (r->refused != EDIT_FINE && r->refused_rule >= 0)
+		told |= (uint64_t)1 << r->refused_rule;
+	n->refused = (uint8_t)r->refused;
+	n->dry_run = r->dry_run;
+	put_rules(n->rules, sizeof(n->rules), rules, told);
+	put_values(n->was, sizeof(n->was), r, false);
+	put_values(n->now, sizeof(n->now), r, true);
+}
+
+static bool take_slot(struct flow *f)
+{
+	struct worker *w = f->session->worker;
+
+	if (w->edit_slot_count == 0)
+		return false;
+	f->at->edit.slot = w->edit_slots[--w->edit_slot_count];
+	return true;
+}
+
+static void give_slot(struct flow *f)
+{
+	struct worker *w = f->session->worker;
+
+	w->edit_slots[w->edit_slot_count++] = f->at->edit.slot;
+	f->at->edit.slot = 0;
+}
+
+bool flow_edit(struct flow *f, struct span frame, uint64_t at)
+{
+	struct session *s = f->session;
+	struct worker *w = s->worker;
+	int link = s->shared->link, len;
+	const struct rule_set *rules = w->plan->links[link].rules;
+	struct edit_context *ctx = w->edits[link];
+	size_t cap = w->shm->edit_size - sizeof(struct edit_note);
+	struct edit_result r;
+
+	if (ctx == NULL || frame.n > cap || !edit_wants(rules, s->proto, frame) || !take_slot(f))
+		return false;
+	ctx->proto = s->proto;
+	ctx->dialect = s->shared->dialect;
+	ctx->account = span_of(s->account, s->account_len);
+	len = edit_pdu(rules, ctx, f->from, frame, slot_octets(f), cap, &r);
+	if (len <= 0 && r.change_count == 0 && r.refused == EDIT_FINE && r.logged == 0) {
+		give_slot(f);
+		return false;
+	}
+	if (len <= 0) {
+		memcpy(slot_octets(f), frame.p, frame.n);
+		len = (int)frame.n;
+	}
+	fill_note(slot_note(f), rules, &r);
+	f->at->edit.at = at;
+	f->at->edit.in_len = (uint32_t)frame.n;
+	f->at->edit.sent = 0;
+	f->at->edit.out_len = (uint32_t)len;
+	return true;
+}
+
+/* Copy original and note to the ring, discard the original. */
+static void edit_done(struct flow *f, uint8_t *p)
+{
+	struct shm_edit *e = &f->at->edit;
+
+	flow_copy_noted(f, p, e->in_len, slot_note(f));
+	leg_discard(f->in, e->in_len);
+	f->at->pdus++;
+	f->at->shift += (int64_t)e->out_len - (int64_t)e->in_len;
+	f->at->taken_at += e->in_len;
+	f->at->sent_at = f->at->taken_at;
+	e->out_len = 0;
+	give_slot(f);
+	flow_set_partial(f, false);
+}
+
+bool flow_edit_forward(struct flow *f, uint8_t *p)
+{
+	struct shm_edit *e = &f->at->edit;
+	ssize_t n = leg_send(f->out, slot_octets(f) + e->sent, e->out_len - e->sent);
+
+	if (n < 0) {
+		flow_undeliverable(f, (int)-n);
+		return false;
+	}
+	e->sent += (uint32_t)n;
+	f->blocked = e->sent < e->out_len;
+	if (!f->blocked)
+		edit_done(f, p);
+	return !f->blocked;
+}
+
+void flow_edit_drop(struct flow *f)
+{
+	if (f->at->edit.slot != 0)
+		give_slot(f);
+	f->at->edit.out_len = 0;
+}

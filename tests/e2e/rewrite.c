@@ -1,0 +1,190 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "harness.h"
+
+/* What rules do to the traffic of a link: the right octets change, all others stay, and both are told. */
+
+static const char subscriber[] = "13812345678";
+
+static const char rules[] =
+	"profile = \"infox\"; rules = ("
+	"  { name = \"states\"; action = \"map_stat\"; map = \"states\"; pdu = \"report\"; },"
+	"  { name = \"flow\"; action = \"map_status\"; pdu = \"submit_resp\"; code = \"57\"; to = \"0x58\"; } );";
+
+static struct rig rig;
+static int gateway, gateway_port;
+
+static void begin(const char *protocol, const char *keys)
+{
+	struct rig_link link = { .protocol = protocol, .upstream = &gateway_port, .upstream_count = 1,
+		.keys = keys };
+
+	gateway = peer_listen(&gateway_port, 64);
+	rig_start(&rig, NULL, &link, 1);
+	/* Rules are there when the code tables are. */
+	rig_await_ready(&rig);
+}
+
+static void forget(struct pair p)
+{
+	peer_close(p.sp);
+	peer_close(p.gw);
+}
+
+static struct sim_pdu report_of(uint32_t seq, const char *id, const char *stat)
+{
+	return (struct sim_pdu){ .what = SIM_DELIVER, .seq = seq, .src = sim_text(subscriber),
+		.dst = sim_text("10690001"), .registered = true, .msgid = { id, 8 },
+		.stat = sim_text(stat), .err = sim_text("000"), .submit_time = sim_text("2611300100"),
+		.done_time = sim_text("2611300101"), .receipt = SIM_RECEIPT_TEXT };
+}
+
+static void pass(int from, int to, enum sim_proto proto, const struct sim_pdu *pdu, struct sim_pdu *ret,
+	uint8_t octets[SIM_PDU_MAX])
+{
+	peer_send_pdu(from, proto, pdu);
+	peer_read_pdu(to, proto, octets, ret);
+	assert_int_equal(ret->seq, pdu->seq);
+}
+
+static bool is(struct sim_text t, const char *want)
+{
+	return t.n == strlen(want) && memcmp(t.p, want, t.n) == 0;
+}
+
+static void states_and_results(enum sim_proto proto)
+{
+	uint8_t octets[SIM_PDU_MAX], before[SIM_PDU_MAX];
+	struct sim_pdu pdu, seen;
+	struct pair p;
+	size_t n;
+
+	begin(proto == SIM_SMPP ? "smpp" : "cmpp", rules);
+	p = pair_login(&rig, 0, gateway, proto);
+	pdu = report_of(1, "MID00001", "MK:0010");
+	n = sim_build(proto, &pdu, before);
+	pass(p.gw, p.sp, proto, &pdu, &seen, octets);
+	assert_true(is(seen.stat, "UNDELIV"));
+	assert_true(is(seen.msgid, "MID00001"));
+	rig_await(&rig, 0, NULL, "ev=report seq=1 code=MK:0010 rule=states was~MK:0010 now~UNDELIV");
+	if (proto != SIM_SMPP) {
+		/* Seven octets, and nothing else, are others. */
+		uint8_t *at = memmem(before, n, "MK:0010", 7);
+
+		assert_non_null(at);
+		memcpy(at, "UNDELIV", 7);
+		assert_memory_equal(octets, before, n);
+	}
+	/* What no rule touches is what it was. */
+	pdu = report_of(2, "MID00002", "DELIVRD");
+	n = sim_build(proto, &pdu, before);
+	peer_send(p.gw, before, n);
+	peer_expect(p.sp, before, n);
+	pdu = (struct sim_pdu){ .what = SIM_SUBMIT, .seq = 7, .user = sim_text("900001"),
+		.src = sim_text("10690001"), .dst = sim_text(subscriber), .body = sim_text("hello") };
+	pass(p.sp, p.gw, proto, &pdu, &seen, octets);
+	pdu = (struct sim_pdu){ .what = SIM_SUBMIT_RESP, .seq = 7, .status = 57,
+		.msgid = { "MID00007", 8 } };
+	pass(p.gw, p.sp, proto, &pdu, &seen, octets);
+	assert_int_equal(seen.status, 0x58);
+	rig_await(&rig, 0, NULL, "ev=submit_resp seq=7 code=57 rule=flow was~57 now~88");
+	assert_int_equal(rig_count(&rig, "*~\"rule\""), 2);
+	forget(p);
+	rig_stop(&rig);
+}
+
+static void reports_and_responses(void **state)
+{
+	(void)state;
+	states_and_results(SIM_CMPP2);
+	states_and_results(SIM_CMPP3);
+	states_and_results(SIM_SMPP);
+}
+
+/*
+ * Thousands of PDUs, every third with a state that changes its length, to a receiver that is slow and whose
+ * buffers are small, so that edited ones stop half way: what arrives is exactly what was meant, in order.
+ */
+static void in_a_stream(void **state)
+{
+	enum { COUNT = 6000 };
+	uint8_t *in = malloc((size_t)COUNT * 512), *out = malloc((size_t)COUNT * 512);
+	struct pair p;
+	size_t in_n = 0, out_n = 0;
+
+	(void)state;
+	begin("smpp", rules);
+	p = pair_login_over(peer_dial_buffers(rig.port[0], 4096), gateway, SIM_SMPP);
+	for (uint32_t i = 0; i < COUNT; i++) {
+		char id[16];
+		struct sim_pdu pdu;
+
+		snprintf(id, sizeof(id), "%08X", i);
+		pdu = report_of(i + 1, id, i % 3 == 0 ? "MK:0010" : "DELIVRD");
+		in_n += sim_build(SIM_SMPP, &pdu, in + in_n);
+		if (i % 3 == 0) {
+			pdu.stat = sim_text("UNDELIV");
+			pdu.err = sim_text("MK:0010");
+		}
+		out_n += sim_build(SIM_SMPP, &pdu, out + out_n);
+	}
+	for (size_t sent = 0, got = 0; got < out_n;) {
+		static uint8_t seen[65536];
+		size_t n;
+
+		if (sent < in_n) {
+			ssize_t k = send(p.gw, in + sent, in_n - sent < 3001 ? in_n - sent : 3001,
+				MSG_DONTWAIT | MSG_NOSIGNAL);
+
+			sent += k > 0 ? (size_t)k : 0;
+		}
+		n = peer_read(p.sp, seen, 700, sent < in_n ? 0 : 2000);
+		assert_memory_equal(seen, out + got, n);
+		assert_true(n > 0 || sent < in_n);
+		got += n;
+	}
+	peer_expect_silence(p.sp, 100);
+	assert_int_equal(rig_count(&rig, "ev=malformed"), 0);
+	rig_await_count(&rig, COUNT / 3, "ev=report rule=states");
+	forget(p);
+	rig_stop(&rig);
+	free(in);
+	free(out);
+}
+
+/* A rule that only tells, and one that stands in the way. */
+static void told_and_spared(void **state)
+{
+	static const char keys[] = "profile = \"infox\"; rules = ("
+		"  { name = \"spare\"; action = \"none\"; stop = true; dst = \"10690002\"; },"
+		"  { name = \"try\"; action = \"map_stat\"; map = \"states\"; dry_run = true; } );";
+	uint8_t octets[SIM_PDU_MAX];
+	struct sim_pdu pdu = report_of(1, "MID00001", "MK:0010");
+	struct pair p;
+	size_t n;
+
+	(void)state;
+	begin("cmpp", keys);
+	p = pair_login(&rig, 0, gateway, SIM_CMPP2);
+	n = sim_build(SIM_CMPP2, &pdu, octets);
+	peer_send(p.gw, octets, n);
+	peer_expect(p.sp, octets, n);
+	rig_await(&rig, 0, NULL, "ev=report seq=1 rule=try was~MK:0010 now~UNDELIV dry_run=true");
+	forget(p);
+	rig_stop(&rig);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_teardown(f, rig_sweep)
+	const struct CMUnitTest tests[] = {
+		TEST(reports_and_responses),
+		TEST(in_a_stream),
+		TEST(told_and_spared),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
