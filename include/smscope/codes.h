@@ -247,6 +247,7 @@ struct codes_count {
 struct codes_changes {
 	struct codes_count rows;     /* by table and key; a table's source and kind are part of each */
 	struct codes_count profiles; /* by name */
+	struct codes_count maps;     /* by name */
 };
 
 /** What turns one set into the other. Takes a time that grows with the rows: not for the way of a PDU. */

@@ -32,6 +32,7 @@ enum edit_refusal {
 	EDIT_NO_FIELD, /* the PDU has no place for it */
 	EDIT_NO_ROOM,  /* the caller's buffer is too small, or there are too many changes */
 	EDIT_VERIFY,   /* the edited PDU does not say what was meant */
+	EDIT_SIGNED,   /* an authenticator covers the value: CMPP's Status of a login */
 	EDIT_REFUSALS
 };
 
@@ -133,7 +134,7 @@ struct edit_patch;
 
 /*
  * What the rules of a link work with: facts first, set by the caller; then memory. One for each
- * thread and link; 40 KiB. edit_context_init() again when codes, profiles or rules are others.
+ * thread and link; 28 KiB. edit_context_init() again when codes, profiles or rules are others.
  */
 struct edit_context {
 	const struct code_set *codes;

@@ -140,6 +140,46 @@ static void compare_profiles(const struct code_set *from, const struct code_set 
 	ret->removed = from->profile_count - kept;
 }
 
+static bool same_text(const char *a, const char *b)
+{
+	return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+static bool same_map_row(const struct code_map_row *a, const struct code_map_row *b)
+{
+	return a->contexts == b->contexts && a->dialect_from == b->dialect_from &&
+	       a->dialect_to == b->dialect_to && a->lo == b->lo && a->hi == b->hi &&
+	       same_text(a->text, b->text) && a->prefix == b->prefix && a->classes == b->classes &&
+	       a->is_default == b->is_default && a->number == b->number &&
+	       same_text(a->word, b->word);
+}
+
+static bool same_map(const struct code_map *a, const struct code_map *b)
+{
+	if (a->kind != b->kind || a->sides != b->sides || a->row_count != b->row_count)
+		return false;
+	for (int i = 0; i < a->row_count; i++) {
+		if (!same_map_row(&a->rows[i], &b->rows[i]))
+			return false;
+	}
+	return true;
+}
+
+static void compare_maps(const struct code_set *from, const struct code_set *to,
+	struct codes_count *ret)
+{
+	int kept = 0;
+
+	for (int i = 0; i < to->map_count; i++) {
+		const struct code_map *old = codes_map(from, to->maps[i]->name);
+
+		ret->added += old == NULL;
+		ret->changed += old != NULL && !same_map(old, to->maps[i]);
+		kept += old != NULL;
+	}
+	ret->removed = from->map_count - kept;
+}
+
 void codes_compare(const struct code_set *from, const struct code_set *to,
 	struct codes_changes *ret)
 {
@@ -159,4 +199,5 @@ void codes_compare(const struct code_set *from, const struct code_set *to,
 			ret->rows.removed += t->row_count;
 	}
 	compare_profiles(from, to, &ret->profiles);
+	compare_maps(from, to, &ret->maps);
 }

@@ -50,6 +50,21 @@ static bool result_at(const struct pdu *pdu, uint32_t *ret_at, uint32_t *ret_len
 	return true;
 }
 
+/*
+ * AuthenticatorISMG is made of Status, AuthenticatorSource and the secret; a failure has none.
+ * Source: CMPP 2.0, section 7.4.1.2.
+ */
+static bool is_signed(const struct pdu *pdu)
+{
+	struct span s = pdu_octets(pdu, F_AUTH_ISMG);
+
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] != 0)
+			return true;
+	}
+	return false;
+}
+
 static int plan_status(struct edit_context *ctx, const struct rule *r, struct edit_plan *plan,
 	struct edit_result *ret, int rule)
 {
@@ -67,6 +82,8 @@ static int plan_status(struct edit_context *ctx, const struct rule *r, struct ed
 		return 0;
 	if (to == ctx->number)
 		return 1;
+	if (is_signed(&ctx->pdu))
+		return -EDIT_SIGNED;
 	if (p.del < 4 && to >> 8 * p.del != 0)
 		return -EDIT_WIDTH;
 	bytes_put_u32(octets, to);

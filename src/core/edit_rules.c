@@ -25,6 +25,7 @@ static const char *const refusals[EDIT_REFUSALS] = {
 	[EDIT_NO_FIELD] = "no_field",
 	[EDIT_NO_ROOM] = "no_room",
 	[EDIT_VERIFY] = "verify",
+	[EDIT_SIGNED] = "signed",
 };
 
 const char *edit_action_name(enum edit_action a)

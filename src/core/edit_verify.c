@@ -114,30 +114,40 @@ static struct span part_of(enum label l, struct span value)
 	return l == L_ID || l == L_ERR ? receipt_first_word(value) : value;
 }
 
-/* The next patched label that is not done, by its place in the old text; L_NONE: no more. */
-static enum label next_patched(const struct edit_plan *plan, const struct labels *was, uint32_t done)
+/* Bit l: label l has a patch. */
+static uint32_t patched_labels(const struct edit_plan *plan)
 {
-	enum label next = L_NONE;
+	uint32_t labels = 0;
 
-	for (enum label l = L_ID; l < L_COUNT; l++) {
-		if ((done >> l & 1u) != 0 || edit_patch_of(plan, PATCH_LABEL, (int)l) == NULL)
-			continue;
-		if (next == L_NONE || was->value[l].p < was->value[next].p)
-			next = l;
+	for (int i = 0; i < plan->count; i++) {
+		if (plan->patches[i].kind == PATCH_LABEL)
+			labels |= 1u << plan->patches[i].label;
 	}
-	return next;
+	return labels;
+}
+
+/* Of `labels` the one that comes first in the old text; L_NONE: there are none. */
+static enum label first_of(uint32_t labels, const struct labels *was)
+{
+	enum label first = L_NONE;
+
+	for (enum label l = L_ID; labels >> l != 0; l++) {
+		if ((labels >> l & 1u) != 0 &&
+		    (first == L_NONE || was->value[l].p < was->value[first].p))
+			first = l;
+	}
+	return first;
 }
 
 /* What stands between the values that were replaced is as it was, octet for octet. */
-static bool same_gaps(const struct edit_plan *plan, const struct labels *was, struct span old,
+static bool same_gaps(uint32_t labels, const struct labels *was, struct span old,
 	const struct labels *now, struct span edited)
 {
 	const uint8_t *from = old.p, *to = edited.p, *end = old.p + old.n;
 	const uint8_t *edited_end = edited.p + edited.n;
-	uint32_t done = 0;
 	enum label l;
 
-	while ((l = next_patched(plan, was, done)) != L_NONE) {
+	while ((l = first_of(labels, was)) != L_NONE) {
 		const uint8_t *p = was->value[l].p, *q = now->value[l].p;
 
 		if (p < from || q < to || p - from != q - to ||
@@ -145,22 +155,18 @@ static bool same_gaps(const struct edit_plan *plan, const struct labels *was, st
 			return false;
 		from = p + part_of(l, was->value[l]).n;
 		to = q + part_of(l, now->value[l]).n;
-		done |= 1u << l;
+		labels &= ~(1u << l);
 	}
 	return from <= end && to <= edited_end && end - from == edited_end - to &&
 	       memcmp(from, to, (size_t)(end - from)) == 0;
 }
 
-static bool same_label(const struct edit_plan *plan, enum label l, const struct labels *was,
+/* A label that has a patch: is it there, with the value it was to have? */
+static bool said_label(const struct edit_plan *plan, enum label l, const struct labels *was,
 	const struct labels *now)
 {
-	const struct edit_patch *p = edit_patch_of(plan, PATCH_LABEL, (int)l);
-
-	if (was->seen[l] != now->seen[l])
-		return false;
-	if (p == NULL)
-		return same(was->value[l], now->value[l]);
-	return same(part_of(l, now->value[l]), p->said);
+	return was->seen[l] == now->seen[l] &&
+	       same(part_of(l, now->value[l]), edit_patch_of(plan, PATCH_LABEL, (int)l)->said);
 }
 
 /* The text behind the header, read again: values by label, and all that is not a value. */
@@ -172,15 +178,17 @@ static bool same_text(struct edit_context *ctx, const struct edit_plan *plan, st
 	struct span a = ctx->receipt.store_len > 0
 		? span_of(ctx->receipt.store, ctx->receipt.store_len) : receipt_trim(old);
 	struct span b = labels_read(edited, &ctx->again, &now);
+	uint32_t labels = patched_labels(plan);
 
 	if (was->count != now.count || (ctx->receipt.store_len > 0) != (ctx->again.store_len > 0))
 		return false;
 	for (enum label l = L_ID; l < L_COUNT; l++) {
-		if (!same_label(plan, l, was, &now))
+		if ((labels >> l & 1u) != 0 ? !said_label(plan, l, was, &now)
+		    : was->seen[l] != now.seen[l] || !same(was->value[l], now.value[l]))
 			return false;
 	}
 	/* Blanks around the text were left off in both, and are the copy's. */
-	return same_gaps(plan, was, a, &now, b);
+	return same_gaps(labels, was, a, &now, b);
 }
 
 /* The message of a receipt whose labels changed: where it was, or in the payload if it moved. */

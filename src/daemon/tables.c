@@ -204,6 +204,28 @@ static void check(const struct settings *s, struct faults *f, const _Atomic bool
 }
 
 /* A profile that a link names must not go while it runs. */
+/* What a link's rules name must be there, too: the faults name the configuration's lines. */
+static void check_rules(const struct link_settings *l, const struct code_set *codes,
+	struct faults *f)
+{
+	struct conf_faults faults = { 0 };
+	char *text = NULL;
+	size_t n;
+
+	if (l->rule_count == 0)
+		return;
+	faults.to = open_memstream(&text, &n);
+	if (faults.to == NULL) {
+		add_reason(f, "out of memory");
+		return;
+	}
+	rule_set_free(conf_rules(l, codes, &faults));
+	fclose(faults.to);
+	if (faults.errors > 0)
+		add_lines(f, text);
+	free(text);
+}
+
 static void check_profiles(const struct settings *s, const struct code_set *codes, struct faults *f)
 {
 	for (int i = 0; i < s->link_count; i++) {
@@ -215,6 +237,7 @@ static void check_profiles(const struct settings *s, const struct code_set *code
 					"error: no profile \"%s\" in the code tables; link \"%s\" "
 					"names it",
 					l->profiles[p], l->name);
+		check_rules(l, codes, f);
 	}
 }
 
@@ -239,7 +262,7 @@ static bool install(struct scribe *scribe, const struct code_set *now, const str
 {
 	int tables = codes_table_count(next), rows = codes_row_count(next);
 	struct codes_changes c = { .rows.added = rows };
-	char profiles[48];
+	char profiles[48], maps[48];
 	struct record r;
 
 	if (now != NULL)
@@ -257,6 +280,9 @@ static bool install(struct scribe *scribe, const struct code_set *now, const str
 		c.profiles.removed);
 	if (c.profiles.added + c.profiles.changed + c.profiles.removed > 0)
 		record_words_extra(&r, "profiles", profiles);
+	snprintf(maps, sizeof(maps), "+%d ~%d -%d", c.maps.added, c.maps.changed, c.maps.removed);
+	if (c.maps.added + c.maps.changed + c.maps.removed > 0)
+		record_words_extra(&r, "maps", maps);
 	if (scribe != NULL && scribe_change(scribe, next, &r) < 0)
 		return false;
 	log_info("code tables reloaded: tables=%d rows=%d added=%d changed=%d removed=%d", tables,

@@ -182,12 +182,60 @@ static void test_profiles(void **state)
 	codes_free(more);
 }
 
+static void map_fault(void *arg, const char *file, int line, const char *what)
+{
+	(void)arg;
+	fail_msg("%s:%d: %s", file, line, what);
+}
+
+/* A set of one table and `count` maps; the last one gives `number`. */
+static struct code_set *with_maps(int count, uint32_t number)
+{
+	struct code_builder *b = codes_builder_new(map_fault, NULL);
+	const struct code_table table = { .name = "t", .title_zh = "t", .title_en = "t", .source = "s",
+		.file = "f", .line = 1 };
+	const struct code_row_def row = { .row = { .key = "1", .zh = "z", .en = "e", .file = "f" },
+		.matches = { { .kind = MATCH_NUMBER, .sides = CODE_ANY, .lo = 1, .hi = 1 } },
+		.match_count = 1 };
+	static const char *const names[] = { "a", "b" };
+	int t = codes_add_table(b, &table);
+
+	codes_add_row(b, t, &row);
+	for (int i = 0; i < count; i++) {
+		const struct code_map_row rows[] = { { .lo = 1, .hi = 1, .number = number } };
+		const struct code_map map = { .name = names[i], .title_zh = "t", .title_en = "t",
+			.source = "s", .sides = CODE_ANY, .row_count = 1, .rows = rows, .file = "f" };
+
+		codes_add_map(b, &map);
+	}
+	return codes_seal(b);
+}
+
+static void test_maps(void **state)
+{
+	struct code_set *one = with_maps(1, 5), *two = with_maps(2, 5), *other = with_maps(1, 6);
+	struct codes_changes c;
+
+	(void)state;
+	codes_compare(one, two, &c);
+	assert_int_equal(c.maps.added, 1);
+	assert_int_equal(c.maps.changed + c.maps.removed, 0);
+	codes_compare(two, other, &c);
+	assert_int_equal(c.maps.added, 0);
+	assert_int_equal(c.maps.changed, 1);
+	assert_int_equal(c.maps.removed, 1);
+	codes_free(one);
+	codes_free(two);
+	codes_free(other);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_twins),
 		cmocka_unit_test(test_profiles),
+		cmocka_unit_test(test_maps),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

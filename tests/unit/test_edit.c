@@ -146,6 +146,26 @@ static void result_of_cmpp(void **state)
 	assert_int_equal(edit_ret.matched, 0);
 }
 
+/* AuthenticatorISMG covers Status: where there is one, Status stays. */
+static void status_of_a_cmpp_login(void **state)
+{
+	struct rule_def d = { .action = EDIT_MAP_STATUS, .to = "5", .pdus = 1u << CTX_LOGIN };
+	int n;
+
+	(void)state;
+	INFOX_CMPP;
+	edit_vector("cmpp-connect_resp-20-fail");
+	n = edit_one(d);
+	assert_int_equal(n, edit_in_len);
+	edit_counts(0, "Status", edit_in[12], 5);
+	assert_int_equal(read_back(SIM_CMPP2, n).status, 5);
+	edit_in[20] = 0x6c;
+	edit_refused(edit_one(d), EDIT_SIGNED);
+	edit_ctx.dialect = 0x30;
+	edit_vector("cmpp-connect_resp-30");
+	edit_refused(edit_one(d), EDIT_SIGNED);
+}
+
 static void stat_of_cmpp(void **state)
 {
 	struct rule_def d = { .action = EDIT_MAP_STAT, .map = edit_map("states") };
@@ -318,6 +338,7 @@ int main(void)
 		cmocka_unit_test(status_by_class_and_by_value),
 		cmocka_unit_test(status_of_aliyun),
 		cmocka_unit_test(result_of_cmpp),
+		cmocka_unit_test(status_of_a_cmpp_login),
 		cmocka_unit_test(stat_of_cmpp),
 		cmocka_unit_test(stat_families_of_infox),
 		cmocka_unit_test(stat_and_its_tlvs),
