@@ -152,9 +152,8 @@ static enum end_how count_account(struct session *s, struct span account)
 	how = census_account(s->worker->census, s->shared->link, account);
 	if (how != END_NONE)
 		return how;
+	session_set_account(s, account);
 	s->account_counted = true;
-	s->account_len = (uint8_t)(account.n < sizeof(s->account) ? account.n : sizeof(s->account));
-	memcpy(s->account, account.p, s->account_len);
 	return END_NONE;
 }
 

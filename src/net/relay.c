@@ -61,9 +61,10 @@ static bool flow_watch_login(struct flow *f, struct span frame)
 		return false;
 	s->shared->dialect = s->proto->dialect_of(frame, s->shared->dialect);
 	(void)pdu_parse(&pdu, s->proto, s->shared->dialect, frame);
-	if (f->from == SIDE_SP && pdu_role(&pdu) == R_LOGIN)
+	if (f->from == SIDE_SP && pdu_role(&pdu) == R_LOGIN) {
 		s->login_seen = true;
-	else if (f->from == SIDE_GW && pdu_role(&pdu) == R_LOGIN_ACK && pdu_result(&pdu, &code)) {
+		session_set_account(s, pdu_text(&pdu, F_SYSTEM_ID));
+	} else if (f->from == SIDE_GW && pdu_role(&pdu) == R_LOGIN_ACK && pdu_result(&pdu, &code)) {
 		if (code == 0)
 			s->shared->logged_in = 1;
 		else

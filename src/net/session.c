@@ -126,6 +126,14 @@ void session_note(struct session *s, const char *text)
 	s->cause_text = text != NULL && text[0] != '\0' ? strdup(text) : NULL;
 }
 
+void session_set_account(struct session *s, struct span account)
+{
+	if (s->account_counted)
+		return; /* it was, when this was admitted, and is given back under that name */
+	s->account_len = (uint8_t)(account.n < sizeof(s->account) ? account.n : sizeof(s->account));
+	memcpy(s->account, account.p, s->account_len);
+}
+
 const struct sockaddr_storage *session_peer(const struct session *s)
 {
 	return (const struct sockaddr_storage *)(const void *)&s->peer;

@@ -77,6 +77,9 @@ void session_open(struct worker *w, const struct worker_message *m);
 const struct sockaddr_storage *session_peer(const struct session *s);
 void session_set_peer(struct session *s, const struct sockaddr_storage *peer);
 
+/** Who the SP says that it is; cut to what a protocol allows. */
+void session_set_account(struct session *s, struct span account);
+
 /** Keep what else there is to say of the end, or of a server that did not answer; NULL: nothing. */
 void session_note(struct session *s, const char *text);
 
