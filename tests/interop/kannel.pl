@@ -1,6 +1,7 @@
 #!/usr/bin/perl
 # The body of kannel.sh, which see. One run for each way Kannel binds: as one transceiver, as a transmitter
-# beside a receiver, and as a transceiver over TLS, where either end shows a certificate.
+# beside a receiver, as a transceiver over TLS, where either end shows a certificate; with an SMSC
+# that writes delivrd, which Kannel takes for a failure; and with rules that give it the states it knows.
 use strict;
 use warnings;
 use Cwd qw(abs_path);
@@ -119,6 +120,10 @@ sub tls_keys
     tls_client_names = "acme";);
 }
 
+my %keys = (tls => \&tls_keys, rules => sub { <<'EOT' });
+rules = ( { name = "states"; action = "map_stat"; map = "states"; } );
+EOT
+
 # Start everything; false when a port was taken meanwhile.
 sub set_up
 {
@@ -127,11 +132,12 @@ sub set_up
 	my ($admin, $box, $sendsms) = free_ports(3);
 
 	pipe my $in, $keep or die "pipe: $!\n";
-	start('smsc', $in, 'perl', "$here/smsc.pl", '--inbound', $inbound);
+	start('smsc', $in, 'perl', "$here/smsc.pl", '--inbound', $inbound,
+		$mode =~ /^(?:rules|words)$/ ? ('--delivered', 'delivrd') : ());
 	wait_for(10, sub { ($smsc_port) = slurp("$dir/smsc.out") =~ /^port (\d+)$/m })
 		or die "kannel: smsc.pl did not start\n";
 	unless ($direct) {
-		$smsc_port = smscoped($build, 'smpp', $smsc_port, $mode eq 'tls' ? tls_keys() : '') or return;
+		$smsc_port = smscoped($build, 'smpp', $smsc_port, $keys{$mode} ? $keys{$mode}->() : '') or return;
 	}
 	spill("$dir/kannel.conf", kannel_conf($mode, $smsc_port, $admin, $box, $sendsms));
 	start('bearerbox', undef, '/usr/sbin/bearerbox', "$dir/kannel.conf");
@@ -233,6 +239,29 @@ sub check_tls
 		|| ($login->{tls_name} // '') ne 'acme';
 }
 
+# Kannel's application was told what became of each message: 1 delivered, 2 failed, 16 refused. Without rules it
+# was told of failures only.
+sub check_states
+{
+	my ($mode) = @_;
+	my %want = (0 => $mode eq 'rules' ? 1 : 2, 9 => 16);
+
+	for my $n (1 .. $messages) {
+		my $digit = $n % 10 == 9 ? 9 : $n % 5;
+		my ($got) = map { m{^/dlr\?n=$n&s=(\d+)} } keys %called;
+
+		fault("message $n, digit $digit: Kannel says " . ($got // 'nothing') . ', not ' . ($want{$digit} // 2))
+			if ($got // -1) != ($want{$digit} // 2);
+	}
+	return if $mode ne 'rules';
+	for my $r (grep { $_->{ev} eq 'report' } records()) {
+		my $odd = ($r->{was} // '') =~ /delivrd|MB:0064/;
+
+		fault('a state that was not mapped: ' . encode_json($r)) if $r->{code} =~ /^(?:delivrd|MB:)/ && !$odd;
+		fault('no rule is named: ' . encode_json($r)) if $odd && ($r->{rule} // '') ne 'states';
+	}
+}
+
 sub run
 {
 	my ($mode) = @_;
@@ -271,11 +300,12 @@ sub run
 	my ($to, $sent, $refused) = check_arrivals();
 	check_log($to, $sent, $refused, $binds) unless $direct;
 	check_tls() if $mode eq 'tls';
+	check_states($mode) if $mode =~ /^(?:rules|words)$/;
 	stop('smsc');
 	printf "%s: Kannel as %s%s: %d messages, %d refused, %d receipts, %d inbound\n",
 		faults() == $before ? 'ok' : 'not ok', $mode, $direct ? ', without smscoped' : '',
 		$messages, $refused, scalar keys %$sent, $inbound;
 }
 
-run($_) for 'transceiver', 'pair', $direct ? () : 'tls';
+run($_) for 'transceiver', 'pair', $direct ? () : ('tls', 'words', 'rules');
 exit(faults() ? 1 : 0);

@@ -34,6 +34,9 @@ function told_response(pdu)
 	if (/^(deliver_sm|data_sm)_resp$/.test(pdu.command) && pdu.command_status === 0 &&
 		!pdu.message_id)
 		return;
+	if (pdu.additional_status_info_text)
+		console.log('words ' + pdu.sequence_number + ' ' + pdu.command_status + ' ' +
+			pdu.additional_status_info_text.toString());
 	told(pdu.command, pdu.sequence_number, pdu.command_status, pdu.message_id,
 		pdu.command === 'query_sm_resp' ? states[pdu.message_state] : undefined);
 }

@@ -109,6 +109,25 @@ END
 	return @log;
 }
 
+# Rules that say in words what a response's status means: the ESME reads them, and all else is as it was.
+sub with_words
+{
+	my $listen = smscoped($build, 'smpp', smsc(), <<'END') or die "node_smpp: no smscoped\n";
+    rules = ( { name = "words"; action = "annotate"; in = "tlv"; pdu = "submit_resp"; lang = "en"; } );
+END
+	start('esme', undef, 'node', "$here/node_esme.js", $listen, 'plain', 5 + $inbound);
+	my @log = finish('esme');
+	same_accounts('the ESME', [account_of_output('esme')], 'the log', \@log);
+	same_accounts('the SMSC', [account_of_output('smsc')], 'the log', \@log);
+	my %words = map { /^words (\d+) \d+ (.*)$/ ? ($1 => $2) : () } split /\n/, slurp("$dir/esme.out");
+	for my $r (grep { $_->{ev} eq 'submit_resp' && $_->{code} != 0 } records()) {
+		fault("the ESME read \"" . ($words{ $r->{seq} } // '') . "\", the log says \"$r->{en}\"")
+			if index($words{ $r->{seq} } // '', $r->{en}) != 0;
+	}
+	fault('no words came') if !%words;
+	return @log;
+}
+
 sub to_simgw
 {
 	my $listen = smscoped($build, 'smpp', simgw()) or die "node_smpp: no smscoped\n";
@@ -144,6 +163,7 @@ sub from_simsp
 for my $run (['node-smpp', \&each_other, 'smpp as ESME to smpp as SMSC'],
 	['node-tls', \&with_tls, 'the same, TLS on both sides, certificates on all ends'], ['node-simgw', \&to_simgw,
 	'smpp as ESME to simgw'],
+	['node-words', \&with_words, 'smpp as ESME, rules that say what a status means'],
 	['node-simsp', \&from_simsp, 'simsp to smpp as SMSC']) {
 	my ($folder, $body, $name) = @$run;
 	my $before = faults();

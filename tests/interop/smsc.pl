@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 # An SMSC for tests, on Debian's Net::SMPP: a codec that shares no line with ours.
 #
-# Usage: smsc.pl [--inbound N]
+# Usage: smsc.pl [--inbound N] [--delivered WORD]
+#	--delivered WORD   stat of what was delivered, DELIVRD otherwise
 #
 # Listens on 127.0.0.1 at a port of the kernel's choice. Standard output, one fact a line:
 #	port PORT
@@ -28,11 +29,11 @@ use IO::Select;
 use Net::SMPP;
 use Time::HiRes qw(time);
 
-my $inbound = 0;
-GetOptions('inbound=i' => \$inbound) or exit 2;
+my ($inbound, $delivered) = (0, 'DELIVRD');
+GetOptions('inbound=i' => \$inbound, 'delivered=s' => \$delivered) or exit 2;
 
 my %receipt = (
-	0 => ['DELIVRD', '000'],
+	0 => [$delivered, '000'],
 	1 => ['UNDELIV', 'MB:0064'],
 	2 => ['EXPIRED', '000'],
 	3 => ['MB:0064', '000'],
