@@ -5,9 +5,10 @@
 #include "smscope/record.h"
 
 /*
- * Rewriting: a PDU is edited by the rules of its link, or left alone. What comes out was parsed again
- * and says what was meant and nothing else; command, sequence number and the number of PDUs never
- * change. A set of rules is built once and then immutable; what changes lies in the caller's context.
+ * Rewriting: a PDU is edited by the rules of its link, or left alone. What comes out was parsed
+ * again and says what was meant and nothing else; command, sequence number and the number of
+ * PDUs never change. A set of rules is built once and then immutable; what changes lies in the
+ * caller's context.
  */
 
 enum edit_action {
@@ -100,7 +101,7 @@ enum { EDIT_CHANGES_MAX = 16, EDIT_SCRATCH = 4096, EDIT_BANKS = 4 };
 
 /* One value that changes. Spans point into the frame and into the context's scratch. */
 struct edit_change {
-	const char *field;   /* the specification's name; of the text of a receipt "id", "stat", "err", "text" */
+	const char *field;   /* as specified; of a receipt's text "id", "stat", "err", "text" */
 	bool number;         /* was_number, now_number; else the texts */
 	bool added;          /* was not there */
 	uint32_t was_number, now_number;
@@ -120,7 +121,7 @@ struct edit_result {
 	bool dry_run;        /* some of the changes are not made */
 };
 
-/* What the rules found does not interest: answered from here until the codes or the rules change. */
+/* Codes that interest no rule: answered from here until the codes or the rules change. */
 struct edit_memo {
 	uint8_t dialect;     /* 0: free */
 	uint32_t quiet[CTX_NACK + 1][8]; /* bit v: a result of v has no rule */
@@ -167,10 +168,10 @@ void edit_context_init(struct edit_context *ctx);
 bool edit_wants(const struct rule_set *rules, const struct proto *proto, struct span frame);
 
 /**
- * Edit `frame`, a whole PDU from side `from`, by the rules, into `out` of `cap` octets. Returns the
- * length of the edited PDU; 0: send the frame as it came, because no rule changes it or because the
- * change was refused: `ret` says which. Allocates nothing. `ret` is filled in any case and valid until
- * the context is used again.
+ * Edit `frame`, a whole PDU from side `from`, by the rules, into `out` of `cap` octets. Returns
+ * the length of the edited PDU; 0: send the frame as it came, because no rule changes it or
+ * because the change was refused: `ret` says which. Allocates nothing. `ret` is filled in any
+ * case and valid until the context is used again.
  */
 int edit_pdu(const struct rule_set *rules, struct edit_context *ctx, enum side from,
 	struct span frame, uint8_t *out, size_t cap, struct edit_result *ret);

@@ -135,8 +135,8 @@ static void map_rows(struct codes_loader *l, config_setting_t *list, struct code
 
 static void map_add(struct codes_loader *l, config_setting_t *s)
 {
-	static const char *const known[] = { "map", "title_zh", "title_en", "source", "kind", "side",
-		"contexts", "rows", NULL };
+	static const char *const known[] = { "map", "title_zh", "title_en", "source", "kind",
+		"side", "contexts", "rows", NULL };
 	struct code_map def = { .sides = CODE_ANY, .file = l->file,
 		.line = (int)config_setting_source_line(s) };
 	config_setting_t *rows = setting_groups(l, s, "rows");

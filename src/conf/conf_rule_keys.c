@@ -2,7 +2,7 @@
 
 #include "smscope/edit.h"
 
-/* The keys of a rule. The words of classes, origins and PDUs are those of the core, in its order. */
+/* The keys of a rule. The words of classes, origins and PDUs are those of the core. */
 
 #define RULE(f)		offsetof(struct rule_settings, f), 0
 #define RULE_ARRAY(f, n) offsetof(struct rule_settings, f), offsetof(struct rule_settings, n)
@@ -24,7 +24,8 @@ static const struct conf_word base_words[] = {
 	{ "dec_to_hex", ID_BASE_DEC_TO_HEX }, { NULL, 0 }
 };
 static const struct conf_word case_words[] = {
-	{ "keep", ID_CASE_KEEP }, { "lower", ID_CASE_LOWER }, { "upper", ID_CASE_UPPER }, { NULL, 0 }
+	{ "keep", ID_CASE_KEEP }, { "lower", ID_CASE_LOWER }, { "upper", ID_CASE_UPPER },
+	{ NULL, 0 }
 };
 static const struct conf_word lang_words[] = {
 	{ "en", LANG_EN }, { "zh", LANG_ZH }, { NULL, 0 }
@@ -59,8 +60,8 @@ const struct conf_key conf_rule_keys[CONF_RULE_KEYS] = {
 	  .help = "What records call the rule: letters, digits, dot, dash, underscore." },
 	{ .name = "action", .type = CONF_CHOICE, RULE(action), .preset = "none",
 	  .reloadable = true, .words = action_words,
-	  .help = "What the rule does; of each action the first rule that matches counts. none with "
-		"stop makes an exception." },
+	  .help = "What the rule does; of each action the first rule that matches counts. none "
+		"with stop makes an exception." },
 	{ .name = "dry_run", .type = CONF_FLAG, RULE(dry_run), .preset = "false",
 	  .reloadable = true, .help = "Only tell what the rule would change." },
 	{ .name = "stop", .type = CONF_FLAG, RULE(stop), .preset = "false", .reloadable = true,
@@ -78,8 +79,8 @@ const struct conf_key conf_rule_keys[CONF_RULE_KEYS] = {
 	  .computed = "any", .reloadable = true, .help = "Who said so." },
 	{ .name = "code", .type = CONF_CODES, RULE_ARRAY(codes, code_count), .min = 1,
 	  .max = RULE_CODES_MAX, .computed = "any", .reloadable = true,
-	  .help = "The code itself: a number, a range such as 17-255, a word, or its beginning, such "
-		"as MB:*." },
+	  .help = "The code itself: a number, a range such as 17-255, a word, or its beginning, "
+		"such as MB:*." },
 	{ .name = "table", .type = CONF_NAMES, RULE_ARRAY(tables, table_count), .min = 1,
 	  .max = NAMES_MAX, .computed = "any", .reloadable = true,
 	  .help = "Code tables, one of which the meaning came from." },
@@ -112,12 +113,12 @@ const struct conf_key conf_rule_keys[CONF_RULE_KEYS] = {
 	  .help = "err_width: how long an err is to be." },
 	{ .name = "in", .type = CONF_SET, RULE(annotate), .words = in_words,
 	  .computed = "nowhere", .reloadable = true,
-	  .help = "annotate: the meaning as the TLV additional_status_info_text of responses, in the "
-		"text of receipts, or both." },
+	  .help = "annotate: the meaning as the TLV additional_status_info_text of responses, in "
+		"the text of receipts, or both." },
 	{ .name = "lang", .type = CONF_CHOICE, RULE(lang), .preset = "en", .reloadable = true,
 	  .words = lang_words, .help = "annotate: in English, or in Chinese." },
 	{ .name = "payload", .type = CONF_FLAG, RULE(to_payload), .preset = "false",
 	  .reloadable = true,
-	  .help = "A receipt that gets too long for short_message moves to message_payload; else the "
-		"rule leaves it alone." },
+	  .help = "A receipt that gets too long for short_message moves to message_payload; else "
+		"the rule leaves it alone." },
 };

@@ -97,8 +97,8 @@ static void check_uses(const struct link_settings *l, const struct rule_settings
 	if (l->proto != NULL && !l->proto->status_in_header &&
 	    (r->action == EDIT_MESSAGE_ID || r->action == EDIT_ERR_WIDTH ||
 		    r->action == EDIT_ANNOTATE))
-		conf_warn(faults, o.file, o.line, "rule %s does nothing: %s has no place for %s", r->name,
-			l->proto->name, edit_action_name(r->action));
+		conf_warn(faults, o.file, o.line, "rule %s does nothing: %s has no place for %s",
+			r->name, l->proto->name, edit_action_name(r->action));
 }
 
 static struct rule_def def_of(const struct rule_settings *r, const struct code_map *map)

@@ -111,7 +111,8 @@ static bool is_plain_word(const char *word)
 	return n > 0 && n <= 16;
 }
 
-static void row_check(struct code_builder *b, const struct code_map *m, const struct code_map_row *r)
+static void row_check(struct code_builder *b, const struct code_map *m,
+	const struct code_map_row *r)
 {
 	bool number = r->lo <= r->hi;
 	int ways = number + (r->text != NULL) + (r->classes != 0) + r->is_default;

@@ -3,9 +3,10 @@
 #include <strings.h>
 
 /*
- * Which rules match a PDU. What can be told from its header alone is; then it is parsed, its code is
- * looked up once, if a rule asks, and the rules are tried in order: of each action the first that
- * matches counts. Rules that only tell are tried beside the others and keep none of them from anything.
+ * Which rules match a PDU. What can be told from its header alone is; then it is parsed, its
+ * code is looked up once, if a rule asks, and the rules are tried in order: of each action the
+ * first that matches counts. Rules that only tell are tried beside the others and keep none of
+ * them from anything.
  */
 
 void edit_context_init(struct edit_context *ctx)
@@ -172,7 +173,7 @@ static bool any_table(const struct edit_context *ctx, const struct rule *r)
 	return r->def.table_count == 0;
 }
 
-/* What the first answer says: of a code that no table knows the class is unknown and nothing else. */
+/* What the first answer says; of a code that no table knows only that its class is unknown. */
 static bool answer_fits(struct edit_context *ctx, const struct rule *r)
 {
 	const struct rule_def *d = &r->def;
@@ -237,7 +238,8 @@ static bool is_quiet(const struct rule_set *rules, struct edit_context *ctx, str
 /* Where the code of a report would be remembered; short ones only. */
 static unsigned word_slot(struct span code)
 {
-	enum { SLOTS = sizeof(((struct edit_memo *)0)->words) / sizeof(((struct edit_memo *)0)->words[0]) };
+	enum { SLOTS = 16 };
+	_Static_assert(sizeof(((struct edit_memo *)0)->words) == SLOTS * 16, "slots of 16 octets");
 
 	return (code.p[0] * 7u + code.p[code.n - 1] + (unsigned)code.n) % SLOTS;
 }
@@ -311,7 +313,8 @@ static bool read_pdu(const struct rule_set *rules, struct edit_context *ctx, enu
 	ctx->code = span_of(frame.p, 0);
 	if (ctx->kind != CTX_REPORT)
 		return pdu_result(&ctx->pdu, &ctx->number) && !known_quiet(rules, ctx);
-	if (receipt_read_labels(&ctx->pdu, &ctx->receipt, edit_labels(ctx)) == RECEIPT_NONE || ctx->receipt.undecodable)
+	if (receipt_read_labels(&ctx->pdu, &ctx->receipt, edit_labels(ctx)) == RECEIPT_NONE ||
+	    ctx->receipt.undecodable)
 		return false;
 	ctx->code = report_code(&ctx->receipt);
 	return !known_quiet(rules, ctx);

@@ -1,8 +1,8 @@
 #include "core/edit_state.h"
 
 /*
- * The octets of an edited PDU: those of the frame, with the plan's patches and the lengths that follow
- * from them put in on the way.
+ * The octets of an edited PDU: those of the frame, with the plan's patches and the lengths that
+ * follow from them put in on the way.
  *
  *     frame   |=======|del|==========|del|=====|            |
  *     out     |=======|put....|======|put|=====|TLVs added..|

@@ -1,6 +1,6 @@
 #include "core/edit_state.h"
 
-/* What a rule changes, as patches: results, ids, and TLVs of responses. Receipts: edit_receipt.c. */
+/* What a rule changes, as patches: results, ids, TLVs of responses. Receipts: edit_receipt.c. */
 
 int edit_patch_add(struct edit_plan *plan, struct edit_result *ret, const struct edit_patch *patch,
 	struct edit_change change, int rule)
@@ -127,9 +127,10 @@ enum edit_refusal edit_id(struct edit_context *ctx, const struct rule *r, struct
 	memcpy(text + n, id.p, id.n);
 	n += id.n;
 	for (size_t i = 0; i < n; i++) {
-		bool upper = text[i] >= 'A' && text[i] <= 'Z', lower = text[i] >= 'a' && text[i] <= 'z';
+		bool upper = text[i] >= 'A' && text[i] <= 'Z';
+		bool lower = text[i] >= 'a' && text[i] <= 'z';
 
-		if ((d->letters == ID_CASE_LOWER && upper) || (d->letters == ID_CASE_UPPER && lower))
+		if (d->letters == ID_CASE_LOWER ? upper : d->letters == ID_CASE_UPPER && lower)
 			text[i] = (char)(text[i] ^ 0x20);
 	}
 	*ret = edit_keep(ctx, text, n);
@@ -194,7 +195,7 @@ static int plan_id(struct edit_context *ctx, const struct rule *r, struct edit_p
 	struct edit_result *ret, int rule)
 {
 	if (!ctx->proto->status_in_header)
-		return 0; /* CMPP's are numbers of eight octets: there is no other way to write them */
+		return 0; /* CMPP's are numbers: there is no other way to write them */
 	if (ctx->kind == CTX_REPORT)
 		return plan_receipt_id(ctx, r, plan, ret, rule);
 	return plan_field_id(ctx, r, plan, ret, rule);
@@ -254,8 +255,9 @@ int edit_tlv(struct edit_context *ctx, struct edit_plan *plan, struct edit_resul
 }
 
 /*
- * Octets that a response which ends early needs before it can have a TLV: empty strings, and the NUL
- * that was left off. False: it has no place for TLVs, or an empty field there would be a statement.
+ * Octets that a response which ends early needs before it can have a TLV: empty strings, and the
+ * NUL that was left off. False: it has no place for TLVs, or an empty field there would be a
+ * statement.
  */
 static bool fill_of(const struct pdu *pdu, uint32_t *ret)
 {

@@ -207,7 +207,8 @@ static int plan_smpp_stat(struct edit_context *ctx, const struct rule *r, const 
 
 	if (edit_has_label(ctx, was)) {
 		n = edit_label(ctx, plan, ret, L_STAT, was, now, rule);
-		if (n > 0 && r->def.keep_err && edit_patch_of(plan, PATCH_LABEL, (int)L_ERR) == NULL)
+		if (n > 0 && r->def.keep_err &&
+		    edit_patch_of(plan, PATCH_LABEL, (int)L_ERR) == NULL)
 			n = keep_original(ctx, was, plan, ret, rule);
 	}
 	return n < 0 ? n : plan_state_tlvs(ctx, word, plan, ret, rule);
@@ -247,8 +248,8 @@ int edit_plan_stat(struct edit_context *ctx, const struct rule *r, struct edit_p
 /* By the map, or by zeros that do not count. An empty span: it cannot be told without loss. */
 static struct span err_of_width(struct edit_context *ctx, const struct rule *r, struct span err)
 {
-	struct code_mapped c = { .context = CTX_RECEIPT_ERR, .dialect = ctx->dialect, .is_text = true,
-		.text = err };
+	struct code_mapped c = { .context = CTX_RECEIPT_ERR, .dialect = ctx->dialect,
+		.is_text = true, .text = err };
 	const struct code_map_row *row = NULL;
 	char zeros[] = "0000";
 

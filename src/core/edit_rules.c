@@ -165,7 +165,8 @@ static void read_code(struct making *m, const char *text, struct rule_code *ret)
 	if (*p == '-') {
 		p++;
 		if (!number_at(&p, &ret->hi) || ret->hi < ret->lo)
-			fault(m, "code", "a range goes from the lesser number to the greater: 17-255");
+			fault(m, "code",
+				"a range goes from the lesser number to the greater: 17-255");
 	}
 	if (*p != '\0') {
 		ret->lo = 1;
@@ -185,8 +186,8 @@ static void check_status(struct making *m, struct rule *r)
 	r->number = (uint32_t)v;
 	if (r->def.pdus == 0 && r->def.classes == 0 && r->def.code_count == 0 &&
 	    r->def.table_count == 0)
-		fault(m, "to", "to without pdu, class, code or table would give every response this "
-			"status");
+		fault(m, "to", "to without pdu, class, code or table would give every response "
+			"this status");
 }
 
 static void check_stat(struct making *m, const struct rule *r)
@@ -199,8 +200,8 @@ static void check_stat(struct making *m, const struct rule *r)
 	       strcmp(seven[i], r->def.to) != 0)
 		i++;
 	if (i == sizeof(seven) / sizeof(seven[0]))
-		fault(m, "to", "to is a state here: DELIVRD EXPIRED DELETED UNDELIV ACCEPTD UNKNOWN "
-			"REJECTD");
+		fault(m, "to", "to is a state here: DELIVRD EXPIRED DELETED UNDELIV ACCEPTD "
+			"UNKNOWN REJECTD");
 }
 
 static void check_map(struct making *m, const struct rule *r, enum code_map_kind kind)
@@ -237,8 +238,8 @@ static void check_action(struct making *m, struct rule *r)
 	case EDIT_MESSAGE_ID:
 		if (d->base == ID_BASE_KEEP && d->letters == ID_CASE_KEEP && d->id_width == 0 &&
 		    !d->strip_zeros)
-			fault(m, "action", "message_id without id_base, id_case, id_width or id_strip "
-				"changes nothing");
+			fault(m, "action", "message_id without id_base, id_case, id_width or "
+				"id_strip changes nothing");
 		break;
 	case EDIT_ANNOTATE:
 		if (d->annotate == 0)

@@ -10,7 +10,7 @@
  *
  *     edit.c          which rules match          edit_rules.c   what a rule is
  *     edit_plan.c     rule → patches             edit_receipt.c those of a receipt
- *     edit_build.c    patches → octets           edit_verify.c  octets → do they say what was meant?
+ *     edit_build.c    patches → octets           edit_verify.c  do the octets say what was meant?
  */
 
 struct rule_code {
@@ -86,7 +86,8 @@ struct edit_mark {
 	uint32_t fill;
 };
 
-static inline struct edit_mark edit_mark(const struct edit_plan *plan, const struct edit_result *ret)
+static inline struct edit_mark edit_mark(const struct edit_plan *plan,
+	const struct edit_result *ret)
 {
 	return (struct edit_mark){ plan->count, ret->change_count, plan->move, plan->may_move,
 		plan->fill };
@@ -120,8 +121,9 @@ const struct code_map_row *edit_mapped(struct edit_context *ctx, const struct co
 struct span edit_keep(struct edit_context *ctx, const void *p, size_t n);
 
 /**
- * Add what the rule changes to the plan, and its changes to `ret`. 1: it applies (it may still change
- * nothing); 0: it does not, the next of its kind is asked; negative: minus an enum edit_refusal.
+ * Add what the rule changes to the plan, and its changes to `ret`. 1: it applies (it may still
+ * change nothing); 0: it does not, the next of its kind is asked; negative: minus an enum
+ * edit_refusal.
  */
 int edit_plan_rule(struct edit_context *ctx, const struct rule_set *rules, int rule,
 	struct edit_plan *plan, struct edit_result *ret);
@@ -137,7 +139,8 @@ int edit_patch_add(struct edit_plan *plan, struct edit_result *ret, const struct
 	struct edit_change change, int rule);
 
 /** Is that part of the PDU in the plan already? */
-const struct edit_patch *edit_patch_of(const struct edit_plan *plan, enum patch_kind kind, int what);
+const struct edit_patch *edit_patch_of(const struct edit_plan *plan, enum patch_kind kind,
+	int what);
 
 /** Add a new value of a label of the receipt's text; said and put are made here. */
 int edit_label(struct edit_context *ctx, struct edit_plan *plan, struct edit_result *ret,

@@ -1,9 +1,9 @@
 #include "core/edit_state.h"
 
 /*
- * Does the edited PDU say what was meant? It is parsed like any other and compared with the frame it
- * came from, field by field, TLV by TLV, label by label: what the plan names has the value that the
- * plan gives it, everything else is the same.
+ * Does the edited PDU say what was meant? It is parsed like any other and compared with the
+ * frame it came from, field by field, TLV by TLV, label by label: what the plan names has the
+ * value that the plan gives it, everything else is the same.
  */
 
 static bool same(struct span a, struct span b)
@@ -101,8 +101,10 @@ static bool same_tlvs(const struct edit_context *ctx, const struct edit_plan *pl
 	for (int i = 0; i < plan->count; i++) {
 		const struct edit_patch *p = &plan->patches[i];
 
-		if (p->kind == PATCH_TLV_ADD && (tlv_next(&ctx->edited, &now_at, &now) <= 0 ||
-							now.tag != p->tag || !same(now.value, p->put)))
+		if (p->kind != PATCH_TLV_ADD)
+			continue;
+		if (tlv_next(&ctx->edited, &now_at, &now) <= 0 || now.tag != p->tag ||
+		    !same(now.value, p->put))
 			return false;
 	}
 	return tlv_next(&ctx->edited, &now_at, &now) == 0;

@@ -9,8 +9,9 @@
 #include "tools/tools.h"
 
 /*
- * smscope rewrite: what the rules of a link would do to PDUs, before they meet traffic. The PDUs are
- * taken for one session: logins tell the version and the account, submits whom a response is about.
+ * smscope rewrite: what the rules of a link would do to PDUs, before they meet traffic. The PDUs
+ * are taken for one session: logins tell the version and the account, submits whom a response is
+ * about.
  */
 
 enum { EXIT_REFUSED = 1, EXIT_USAGE = 2, READ_STEP = 65536, ASKED = 256, DIALECT_TOLD = -1 };
@@ -70,7 +71,8 @@ static int side_of(const char *s)
 static int read_options(int argc, char **argv, struct options *o)
 {
 	static const struct option known[] = {
-		{ "config", required_argument, NULL, 'c' }, { "link", required_argument, NULL, 'l' },
+		{ "config", required_argument, NULL, 'c' },
+		{ "link", required_argument, NULL, 'l' },
 		{ "from", required_argument, NULL, 'f' }, { "proto", required_argument, NULL, 'p' },
 		{ "dialect", required_argument, NULL, 'd' }, { "hex", no_argument, NULL, 'x' },
 		{ "json", no_argument, NULL, 'j' }, { "help", no_argument, NULL, 'h' }, { 0 },
@@ -95,8 +97,8 @@ static int read_options(int argc, char **argv, struct options *o)
 }
 
 /*
- * Captures are told by their first octets. Reading them is not here yet: a reader hands the PDUs of each
- * session to try_all() as these digits do, with the side that sent each.
+ * Captures are told by their first octets. Reading them is not here yet: a reader hands the PDUs
+ * of each session to try_all() as these digits do, with the side that sent each.
  */
 static bool is_capture(const char *p, size_t n)
 {
@@ -133,7 +135,8 @@ static int read_file(struct hex *h, const char *path)
 	if (err == SM_OK && ferror(f))
 		err = -EIO;
 	if (err == SM_OK && is_capture(text, n)) {
-		fputs("smscope rewrite: captures are not read yet; give the PDUs as digits\n", stderr);
+		fputs("smscope rewrite: captures are not read yet; give the PDUs as digits\n",
+			stderr);
 		err = SM_ENONE;
 	} else if (err == SM_OK) {
 		err = hex_add_any(h, text, n);
@@ -156,7 +159,8 @@ static int read_input(struct hex *h, char **args, int count)
 	if (err == SM_OK && h->half)
 		err = SM_EFORMAT;
 	if (err == SM_EFORMAT)
-		fprintf(stderr, "smscope rewrite: no hexadecimal digits in pairs, and no file%s%s\n",
+		fprintf(stderr, 
+			"smscope rewrite: no hexadecimal digits in pairs, and no file%s%s\n",
 			count == 1 ? ": " : "", count == 1 ? args[0] : "");
 	else if (err != SM_OK && err != SM_ENONE)
 		fprintf(stderr, "smscope rewrite: %s: %s\n", args[0], err_text(err));
@@ -235,7 +239,8 @@ static int try_all(struct session *s, const struct options *o, const struct rule
 		(void)pdu_parse(&show.was, p, s->ctx->dialect, span_of(left.p, (size_t)n));
 		show.from = o->from >= 0 ? (enum side)o->from : usual_side(&show.was);
 		learn(s, o, &show.was, show.from);
-		len = edit_pdu(rules, s->ctx, show.from, show.was.frame, out, p->max_pdu + 1024, &ret);
+		len = edit_pdu(rules, s->ctx, show.from, show.was.frame, out, p->max_pdu + 1024,
+			&ret);
 		show.edited = len > 0;
 		show.now = show.was;
 		if (show.edited)
@@ -254,8 +259,10 @@ static const struct link_settings *find_link(const struct settings *s, const cha
 		if (name != NULL ? strcmp(s->links[i].name, name) == 0 : s->link_count == 1)
 			return &s->links[i];
 	}
-	fprintf(stderr, name != NULL ? "smscope rewrite: no link \"%s\"; there are:"
-				     : "smscope rewrite: --link says which of these:%s", name != NULL ? name : "");
+	if (name != NULL)
+		fprintf(stderr, "smscope rewrite: no link \"%s\"; there are:", name);
+	else
+		fputs("smscope rewrite: --link says which of these:", stderr);
 	for (int i = 0; i < s->link_count; i++)
 		fprintf(stderr, " %s", s->links[i].name);
 	fputc('\n', stderr);
@@ -271,8 +278,8 @@ static const struct proto *proto_for(const struct options *o, const struct link_
 	if (p == NULL && n > 0)
 		p = proto_detect(span_of(all.p, (size_t)n));
 	if (p == NULL)
-		fprintf(stderr, "smscope rewrite: link %s tells its protocol by a login: give --proto\n",
-			l->name);
+		fprintf(stderr, "smscope rewrite: link %s tells its protocol by a login: give "
+			"--proto\n", l->name);
 	return p;
 }
 
@@ -296,7 +303,8 @@ static int rewrite(const struct options *o, const struct link_settings *l,
 		s->ctx->profiles = profiles;
 		s->ctx->proto = p;
 		s->ctx->max_pdu = l->max_pdu;
-		s->ctx->dialect = o->dialect != DIALECT_TOLD ? (uint8_t)o->dialect : p->dialect_default;
+		s->ctx->dialect = o->dialect != DIALECT_TOLD ? (uint8_t)o->dialect
+							     : p->dialect_default;
 		if (rule_set_count(rules) == 0)
 			fprintf(stderr, "smscope rewrite: link %s has no rules\n", l->name);
 		rc = try_all(s, o, rules, all);
@@ -324,7 +332,8 @@ int rewrite_main(int argc, char **argv)
 	if (read_input(&h, argv + optind, argc - optind) == SM_OK)
 		settings = conf_load(o.config, &faults);
 	if (settings != NULL)
-		codes = codes_load(codes_dir(settings->codes_dir), settings->codes_site_dir, &faults);
+		codes = codes_load(codes_dir(settings->codes_dir), settings->codes_site_dir,
+			&faults);
 	if (codes != NULL && (l = find_link(settings, o.link)) != NULL &&
 	    conf_check_profiles(settings, codes, &faults) == 0)
 		rc = rewrite(&o, l, codes, span_of(h.octets, h.n));

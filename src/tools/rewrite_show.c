@@ -4,7 +4,7 @@
 #include "tools/print.h"
 #include "tools/rewrite.h"
 
-/* What rules made of a PDU: each change with its rule, then every field that differs, whoever meant it. */
+/* What rules made of a PDU: each change with its rule, then every field that differs. */
 
 enum { ROOM = 8192 };
 
@@ -128,7 +128,8 @@ static void diff_tlvs(const struct rewrite_show *s)
 			was.value.n = there ? bytes_nul(was.value.p, was.value.n) : 0;
 			now.value.n = bytes_nul(now.value.p, now.value.n);
 		}
-		show_field(s, kind != NULL ? kind->name : name, there ? &was.value : NULL, now.value,
+		show_field(s, kind != NULL ? kind->name : name, there ? &was.value : NULL,
+			now.value,
 			kind != NULL && kind->form == TLV_NUMBER ? FORM_NUMBER : FORM_OTHER);
 	}
 }
