@@ -37,7 +37,7 @@ static void begin_plain(const char *protocol, const char *keys)
 /* N1: nothing said, nothing dialled, closed in time. */
 static void says_nothing(void **state)
 {
-	enum { IDLE = 300 };
+	enum { IDLE = 500 };
 	uint64_t start;
 	int sp[IDLE];
 
