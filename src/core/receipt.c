@@ -1,4 +1,5 @@
 #include "core/receipt_text.h"
+#include "smscope/msgid.h"
 #include "smscope/text.h"
 
 /*
@@ -135,65 +136,6 @@ static struct receipt_tlvs read_tlvs(const struct pdu *pdu)
 	return t;
 }
 
-static uint8_t lower(uint8_t c)
-{
-	return c >= 'A' && c <= 'Z' ? (uint8_t)(c + 32) : c;
-}
-
-static struct span strip_zeros(struct span s)
-{
-	while (s.n > 1 && *s.p == '0')
-		s = span_of(s.p + 1, s.n - 1);
-	return s;
-}
-
-/* "0x1a" without its 0x. */
-static struct span strip_hex(struct span s)
-{
-	return s.n > 2 && s.p[0] == '0' && lower(s.p[1]) == 'x' ? span_of(s.p + 2, s.n - 2) : s;
-}
-
-/* `s` as a number to `base`; false if it is none of at most 64 bits. */
-static bool number_of(struct span s, unsigned base, uint64_t *ret)
-{
-	uint64_t v = 0, most = UINT64_MAX / base;
-
-	s = strip_zeros(base == 16 ? strip_hex(s) : s);
-	if (s.n == 0)
-		return false;
-	for (size_t i = 0; i < s.n; i++) {
-		uint8_t c = lower(s.p[i]);
-		unsigned d = 16;
-
-		if (c >= '0' && c <= '9')
-			d = c - '0';
-		else if (c >= 'a' && c <= 'f')
-			d = c - 'a' + 10u;
-		if (d >= base || v > most || v * base > UINT64_MAX - d)
-			return false;
-		v = v * base + d;
-	}
-	*ret = v;
-	return true;
-}
-
-/* One message id written twice: in another case, zero-padded, in hexadecimal. */
-static bool same_id(struct span a, struct span b)
-{
-	uint64_t x, y;
-	struct span p = strip_zeros(strip_hex(a)), q = strip_zeros(strip_hex(b));
-	size_t i = 0;
-
-	if (a.n == b.n && memcmp(a.p, b.p, a.n) == 0)
-		return true;
-	while (i < p.n && p.n == q.n && lower(p.p[i]) == lower(q.p[i]))
-		i++;
-	if (p.n == q.n && i == p.n)
-		return true;
-	return (number_of(a, 10, &x) && number_of(b, 16, &y) && x == y) ||
-	       (number_of(a, 16, &x) && number_of(b, 10, &y) && x == y);
-}
-
 /*
  * 1 network type | 2 error, or digits from some SMSCs: no type is 0x30 or more. Anything else stays
  * as it came.
@@ -262,7 +204,7 @@ static void take_tlvs(const struct receipt_tlvs *t, struct receipt *ret)
 	uint64_t state = span_uint(t->state);
 
 	if (t->id.n > 0) {
-		if (ret->id.n > 0 && !same_id(ret->id, t->id)) {
+		if (ret->id.n > 0 && id_rules(ret->id, t->id) == 0) {
 			ret->conflict = true;
 			ret->text_id = ret->id;
 		}
