@@ -16,7 +16,7 @@
  */
 struct story_table;
 
-enum { STORY_LAYOUT = 1, STORY_ID = 54, STORY_NUMBER = 16 };
+enum { STORY_LAYOUT = 2, STORY_ID = 50, STORY_NUMBER = 16 };
 
 /** Octets of memory for `limit` messages (at least 16): 132 to 136 each and 330 KiB. */
 size_t story_bytes(uint32_t limit);
@@ -62,6 +62,7 @@ struct story_accepted {
 	bool wants_report;
 	struct story_part part;
 	uint64_t session, sent_us, wall_ns; /* of the submit */
+	uint64_t answered_us;
 };
 
 /**
@@ -87,7 +88,7 @@ struct story_report {
 struct story {
 	enum id_rule rule;         /* that made the report's id this one */
 	struct story_part part;
-	uint64_t session, sent_us;
+	uint64_t session, sent_us, answered_us;
 	uint16_t link;
 	uint8_t reports;           /* so far, the one in hand included */
 	uint8_t parts_reported;    /* parts of the message that have their final report */

@@ -321,7 +321,7 @@ static void put_submit_resp(struct scope *s, const struct scope_frame *f, struct
 	struct record *r = put_response(s, f, w, REC_SUBMIT_RESP, CTX_SUBMIT_RESP);
 
 	if (r->has_rtt)
-		scope_answered(s, r, w);
+		scope_answered(s, f, r, w);
 }
 
 static void put_deliver_resp(struct scope *s, const struct scope_frame *f, struct scope_work *w)

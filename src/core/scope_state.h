@@ -59,6 +59,7 @@ void scope_report(const struct scope *s, const struct scope_frame *f, struct sco
 /* Stories of the submit in hand; nothing without a table. */
 void scope_submitted(const struct scope *s, const struct scope_frame *f, struct scope_work *w,
 	const struct body *body, struct pending *request);
-void scope_answered(const struct scope *s, struct record *r, struct scope_work *w);
+void scope_answered(const struct scope *s, const struct scope_frame *f, struct record *r,
+	struct scope_work *w);
 
 #endif

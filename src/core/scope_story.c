@@ -40,7 +40,8 @@ void scope_part(struct record *r, struct scope_work *w, const struct story_part 
 	record_text_extra(r, "part", span_of(w->part, out_len(&o)));
 }
 
-void scope_answered(const struct scope *s, struct record *r, struct scope_work *w)
+void scope_answered(const struct scope *s, const struct scope_frame *f, struct record *r,
+	struct scope_work *w)
 {
 	const struct pending *q = &w->request;
 	struct story_accepted a = {
@@ -54,6 +55,7 @@ void scope_answered(const struct scope *s, struct record *r, struct scope_work *
 		.part = q->part,
 		.session = s->session,
 		.sent_us = q->sent_us,
+		.answered_us = f->mono_us,
 		.wall_ns = q->wall_ns,
 	};
 
@@ -110,7 +112,7 @@ static void put_story(const struct scope *s, const struct scope_frame *f, struct
 		record_flag_extra(r, "duplicate");
 	if (x->reports > 1)
 		record_uint_extra(r, "nth", x->reports);
-	if (f->again)
+	if (f->again || f->mono_us < x->answered_us)
 		record_flag_extra(r, "early");
 	if (after_us > s->link->late_us)
 		record_flag_extra(r, "late");

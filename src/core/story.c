@@ -192,10 +192,12 @@ void story_accept(struct story_table *t, const struct story_accepted *a)
 			(a->id_binary ? STORY_BINARY : 0)),
 		.state = -1, .id_len = (uint8_t)(a->id.n < UINT8_MAX ? a->id.n : UINT8_MAX),
 	};
+	uint64_t took_us = a->answered_us > a->sent_us ? a->answered_us - a->sent_us : 0;
 	bool range = a->id_binary && a->id.n == MSG_ID_LEN && a->dst_count > 1;
 
 	if (a->id.n == 0)
 		return;
+	e.answer_us = took_us < UINT32_MAX ? (uint32_t)took_us : UINT32_MAX;
 	memcpy(e.id, a->id.p, a->id.n < STORY_ID ? a->id.n : STORY_ID);
 	e.first = story_load(&t->head) + 1;
 	if (j != NULL && j->number == a->part.number) {
@@ -222,7 +224,8 @@ void story_view(const struct story_entry *e, struct story *ret)
 {
 	*ret = (struct story){
 		.part = { .number = e->number, .part = e->part, .total = e->total },
-		.session = e->session, .sent_us = e->sent_us, .link = e->link,
+		.session = e->session, .sent_us = e->sent_us,
+		.answered_us = e->sent_us + e->answer_us, .link = e->link,
 		.reports = e->reports, .id_binary = (e->flags & STORY_BINARY) != 0,
 		.id_len = e->id_len < STORY_ID ? e->id_len : STORY_ID,
 	};

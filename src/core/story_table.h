@@ -27,6 +27,7 @@ struct story_entry {
 	uint32_t older, newer; /* of its bucket: index + 1, 0 none */
 	uint32_t account;
 	uint32_t sent_s;       /* wall time, seconds since 1970 */
+	uint32_t answer_us;    /* from sent_us on; at most an hour or so */
 	uint16_t link;
 	uint8_t part, total, dst_count, flags, reports, parts_reported;
 	int8_t state;          /* of the latest report */
