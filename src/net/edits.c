@@ -59,8 +59,19 @@ static struct edit_note *slot_note(const struct flow *f)
 	return (struct edit_note *)(void *)(slot_octets(f) + shm->edit_size - sizeof(struct edit_note));
 }
 
-/* "stat=MB:0064 err=000": what the changes were, or are. */
-static void put_values(char *to, size_t cap, const struct edit_result *r, bool now)
+/* Does the value hold what somebody wrote to somebody? */
+static bool holds_text(const struct edit_change *c)
+{
+	static const char *const fields[] = { "text", "short_message", "message_payload", "Msg_Content" };
+
+	for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++)
+		if (strcmp(c->field, fields[i]) == 0)
+			return true;
+	return false;
+}
+
+/* "stat=MB:0064 err=000": what the changes were, or are; of a message's text only that it changed. */
+static void put_values(char *to, size_t cap, const struct edit_result *r, bool now, bool show_text)
 {
 	struct out o = out_of(to, cap - 1);
 
@@ -73,6 +84,8 @@ static void put_values(char *to, size_t cap, const struct edit_result *r, bool n
 		out_char(&o, '=');
 		if (c->number)
 			out_dec(&o, now ? c->now_number : c->was_number);
+		else if (!show_text && holds_text(c))
+			out_str(&o, "(text)");
 		else if (now || !c->added)
 			text_escape(&o, now ? c->now : c->was, false);
 	}
@@ -93,7 +106,8 @@ static void put_rules(char *to, size_t cap, const struct rule_set *rules, uint64
 	*o.pos = '\0';
 }
 
-static void fill_note(struct edit_note *n, const struct rule_set *rules, const struct edit_result *r)
+static void fill_note(struct edit_note *n, const struct rule_set *rules, const struct edit_result *r,
+	bool show_text)
 {
 	uint64_t told = r->logged;
 
@@ -108,8 +122,8 @@ static void fill_note(struct edit_note *n, const struct rule_set *rules, const s
 	n->refused = (uint8_t)r->refused;
 	n->dry_run = r->dry_run;
 	put_rules(n->rules, sizeof(n->rules), rules, told);
-	put_values(n->was, sizeof(n->was), r, false);
-	put_values(n->now, sizeof(n->now), r, true);
+	put_values(n->was, sizeof(n->was), r, false, show_text);
+	put_values(n->now, sizeof(n->now), r, true, show_text);
 }
 
 static bool take_slot(struct flow *f)
@@ -154,7 +168,7 @@ bool flow_edit(struct flow *f, struct span frame, uint64_t at)
 		memcpy(slot_octets(f), frame.p, frame.n);
 		len = (int)frame.n;
 	}
-	fill_note(slot_note(f), rules, &r);
+	fill_note(slot_note(f), rules, &r, s->link->show_text);
 	f->at->edit.at = at;
 	f->at->edit.in_len = (uint32_t)frame.n;
 	f->at->edit.sent = 0;

@@ -185,6 +185,33 @@ static void told_and_spared(void **state)
 	rig_stop(&rig);
 }
 
+/* A message's text is told to nobody, what a rule puts beside it neither. */
+static void no_text_is_told(void **state)
+{
+	static const char keys[] = "profile = \"infox\"; rules = ("
+		"  { name = \"say\"; action = \"annotate\"; in = \"text\"; class = \"undeliverable\"; lang = \"en\"; } );";
+	static const char text[] = "id:MID00001 sub:001 dlvrd:001 submit date:2611300100 done date:2611300101 "
+		"stat:UNDELIV err:000 text:SecretText42";
+	uint8_t octets[SIM_PDU_MAX];
+	struct sim_pdu pdu = { .what = SIM_DELIVER, .seq = 1, .src = sim_text(subscriber),
+		.dst = sim_text("10690001"), .body = sim_text(text) }, seen;
+	struct pair p;
+	json_t *r;
+	char *line;
+
+	(void)state;
+	begin("smpp", keys);
+	p = pair_login(&rig, 0, gateway, SIM_SMPP);
+	pass(p.gw, p.sp, SIM_SMPP, &pdu, &seen, octets);
+	assert_non_null(memmem(octets, seen.len, "text:", 5));
+	r = rig_await(&rig, 0, NULL, "ev=report seq=1 rule=say was~text= now~text=");
+	line = json_dumps(r, JSON_COMPACT);
+	assert_null(strstr(line, "SecretText42"));
+	free(line);
+	forget(p);
+	rig_stop(&rig);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_teardown(f, rig_sweep)
@@ -192,6 +219,7 @@ int main(void)
 		TEST(reports_and_responses),
 		TEST(in_a_stream),
 		TEST(told_and_spared),
+		TEST(no_text_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
