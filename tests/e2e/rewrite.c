@@ -212,6 +212,34 @@ static void no_text_is_told(void **state)
 	rig_stop(&rig);
 }
 
+/* P19: the state would make the message longer than 254 octets: it goes out as it came, and that is told. */
+static void what_does_not_fit(void **state)
+{
+	static const char keys[] = "profile = \"infox\"; rules = ("
+		"  { name = \"say\"; action = \"map_stat\"; to = \"UNDELIV\"; code = \"MK:*\"; } );";
+	char text[252];
+	uint8_t octets[SIM_PDU_MAX];
+	struct sim_pdu pdu = { .what = SIM_DELIVER, .seq = 1, .src = sim_text(subscriber),
+		.dst = sim_text("10690001") };
+	struct pair p;
+	size_t n;
+
+	(void)state;
+	n = (size_t)snprintf(text, sizeof(text), "id:MID00001 sub:001 dlvrd:001 submit date:2611300100 "
+		"done date:2611300101 stat:MK:1 err:000 text:");
+	memset(text + n, 'x', sizeof(text) - n);
+	pdu.body.p = text;
+	pdu.body.n = sizeof(text);
+	begin("smpp", keys);
+	p = pair_login(&rig, 0, gateway, SIM_SMPP);
+	n = sim_build(SIM_SMPP, &pdu, octets);
+	peer_send(p.gw, octets, n);
+	peer_expect(p.sp, octets, n);
+	rig_await(&rig, 0, NULL, "ev=report seq=1 rule=say refused=too_long");
+	forget(p);
+	rig_stop(&rig);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_teardown(f, rig_sweep)
@@ -220,6 +248,7 @@ int main(void)
 		TEST(in_a_stream),
 		TEST(told_and_spared),
 		TEST(no_text_is_told),
+		TEST(what_does_not_fit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
