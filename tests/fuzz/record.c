@@ -12,12 +12,12 @@
  *
  * options: bits 0..1 protocol (0, 3: told by the first PDU), 2 message text, 3 colour, 4..5 language,
  * 6..7 mask.
- * how: bit 0 from the gateway, 1 cut, 2 smscope's own, 3 not parsed, 7 the PDU's length field stays
+ * how: bit 0 from the gateway, 1 cut, 2 smscope's own, 3 not parsed, 4 a report may wait, 7 the PDU's length field stays
  * as it is; else it is given the PDU's length.
  */
 
-enum { FROM_GW = 1, CUT = 2, OURS = 4, SUSPECT = 8, LENGTH_STAYS = 0x80 };
-enum { PENDING = 4, CAP_LEAST = 64 };
+enum { FROM_GW = 1, CUT = 2, OURS = 4, SUSPECT = 8, MAY_WAIT = 16, LENGTH_STAYS = 0x80 };
+enum { PENDING = 4, CAP_LEAST = 64, STORIES = 16 };
 
 struct play {
 	struct scope *scope;
@@ -27,6 +27,7 @@ struct play {
 	struct scope_work work;
 	uint64_t us;
 	uint64_t pdus[2];
+	uint32_t unanswered;
 };
 
 static const struct code_set *codes(void)
@@ -44,15 +45,27 @@ static const struct code_set *codes(void)
 
 static void begin(struct play *p, uint8_t options, uint8_t profile)
 {
+	static char *stories;
 	static const struct proto *const protocols[] = { NULL, &proto_cmpp, &proto_smpp, NULL };
 
 	memset(p, 0, sizeof(*p));
+	if (stories == NULL)
+		stories = aligned_alloc(64, (story_bytes(STORIES) + 63) & ~(size_t)63);
+	CHECK(stories != NULL);
+	memset(stories, 0, story_bytes(STORIES));
 	p->profiles[0] = codes_profile_at(codes(), profile % codes_profile_count(codes()));
 	p->link = (struct scope_link){ .name = "link",
 		.proto = protocols[options & 3],
 		.codes = codes(),
 		.profiles = p->profiles,
 		.pending = PENDING,
+		.stories = story_init(stories, story_bytes(STORIES), STORIES, 1),
+		.account = 1,
+		.key = 1,
+		.answer_us = 5000,
+		.probe_us = 3000,
+		.late_us = 4000,
+		.unanswered = &p->unanswered,
 		.show_text = (options & 4) != 0 };
 	p->style = (struct record_style){ .lang = (enum record_lang)((options >> 4 & 3) % 3),
 		.mask = (enum mask)((options >> 6) % 3),
@@ -155,6 +168,7 @@ static void play_frame(struct play *p, uint8_t how, struct span octets)
 		.from = (how & FROM_GW) != 0 ? SIDE_GW : SIDE_SP,
 		.cut = (how & CUT) != 0,
 		.ours = (how & OURS) != 0,
+		.may_wait = (how & MAY_WAIT) != 0,
 		.mono_us = p->us,
 		.wall_ns = 1763723820000000000u + p->us * 1000 };
 	struct scope_summary before, after;
@@ -168,6 +182,13 @@ static void play_frame(struct play *p, uint8_t how, struct span octets)
 		scope_malformed(p->scope, &f, "in hand when smscope died", &p->work);
 	else
 		(void)scope_pdu(p->scope, &f, &p->work);
+	if (p->work.wait && (how & SUSPECT) == 0) {
+		/* Given back without a record of it; told at last it gives some. */
+		f.may_wait = false;
+		f.again = true;
+		(void)scope_pdu(p->scope, &f, &p->work);
+		CHECK(!p->work.wait);
+	}
 	n = p->work.count;
 	CHECK(n >= 0 && n <= SCOPE_RECORDS_MAX);
 	scope_summary(p->scope, &after);
@@ -178,6 +199,8 @@ static void play_frame(struct play *p, uint8_t how, struct span octets)
 	free(copy);
 	check_summary(p);
 	p->us += 700;
+	while (scope_overdue(p->scope, p->us, f.wall_ns, &p->work) > 0)
+		check_record(p, &p->work.records[0], CAP_LEAST);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -193,5 +216,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		play_frame(&p, how, check_take(&in, (size_t)span_uint(check_take(&in, 2))));
 	}
 	scope_free(p.scope);
+	CHECK(p.unanswered == 0);
 	return 0;
 }
