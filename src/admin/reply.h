@@ -93,6 +93,9 @@ void reply_stamp(struct reply *r, uint64_t wall_ns);
 /** The text, then blanks up to `width` columns and two more; not for wide characters. */
 void reply_cell(struct reply *r, const char *s, int width);
 
+/** A part: the end of a JSON list. */
+bool reply_end_list(struct reply *r, uint32_t i);
+
 /** A part: the end of a JSON object that is a reply. */
 bool reply_end_object(struct reply *r, uint32_t i);
 

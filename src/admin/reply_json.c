@@ -80,6 +80,14 @@ void reply_stamp(struct reply *r, uint64_t wall_ns)
 	record_time(r->out, wall_ns, localtime_r(&t, &local) != NULL ? (int)local.tm_gmtoff : 0, 3);
 }
 
+bool reply_end_list(struct reply *r, uint32_t i)
+{
+	if (i > 0)
+		return false;
+	reply_close(r, ']');
+	return true;
+}
+
 bool reply_end_object(struct reply *r, uint32_t i)
 {
 	if (i > 0)

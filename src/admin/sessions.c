@@ -204,15 +204,7 @@ static bool json_item(struct reply *r, uint32_t i)
 	return true;
 }
 
-static bool json_end(struct reply *r, uint32_t i)
-{
-	if (i > 0)
-		return false;
-	reply_close(r, ']');
-	return true;
-}
-
 const struct part sessions_text[] = { { text_item }, { NULL } };
 const struct part sessions_json[] = {
-	{ json_begin }, { json_item }, { json_end }, { reply_end_object }, { NULL }
+	{ json_begin }, { json_item }, { reply_end_list }, { reply_end_object }, { NULL }
 };

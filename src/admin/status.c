@@ -408,19 +408,11 @@ static bool json_logs(struct reply *r, uint32_t i)
 	return true;
 }
 
-static bool json_end(struct reply *r, uint32_t i)
-{
-	if (i > 0)
-		return false;
-	reply_close(r, ']');
-	return true;
-}
-
 const struct part status_text[] = {
 	{ sessions_count }, { text_head }, { text_sessions }, { text_link }, { text_rings },
 	{ text_logs }, { NULL }
 };
 const struct part status_json[] = {
 	{ sessions_count }, { json_head }, { json_link }, { json_rings }, { json_logs },
-	{ json_end }, { reply_end_object }, { NULL }
+	{ reply_end_list }, { reply_end_object }, { NULL }
 };

@@ -33,9 +33,15 @@ void setting_string(struct codes_loader *l, config_setting_t *group, const char 
 void setting_bool(struct codes_loader *l, config_setting_t *group, const char *key, bool *ret);
 bool setting_int(struct codes_loader *l, config_setting_t *group, const char *key, int64_t *ret);
 
+/** A number of 1 to 255. */
+void setting_octet(struct codes_loader *l, config_setting_t *group, const char *key, uint8_t *ret);
+
 /** Value of a name by `of`, into *ret; what it is not is reported as "unknown WHAT". */
 void setting_name(struct codes_loader *l, config_setting_t *group, const char *key, int (*of)(const char *),
 	uint8_t *ret);
+
+/** `side`: an enum code_side. */
+void setting_side(struct codes_loader *l, config_setting_t *group, uint8_t *ret);
 
 /** A list or array of strings; one string counts as a list of one. Returns how many. */
 int setting_strings(struct codes_loader *l, config_setting_t *group, const char *key, const char **ret, int cap);

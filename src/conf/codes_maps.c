@@ -4,28 +4,6 @@
 
 /* Maps of codes: from libconfig's groups to struct code_map. */
 
-static int side_of(const char *name)
-{
-	for (int s = CODE_SMPP; s <= CODE_ANY; s++) {
-		if (strcmp(name, code_side_name((enum code_side)s)) == 0)
-			return s;
-	}
-	return SM_ENONE;
-}
-
-static void setting_octet(
-	struct codes_loader *l, config_setting_t *group, const char *key, uint8_t *ret)
-{
-	int64_t v;
-
-	if (!setting_int(l, group, key, &v))
-		return;
-	if (v < 1 || v > 0xff)
-		SETTING_FAULT(l, group, "%s is 1 to 255", key);
-	else
-		*ret = (uint8_t)v;
-}
-
 /* Names of a fixed list as bits. */
 static uint32_t setting_bits(struct codes_loader *l, config_setting_t *group, const char *key,
 	int (*of)(const char *), uint32_t preset)
@@ -149,7 +127,7 @@ static void map_add(struct codes_loader *l, config_setting_t *s)
 	setting_string(l, s, "title_en", &def.title_en);
 	setting_string(l, s, "source", &def.source);
 	setting_name(l, s, "kind", code_map_kind_of, &kind);
-	setting_name(l, s, "side", side_of, &def.sides);
+	setting_side(l, s, &def.sides);
 	contexts = setting_bits(l, s, "contexts", code_context_of, 0);
 	def.kind = (enum code_map_kind)kind;
 	if (config_setting_get_member(s, "kind") == NULL)

@@ -36,28 +36,6 @@ static int form_of(const char *name)
 	return name_in(names, name);
 }
 
-static int side_of(const char *name)
-{
-	for (int s = CODE_SMPP; s <= CODE_ANY; s++) {
-		if (strcmp(name, code_side_name((enum code_side)s)) == 0)
-			return s;
-	}
-	return SM_ENONE;
-}
-
-static void setting_octet(
-	struct codes_loader *l, config_setting_t *group, const char *key, uint8_t *ret)
-{
-	int64_t v;
-
-	if (!setting_int(l, group, key, &v))
-		return;
-	if (v < 1 || v > 0xff)
-		SETTING_FAULT(l, config_setting_get_member(group, key), "%s is 1 to 255", key);
-	else
-		*ret = (uint8_t)v;
-}
-
 static bool step_read(struct codes_loader *l, config_setting_t *s, struct code_step_def *d)
 {
 	static const char *const known[] = { "table", "when", "rows", "form", "side", "beside",
@@ -72,7 +50,7 @@ static bool step_read(struct codes_loader *l, config_setting_t *s, struct code_s
 	setting_name(l, s, "when", when_of, &when);
 	setting_name(l, s, "rows", rows_of, &rows);
 	setting_name(l, s, "form", form_of, &form);
-	setting_name(l, s, "side", side_of, &d->side);
+	setting_side(l, s, &d->side);
 	setting_name(l, s, "platform", code_platform_of, &d->platform);
 	setting_bool(l, s, "beside", &d->beside);
 	setting_bool(l, s, "derived", &d->derived);
@@ -125,7 +103,7 @@ static void rule_add(struct codes_loader *l, int profile, config_setting_t *s)
 		else
 			d.contexts |= 1u << c;
 	}
-	setting_name(l, s, "side", side_of, &d.sides);
+	setting_side(l, s, &d.sides);
 	d.step_count = steps_read(l, s, d.steps);
 	codes_add_rule(l->builder, profile, &d);
 }

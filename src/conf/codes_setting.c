@@ -40,6 +40,19 @@ bool setting_int(struct codes_loader *l, config_setting_t *group, const char *ke
 	return true;
 }
 
+void setting_octet(
+	struct codes_loader *l, config_setting_t *group, const char *key, uint8_t *ret)
+{
+	int64_t v;
+
+	if (!setting_int(l, group, key, &v))
+		return;
+	if (v < 1 || v > 0xff)
+		SETTING_FAULT(l, config_setting_get_member(group, key), "%s is 1 to 255", key);
+	else
+		*ret = (uint8_t)v;
+}
+
 void setting_name(struct codes_loader *l, config_setting_t *group, const char *key,
 	int (*of)(const char *), uint8_t *ret)
 {
@@ -55,6 +68,20 @@ void setting_name(struct codes_loader *l, config_setting_t *group, const char *k
 			l, config_setting_get_member(group, key), "unknown %s \"%s\"", key, name);
 	else
 		*ret = (uint8_t)v;
+}
+
+static int side_of(const char *name)
+{
+	for (int s = CODE_SMPP; s <= CODE_ANY; s++) {
+		if (strcmp(name, code_side_name((enum code_side)s)) == 0)
+			return s;
+	}
+	return SM_ENONE;
+}
+
+void setting_side(struct codes_loader *l, config_setting_t *group, uint8_t *ret)
+{
+	setting_name(l, group, "side", side_of, ret);
 }
 
 int setting_strings(

@@ -5,6 +5,7 @@
 
 #include "tools/explain.h"
 #include "tools/hex.h"
+#include "tools/input.h"
 #include "tools/tools.h"
 
 /*
@@ -13,7 +14,7 @@
  * too.
  */
 
-enum { EXIT_USAGE = 2, DIALECT_UNKNOWN = -1, EXACT = 8, READ_STEP = 65536 };
+enum { EXIT_USAGE = 2, DIALECT_UNKNOWN = -1, EXACT = 8 };
 
 struct options {
 	const struct proto *proto;  /* NULL: told by shape */
@@ -250,33 +251,13 @@ static int take_content(struct input *in, const char *text, size_t n)
 /* All of a file, or of standard input: receipts, digits, a dump, or the octets themselves. */
 static int read_file(struct input *in, const char *path)
 {
-	bool standard = path == NULL || strcmp(path, "-") == 0;
-	FILE *f = standard ? stdin : fopen(path, "r");
 	char *text = NULL;
-	size_t cap = 0, n = 0, got = 0;
-	int err = f != NULL ? SM_OK : -errno;
+	size_t n = 0;
+	int err = input_read(path != NULL ? path : "-", &text, &n);
 
-	while (err == SM_OK) {
-		if (n + READ_STEP > cap) {
-			char *more = realloc(text, cap = 2 * cap + READ_STEP);
-
-			if (more == NULL) {
-				err = -ENOMEM;
-				break;
-			}
-			text = more;
-		}
-		if ((got = fread(text + n, 1, READ_STEP, f)) == 0)
-			break;
-		n += got;
-	}
-	if (err == SM_OK && ferror(f))
-		err = -EIO;
 	if (err == SM_OK)
 		err = take_content(in, text, n);
 	free(text);
-	if (f != NULL && !standard)
-		fclose(f);
 	return err;
 }
 

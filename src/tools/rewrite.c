@@ -5,6 +5,7 @@
 
 #include "conf/conf.h"
 #include "tools/hex.h"
+#include "tools/input.h"
 #include "tools/rewrite.h"
 #include "tools/tools.h"
 
@@ -14,7 +15,7 @@
  * about.
  */
 
-enum { EXIT_REFUSED = 1, EXIT_USAGE = 2, READ_STEP = 65536, ASKED = 256, DIALECT_TOLD = -1 };
+enum { EXIT_REFUSED = 1, EXIT_USAGE = 2, ASKED = 256, DIALECT_TOLD = -1 };
 
 struct options {
 	const char *config, *link;
@@ -114,26 +115,10 @@ static bool is_capture(const char *p, size_t n)
 
 static int read_file(struct hex *h, const char *path)
 {
-	FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "r");
-	size_t n = 0, cap = 0, got = 1;
 	char *text = NULL;
-	int err = f != NULL ? SM_OK : -errno;
+	size_t n = 0;
+	int err = input_read(path, &text, &n);
 
-	while (err == SM_OK && got > 0) {
-		if (n + READ_STEP > cap) {
-			char *more = realloc(text, cap = 2 * cap + READ_STEP);
-
-			if (more == NULL) {
-				err = -ENOMEM;
-				break;
-			}
-			text = more;
-		}
-		got = fread(text + n, 1, READ_STEP, f);
-		n += got;
-	}
-	if (err == SM_OK && ferror(f))
-		err = -EIO;
 	if (err == SM_OK && is_capture(text, n)) {
 		fputs("smscope rewrite: captures are not read yet; give the PDUs as digits\n",
 			stderr);
@@ -142,8 +127,6 @@ static int read_file(struct hex *h, const char *path)
 		err = hex_add_any(h, text, n);
 	}
 	free(text);
-	if (f != NULL && f != stdin)
-		fclose(f);
 	return err;
 }
 
