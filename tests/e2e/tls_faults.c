@@ -15,7 +15,6 @@
  * the verdict says why. Rows T1 to T4, T6, T7, T10, P6 and O8 of faults.md.
  */
 
-static struct tls_kit kit;
 static struct rig rig;
 static char keys[1200];
 static int listener;
@@ -462,20 +461,6 @@ static void test_storm(void **state)
 	end();
 }
 
-static int kit_open(void **state)
-{
-	(void)state;
-	tls_kit_open(&kit);
-	return 0;
-}
-
-static int kit_close(void **state)
-{
-	(void)state;
-	tls_kit_close(&kit);
-	return 0;
-}
-
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -492,5 +477,5 @@ int main(int argc, char **argv)
 
 	if (argc > 1)
 		cmocka_set_test_filter(argv[1]);
-	return cmocka_run_group_tests(tests, kit_open, kit_close);
+	return cmocka_run_group_tests(tests, tls_kit_open, tls_kit_close);
 }

@@ -16,7 +16,6 @@
  * and O8 of faults.md.
  */
 
-static struct tls_kit kit;
 static struct rig rig;
 static char keys[1400];
 static int listener;
@@ -471,20 +470,6 @@ static void test_secrets(void **state)
 	end();
 }
 
-static int kit_open(void **state)
-{
-	(void)state;
-	tls_kit_open(&kit);
-	return 0;
-}
-
-static int kit_close(void **state)
-{
-	(void)state;
-	tls_kit_close(&kit);
-	return 0;
-}
-
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -500,5 +485,5 @@ int main(int argc, char **argv)
 
 	if (argc > 1)
 		cmocka_set_test_filter(argv[1]);
-	return cmocka_run_group_tests(tests, kit_open, kit_close);
+	return cmocka_run_group_tests(tests, tls_kit_open, tls_kit_close);
 }

@@ -350,43 +350,49 @@ void tls_sweep(void)
 		pthread_join(threads[--thread_count], NULL);
 }
 
-void tls_kit_open(struct tls_kit *k)
+struct tls_kit kit;
+
+int tls_kit_open(void **state)
 {
 	const char *tmp = getenv("TMPDIR");
 
-	memset(k, 0, sizeof *k);
-	snprintf(k->dir, sizeof k->dir, "%s/smscope-tls-XXXXXX",
+	(void)state;
+	memset(&kit, 0, sizeof kit);
+	snprintf(kit.dir, sizeof kit.dir, "%s/smscope-tls-XXXXXX",
 		tmp && strlen(tmp) < 32 ? tmp : P_tmpdir);
-	assert_non_null(mkdtemp(k->dir));
-	k->ca = tls_id_make(&(struct tls_id_options){ .name = "Test CA", .ca = true });
-	k->server = tls_id_make(&(struct tls_id_options){ .name = "smscope.test",
-		.issuer = &k->ca });
-	k->client = tls_id_make(&(struct tls_id_options){ .name = "acme", .issuer = &k->ca });
-	k->gateway = tls_id_make(&(struct tls_id_options){ .name = "smsc.test",
-		.san = "DNS:smsc.test,IP:127.0.0.1", .issuer = &k->ca });
-	k->ca_file = tls_write(k->dir, "ca.pem", &k->ca.x, 1, NULL, NULL);
-	k->server_file = tls_write(k->dir, "server.pem", &k->server.x, 1, k->server.key, NULL);
-	k->client_file = tls_write(k->dir, "client.pem", &k->client.x, 1, k->client.key, NULL);
-	k->sp = tls_client_ctx(NULL, k->ca.x);
-	k->gw = tls_server_ctx(&k->gateway, NULL);
+	assert_non_null(mkdtemp(kit.dir));
+	kit.ca = tls_id_make(&(struct tls_id_options){ .name = "Test CA", .ca = true });
+	kit.server = tls_id_make(&(struct tls_id_options){ .name = "smscope.test",
+		.issuer = &kit.ca });
+	kit.client = tls_id_make(&(struct tls_id_options){ .name = "acme", .issuer = &kit.ca });
+	kit.gateway = tls_id_make(&(struct tls_id_options){ .name = "smsc.test",
+		.san = "DNS:smsc.test,IP:127.0.0.1", .issuer = &kit.ca });
+	kit.ca_file = tls_write(kit.dir, "ca.pem", &kit.ca.x, 1, NULL, NULL);
+	kit.server_file = tls_write(kit.dir, "server.pem", &kit.server.x, 1, kit.server.key, NULL);
+	kit.client_file = tls_write(kit.dir, "client.pem", &kit.client.x, 1, kit.client.key, NULL);
+	kit.sp = tls_client_ctx(NULL, kit.ca.x);
+	kit.gw = tls_server_ctx(&kit.gateway, NULL);
+	return 0;
 }
 
-void tls_kit_close(struct tls_kit *k)
+int tls_kit_close(void **state)
 {
-	DIR *d = opendir(k->dir);
+	DIR *d = opendir(kit.dir);
 	char path[400];
 
+	(void)state;
 	for (struct dirent *e; d && (e = readdir(d));) {
-		snprintf(path, sizeof path, "%s/%s", k->dir, e->d_name);
+		snprintf(path, sizeof path, "%s/%s", kit.dir, e->d_name);
 		unlink(path);
 	}
 	if (d)
 		closedir(d);
-	rmdir(k->dir);
-	tls_id_free(&k->ca);
-	tls_id_free(&k->server);
-	tls_id_free(&k->client);
-	tls_id_free(&k->gateway);
-	SSL_CTX_free(k->sp);
-	SSL_CTX_free(k->gw);
+	rmdir(kit.dir);
+	tls_id_free(&kit.ca);
+	tls_id_free(&kit.server);
+	tls_id_free(&kit.client);
+	tls_id_free(&kit.gateway);
+	SSL_CTX_free(kit.sp);
+	SSL_CTX_free(kit.gw);
+	return 0;
 }

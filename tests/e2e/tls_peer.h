@@ -68,8 +68,11 @@ struct tls_kit {
 	SSL_CTX *sp, *gw; /* of the test's own peers; the gateway demands no certificate */
 };
 
-void tls_kit_open(struct tls_kit *k);
-void tls_kit_close(struct tls_kit *k);
+extern struct tls_kit kit;
+
+/** Before and after a group of tests. */
+int tls_kit_open(void **state);
+int tls_kit_close(void **state);
 
 /** Join what threads have ended; in teardown. */
 void tls_sweep(void);
