@@ -217,22 +217,9 @@ static struct edit_memo *memo_of(struct edit_context *ctx)
 
 enum { MEMO_NUMBERS = 256 };
 
-/* An SMPP response tells its result before it is parsed. */
-static bool is_quiet(const struct rule_set *rules, struct edit_context *ctx, struct span frame)
+static bool quiet_number(const struct edit_memo *m, int kind, uint32_t number)
 {
-	struct edit_memo *m;
-	uint32_t command, status;
-	int kind;
-
-	if (!ctx->proto->status_in_header || rules->no_memo || frame.n < 16)
-		return false;
-	command = bytes_u32(frame.p + 4);
-	status = bytes_u32(frame.p + 8);
-	kind = command == 0x80000004u ? CTX_SUBMIT_RESP : command == 0x80000005u ? CTX_DELIVER_RESP
-									       : -1;
-	if (kind < 0 || status >= MEMO_NUMBERS || (m = memo_of(ctx)) == NULL)
-		return false;
-	return (m->quiet[kind][status / 32] >> status % 32 & 1u) != 0;
+	return (m->quiet[kind][number / 32] >> number % 32 & 1u) != 0;
 }
 
 /* Where the code of a report would be remembered; short ones only. */
@@ -242,6 +229,14 @@ static unsigned word_slot(struct span code)
 	_Static_assert(sizeof(((struct edit_memo *)0)->words) == SLOTS * 16, "slots of 16 octets");
 
 	return (code.p[0] * 7u + code.p[code.n - 1] + (unsigned)code.n) % SLOTS;
+}
+
+/* Is it a code that is remembered? */
+static bool quiet_word(const struct edit_memo *m, struct span code)
+{
+	unsigned slot = word_slot(code);
+
+	return m->words[slot].n == code.n && memcmp(m->words[slot].text, code.p, code.n) == 0;
 }
 
 static bool can_note(const struct rule_set *rules, const struct edit_context *ctx)
@@ -272,26 +267,40 @@ static void note_quiet(const struct rule_set *rules, struct edit_context *ctx)
 static bool known_quiet(const struct rule_set *rules, struct edit_context *ctx)
 {
 	struct edit_memo *m;
-	unsigned slot;
 
 	if (!can_note(rules, ctx) || (m = memo_of(ctx)) == NULL)
 		return false;
-	if (ctx->kind == CTX_REPORT) {
-		slot = word_slot(ctx->code);
-		return m->words[slot].n == ctx->code.n &&
-		       memcmp(m->words[slot].text, ctx->code.p, ctx->code.n) == 0;
-	}
-	return (m->quiet[ctx->kind][ctx->number / 32] >> ctx->number % 32 & 1u) != 0;
+	if (ctx->kind == CTX_REPORT)
+		return quiet_word(m, ctx->code);
+	return quiet_number(m, (int)ctx->kind, ctx->number);
 }
 
-/* The code as the records show it: a report's TLV beats its text. */
-static struct span report_code(const struct receipt *x)
+/* An SMPP response tells its result before it is parsed. */
+static bool quiet_status(struct edit_context *ctx, struct span frame, uint32_t command)
 {
-	const char *word = receipt_state_word(x->state);
+	uint32_t status = bytes_u32(frame.p + 8);
+	int kind = command == 0x80000004u   ? CTX_SUBMIT_RESP
+		   : command == 0x80000005u ? CTX_DELIVER_RESP
+					    : -1;
+	struct edit_memo *m;
 
-	if (x->stat_state >= 0 && x->stat_state != x->state && word != NULL)
-		return span_of(word, strlen(word));
-	return x->stat;
+	return ctx->proto->status_in_header && kind >= 0 && status < MEMO_NUMBERS &&
+	       (m = memo_of(ctx)) != NULL && quiet_number(m, kind, status);
+}
+
+/* What can be told before the PDU is parsed. */
+static bool is_quiet(const struct rule_set *rules, struct edit_context *ctx, struct span frame)
+{
+	uint32_t command = bytes_u32(frame.p + 4);
+	struct edit_memo *m;
+	struct span code;
+
+	if (rules->no_memo || frame.n < 16)
+		return false;
+	if ((command & 0x80000000u) != 0)
+		return quiet_status(ctx, frame, command);
+	return receipt_glance(ctx->proto, frame, &code) && (m = memo_of(ctx)) != NULL &&
+	       quiet_word(m, code);
 }
 
 /* Parse and find the code. False: nothing here for a rule, and `ret` says if that is a refusal. */
@@ -316,7 +325,7 @@ static bool read_pdu(const struct rule_set *rules, struct edit_context *ctx, enu
 	if (receipt_read_labels(&ctx->pdu, &ctx->receipt, edit_labels(ctx)) == RECEIPT_NONE ||
 	    ctx->receipt.undecodable)
 		return false;
-	ctx->code = report_code(&ctx->receipt);
+	ctx->code = receipt_code(&ctx->receipt);
 	return !known_quiet(rules, ctx);
 }
 

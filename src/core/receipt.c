@@ -324,6 +324,15 @@ enum receipt_kind receipt_read(const struct pdu *pdu, struct receipt *ret)
 	return ret->kind;
 }
 
+struct span receipt_code(const struct receipt *x)
+{
+	const char *word = receipt_state_word(x->state);
+
+	if (x->stat_state >= 0 && x->stat_state != x->state && word != NULL)
+		return span_of(word, strlen(word));
+	return x->stat;
+}
+
 size_t msgid_text(uint64_t id, char *to, size_t cap)
 {
 	static const uint8_t shift[] = { 60, 55, 50, 44, 38 }, most[] = { 12, 31, 23, 59, 59 };

@@ -28,6 +28,15 @@ struct span labels_read(struct span octets, struct receipt *store, struct labels
 enum receipt_kind receipt_read_labels(const struct pdu *pdu, struct receipt *ret,
 	struct labels *ret_labels);
 
+/** The code of a report as the records show it: its stat, but a TLV beats the text. */
+struct span receipt_code(const struct receipt *receipt);
+
+/**
+ * The same of a whole deliver PDU at the price of a glance: true if receipt_code() would say so, or
+ * if it cannot be read as a report at all. False: read it.
+ */
+bool receipt_glance(const struct proto *proto, struct span frame, struct span *ret_code);
+
 /** Without the blanks and NULs around it. */
 struct span receipt_trim(struct span s);
 

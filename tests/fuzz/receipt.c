@@ -1,7 +1,7 @@
 #include <stdlib.h>
 
 #include "check.h"
-#include "smscope/receipt.h"
+#include "core/receipt_text.h"
 #include "smscope/text.h"
 
 /*
@@ -192,6 +192,19 @@ static void check_receipt(const struct pdu *pdu, const struct receipt *r, enum r
 	CHECK(!r->undecodable || (r->id.n == 0 && r->stat.n == 0));
 }
 
+/* A glance says what reading says, or nothing. */
+static void check_glance(const struct pdu *pdu, const struct receipt *r, enum receipt_kind kind)
+{
+	struct span code, read;
+
+	if (!receipt_glance(pdu->proto, pdu->frame, &code))
+		return;
+	read = receipt_code(r);
+	CHECK(code.n > 0 && check_inside(pdu->frame, code));
+	CHECK(pdu->err != SM_OK || kind == RECEIPT_NONE || r->undecodable ||
+		(read.n == code.n && memcmp(read.p, code.p, code.n) == 0));
+}
+
 static enum receipt_kind read_frame(
 	const struct proto *p, struct frame *f, struct pdu *pdu, struct receipt *ret)
 {
@@ -204,6 +217,7 @@ static enum receipt_kind read_frame(
 	memset(ret, 0xa5, sizeof(*ret));
 	kind = receipt_read(pdu, ret);
 	check_receipt(pdu, ret, kind);
+	check_glance(pdu, ret, kind);
 	return kind;
 }
 

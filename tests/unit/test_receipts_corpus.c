@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "conf/conf.h"
+#include "core/receipt_text.h"
 #include "smscope/scope.h"
 
 /*
@@ -244,6 +245,47 @@ static void every_beginning_is_survived(void **state)
 	}
 }
 
+/* True if a glance told the code; then it is the one that reading tells. */
+static bool glance_agrees(const struct sample *s, struct span frame)
+{
+	static struct receipt receipt;
+	struct span code, read;
+	struct pdu pdu;
+
+	if (!receipt_glance(s->link.proto, frame, &code))
+		return false;
+	if (pdu_parse(&pdu, s->link.proto, s->dialect, frame) != SM_OK ||
+	    receipt_read(&pdu, &receipt) == RECEIPT_NONE)
+		return true;
+	read = receipt_code(&receipt);
+	if (read.n != code.n || memcmp(read.p, code.p, code.n) != 0)
+		fail_msg("%s: a glance says %.*s, reading %.*s", s->name, (int)code.n,
+			(const char *)code.p, (int)read.n, (const char *)read.p);
+	return true;
+}
+
+static void a_glance_says_what_reading_says(void **state)
+{
+	static struct sample shape;
+	int smpp = 0, cmpp = 0;
+
+	(void)state;
+	for (int i = 0; i < name_count; i++) {
+		struct span frame;
+		size_t at = 0;
+
+		read_shape(names[i], &shape);
+		while ((frame = next_frame(&shape, &at)).n > 0) {
+			bool told = glance_agrees(&shape, frame);
+
+			smpp += told && shape.link.proto == &proto_smpp;
+			cmpp += told && shape.link.proto == &proto_cmpp;
+		}
+	}
+	print_message("told at a glance: %d of SMPP, %d of CMPP\n", smpp, cmpp);
+	assert_true(smpp >= 15 && cmpp >= 4);
+}
+
 static int find_name(const char *name, size_t n)
 {
 	int i = 0;
@@ -347,6 +389,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_shape_says_what_it_said),
 		cmocka_unit_test(every_beginning_is_survived),
+		cmocka_unit_test(a_glance_says_what_reading_says),
 		cmocka_unit_test(every_out_has_its_octets),
 		cmocka_unit_test(the_document_has_every_shape),
 	};
