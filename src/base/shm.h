@@ -135,6 +135,7 @@ enum event_kind {
 	EVENT_UPSTREAM_DOWN,/* `text` did not answer: `error`, and behind the text's NUL more words */
 	EVENT_TLS,          /* TLS stands on `side`: version and cipher, behind the NUL the SP's name */
 	EVENT_REFUSED,      /* no session (entry's session is 0): `how`, `value` of them, `text` the last address */
+	EVENT_UNEDITED,     /* the PDU at `offset` goes out as it came for want of room to edit it */
 };
 
 /* How a session ended, or why it was refused. */

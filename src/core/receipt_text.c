@@ -146,33 +146,40 @@ static enum label date_label(struct span s, const uint8_t *date, const uint8_t *
 	return (*ret_start = word_before(s, date, "done", 4)) != NULL ? L_DONE : L_NONE;
 }
 
+/* The label's word that ends at `end`, its first octet in *ret_start; its last letter tells which. */
+static enum label word_label(struct span s, const uint8_t *end, const uint8_t **ret_start)
+{
+	switch (end > s.p ? lower(end[-1]) : 0) {
+	case 'd':
+		if ((*ret_start = word_before(s, end, "id", 2)) != NULL)
+			return L_ID;
+		return (*ret_start = word_before(s, end, "dlvrd", 5)) != NULL ? L_DLVRD : L_NONE;
+	case 'b':
+		return (*ret_start = word_before(s, end, "sub", 3)) != NULL ? L_SUB : L_NONE;
+	case 't':
+		if ((*ret_start = word_before(s, end, "stat", 4)) != NULL)
+			return L_STAT;
+		return (*ret_start = word_before(s, end, "text", 4)) != NULL ? L_TEXT : L_NONE;
+	case 's':
+		return (*ret_start = word_before(s, end, "status", 6)) != NULL ? L_STAT : L_NONE;
+	case 'r':
+		return (*ret_start = word_before(s, end, "err", 3)) != NULL ? L_ERR : L_NONE;
+	case 'e':
+		*ret_start = word_before(s, end, "date", 4);
+		return *ret_start != NULL ? date_label(s, *ret_start, ret_start) : L_NONE;
+	default:
+		return L_NONE;
+	}
+}
+
 /* The label that ends at the colon, its first octet in *ret_start: a word of its own. */
 static enum label label_at(struct span s, const uint8_t *colon, const uint8_t **ret_start)
 {
-	static const struct {
-		const char *word;
-		char last;
-		uint8_t n, label;
-	} labels[] = {
-		{ "id", 'd', 2, L_ID }, { "sub", 'b', 3, L_SUB }, { "dlvrd", 'd', 5, L_DLVRD },
-		{ "stat", 't', 4, L_STAT }, { "err", 'r', 3, L_ERR }, { "text", 't', 4, L_TEXT },
-		{ "date", 'e', 4, L_SUBMIT }, { "status", 's', 6, L_STAT },
-	};
-	enum label l = L_NONE;
-	uint8_t last;
+	enum label l;
 
 	while (colon > s.p && is_blank(colon[-1]))
 		colon--;
-	last = colon > s.p ? lower(colon[-1]) : 0;
-	for (size_t i = 0; i < sizeof(labels) / sizeof(*labels) && l == L_NONE; i++) {
-		if ((uint8_t)labels[i].last != last)
-			continue;
-		*ret_start = word_before(s, colon, labels[i].word, labels[i].n);
-		if (*ret_start != NULL)
-			l = (enum label)labels[i].label;
-	}
-	if (l == L_SUBMIT)
-		l = date_label(s, *ret_start, ret_start);
+	l = word_label(s, colon, ret_start);
 	return l != L_NONE && *ret_start > s.p && is_word((*ret_start)[-1]) ? L_NONE : l;
 }
 

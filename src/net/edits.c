@@ -144,6 +144,23 @@ static void give_slot(struct flow *f)
 	f->at->edit.slot = 0;
 }
 
+static void report_unedited(struct flow *f, uint64_t at)
+{
+	struct session_event e = { .kind = EVENT_UNEDITED, .side = (uint8_t)f->from };
+
+	session_report(f->session, &e, at);
+}
+
+void flow_pass_unedited(struct flow *f, struct span head)
+{
+	const struct session *s = f->session;
+	const struct edit_plan *plan = s->worker->plan;
+	const struct rule_set *rules = plan != NULL ? plan->links[s->shared->link].rules : NULL;
+
+	if (rules != NULL && edit_wants(rules, s->proto, head))
+		report_unedited(f, f->at->taken_at);
+}
+
 bool flow_edit(struct flow *f, struct span frame, uint64_t at)
 {
 	struct session *s = f->session;
@@ -153,13 +170,20 @@ bool flow_edit(struct flow *f, struct span frame, uint64_t at)
 	struct edit_context *ctx = w->edits[link];
 	size_t cap = w->shm->edit_size - sizeof(struct edit_note);
 	struct edit_result r;
+	bool room;
 
-	if (ctx == NULL || frame.n > cap || !edit_wants(rules, s->proto, frame) || !take_slot(f))
+	if (ctx == NULL || !edit_wants(rules, s->proto, frame))
 		return false;
+	room = frame.n <= cap && take_slot(f);
 	ctx->proto = s->proto;
 	ctx->dialect = s->shared->dialect;
 	ctx->account = span_of(s->account, s->account_len);
-	len = edit_pdu(rules, ctx, f->from, frame, slot_octets(f), cap, &r);
+	len = edit_pdu(rules, ctx, f->from, frame, room ? slot_octets(f) : NULL, room ? cap : 0, &r);
+	if (!room) {
+		if (r.change_count > 0 || r.refused != EDIT_FINE)
+			report_unedited(f, at);
+		return false;
+	}
 	if (len <= 0 && r.change_count == 0 && r.refused == EDIT_FINE && r.logged == 0) {
 		give_slot(f);
 		return false;

@@ -30,6 +30,12 @@ void edits_free(struct worker *w);
  */
 bool flow_edit(struct flow *f, struct span frame, uint64_t at);
 
+/**
+ * The PDU that begins with `head` goes out as it arrives, too long to be edited: if a rule might have touched
+ * it, that is told.
+ */
+void flow_pass_unedited(struct flow *f, struct span head);
+
 /** Send what stands in for the PDU at `p`, or what the kernel takes of it. True when all of it is out. */
 bool flow_edit_forward(struct flow *f, uint8_t *p);
 

@@ -246,6 +246,7 @@ static void flow_pass(struct flow *f, const uint8_t *p, size_t n, uint64_t len, 
 	if (copy > len)
 		copy = (size_t)len;
 	flow_copy(f, p, (uint32_t)copy, (uint32_t)len, f->at->taken_at, flags);
+	flow_pass_unedited(f, span_of(p, n));
 	f->at->pass_until = f->at->taken_at + len;
 	f->at->pdus++;
 }

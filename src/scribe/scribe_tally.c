@@ -41,6 +41,8 @@ void scribe_tally_event(struct scribe *s, const struct session_event *e)
 
 	if (e->kind == EVENT_OPEN)
 		tally_add(&t->opened, 1);
+	else if (e->kind == EVENT_UNEDITED)
+		tally_add(&t->edits_refused[EDIT_NO_ROOM], 1);
 	else if (e->kind == EVENT_REFUSED)
 		tally_add(&t->refused[how], e->value);
 	else if (e->kind == EVENT_CLOSE)

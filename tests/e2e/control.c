@@ -45,26 +45,9 @@ static size_t take_all(int fd, char *to, size_t cap, int wait_ms)
 	return n;
 }
 
-/* `smscope ctl WORDS`; standard output and error together. */
 static char *ctl(const char *words, int want_code)
 {
-	char command[512];
-	size_t n, cap = 1 << 20;
-	char *text = malloc(cap);
-	int status;
-	FILE *f;
-
-	assert_non_null(text);
-	snprintf(command, sizeof command, BUILD_DIR "/smscope ctl --socket %s %s 2>&1", rig.control_path,
-		words);
-	f = popen(command, "r");
-	assert_non_null(f);
-	n = fread(text, 1, cap - 1, f);
-	text[n] = '\0';
-	status = pclose(f);
-	if (!WIFEXITED(status) || WEXITSTATUS(status) != want_code)
-		fail_msg("ctl %s: %s", words, text);
-	return text;
+	return rig_ctl(&rig, words, want_code);
 }
 
 static json_t *ctl_json(const char *words)

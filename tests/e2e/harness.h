@@ -90,6 +90,12 @@ void log_check_rest(struct rig *r);
 /** All octets of a file of the rig's folder, NUL-terminated; free() it. */
 char *rig_file(const struct rig *r, const char *path, size_t *ret_n);
 
+/**
+ * What `smscope ctl WORDS` says, standard output and error together, exiting with `want_code`; free() it.
+ * The rig has a control socket.
+ */
+char *rig_ctl(const struct rig *r, const char *words, int want_code);
+
 /** How many descriptors the engine has open. */
 int rig_engine_fds(const struct rig *r);
 

@@ -240,6 +240,49 @@ static void what_does_not_fit(void **state)
 	rig_stop(&rig);
 }
 
+/* A report beyond hold_max goes out as it arrives: no rule can edit it, and that is counted. */
+static void what_is_not_held(void **state)
+{
+	static const char keys[] = "profile = \"infox\"; rules = ("
+		"  { name = \"say\"; action = \"map_stat\"; to = \"UNDELIV\"; code = \"MK:*\"; } );";
+	enum { LEN = 60000 };
+	static const struct rig_options options = { .control = true };
+	struct rig_link link = { .protocol = "smpp", .upstream = &gateway_port, .upstream_count = 1,
+		.keys = keys };
+	uint8_t *octets = calloc(1, LEN);
+	struct sim_pdu pdu = report_of(1, "MID00001", "MK:0010");
+	char *metrics;
+	struct pair p;
+	size_t n;
+
+	(void)state;
+	gateway = peer_listen(&gateway_port, 64);
+	rig_start(&rig, &options, &link, 1);
+	rig_await_ready(&rig);
+	p = pair_login(&rig, 0, gateway, SIM_SMPP);
+	n = sim_build(SIM_SMPP, &pdu, octets);
+	/* A TLV of a vendor fills the PDU. */
+	octets[n] = 0x14;
+	octets[n + 2] = (uint8_t)((LEN - n - 4) >> 8);
+	octets[n + 3] = (uint8_t)(LEN - n - 4);
+	octets[2] = LEN >> 8;
+	octets[3] = LEN & 0xff;
+	peer_send(p.gw, octets, 20000);
+	pause_ms(50);
+	peer_send(p.gw, octets + 20000, LEN - 20000);
+	peer_expect(p.sp, octets, LEN);
+	peer_send(p.gw, octets, LEN);
+	peer_expect(p.sp, octets, LEN);
+	rig_await_count(&rig, 2, "ev=report seq=1");
+	metrics = rig_ctl(&rig, "metrics", 0);
+	if (strstr(metrics, "smscope_rewrite_refused_total{link=\"l1\",reason=\"no_room\"} 2\n") == NULL)
+		fail_msg("not counted:\n%s", strstr(metrics, "smscope_rewrite"));
+	free(metrics);
+	free(octets);
+	forget(p);
+	rig_stop(&rig);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_teardown(f, rig_sweep)
@@ -249,6 +292,7 @@ int main(void)
 		TEST(told_and_spared),
 		TEST(no_text_is_told),
 		TEST(what_does_not_fit),
+		TEST(what_is_not_held),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
