@@ -256,6 +256,9 @@ const char *field_name(const struct proto *p, enum field f);
 /** Is the field a password or an authenticator? Its octets are shown to nobody. */
 bool field_secret(enum field f);
 
+/** The protocol whose name begins with that letter; NULL: none does. */
+const struct proto *proto_by_letter(char letter);
+
 /** What people call the protocol and its dialect: "CMPP 2.0". Static text. */
 const char *dialect_name(const struct proto *p, uint8_t dialect);
 

@@ -37,11 +37,3 @@ void admin_late(struct admin *a, struct scribe *scribe)
 {
 	atomic_store_explicit(&a->scribe, scribe, memory_order_release);
 }
-
-const struct proto *admin_proto(uint8_t letter)
-{
-	for (const struct proto *const *p = proto_all(); *p != NULL; p++)
-		if ((uint8_t)(*p)->name[0] == letter)
-			return *p;
-	return NULL;
-}

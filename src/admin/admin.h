@@ -42,7 +42,5 @@ static inline struct scribe *admin_scribe(const struct admin *a)
 	return atomic_load_explicit(&a->scribe, memory_order_acquire);
 }
 
-/** The protocol that begins with that letter, as a session has it; NULL: none. */
-const struct proto *admin_proto(uint8_t letter);
 
 #endif

@@ -47,7 +47,7 @@ int session_next(struct reply *r, struct shm_session *ret)
 	for (int i = 0; i < LOOK_SLOTS; i++) {
 		if (!r->walking)
 			r->slot = shm_slots_at(shm, r->worker);
-		r->walking = r->worker < shm->ring_count;
+		r->walking = r->worker < shm->workers;
 		if (!r->walking) {
 			r->worker = 0;
 			return SM_ENONE;
@@ -98,7 +98,7 @@ static const char *link_name(const struct reply *r, const struct shm_session *s)
 
 static const char *dialect_of(const struct shm_session *s)
 {
-	const struct proto *p = admin_proto(s->proto);
+	const struct proto *p = proto_by_letter((char)s->proto);
 
 	return p != NULL ? dialect_name(p, s->dialect) : NULL;
 }

@@ -96,12 +96,12 @@ void ring_publish(struct ring *r, const struct ring_entry *e)
 	atomic_store_explicit(&r->head, head + e->size, memory_order_release);
 }
 
-const struct ring_entry *ring_next(struct ring *r)
+struct ring_entry *ring_next(struct ring *r)
 {
 	uint64_t tail = atomic_load_explicit(&r->tail, memory_order_relaxed);
 
 	while (tail != atomic_load_explicit(&r->head, memory_order_acquire)) {
-		const struct ring_entry *e = (void *)(r->data + tail % r->size);
+		struct ring_entry *e = (void *)(r->data + tail % r->size);
 
 		if (e->kind != RING_PAD)
 			return e;

@@ -44,6 +44,7 @@ struct ring_entry {
 	uint64_t session;   /* session id; 0 none */
 	uint64_t mono_ns, wall_ns;
 	uint64_t offset;    /* of the PDU's first octet in its direction's stream */
+	uint64_t record;    /* the consumer's: id of the first record it made of this; 0 none yet */
 };
 
 struct ring {
@@ -59,7 +60,7 @@ struct ring {
 	_Alignas(64) uint8_t data[];
 };
 
-enum { RING_LAYOUT = 1, RING_RESERVE = 64 * 1024 };
+enum { RING_LAYOUT = 2, RING_RESERVE = 64 * 1024 };
 
 /** Octets of memory for a ring of `size` octets of data. */
 size_t ring_bytes(uint32_t size);
@@ -82,8 +83,8 @@ static inline uint8_t *ring_octets(struct ring_entry *e)
 	return (uint8_t *)(e + 1);
 }
 
-/** The consumer's next entry, or NULL. It stays valid until ring_consume(). */
-const struct ring_entry *ring_next(struct ring *r);
+/** The consumer's next entry, or NULL. It stays valid, and the consumer's, until ring_consume(). */
+struct ring_entry *ring_next(struct ring *r);
 
 /** Note that the next entry is about to be parsed: if the process dies of it, ring_suspect() tells the next one. */
 void ring_hold(struct ring *r);

@@ -21,11 +21,13 @@ static uint64_t align_page(uint64_t n)
 	return (n + page - 1) & ~(page - 1);
 }
 
-int shm_create(int rings, uint32_t ring_size, uint32_t session_max, uint32_t stories,
+int shm_create(int workers, uint32_t ring_size, uint32_t session_max, uint32_t stories,
 	uint32_t hold_max)
 {
+	int rings = workers * SHM_SETS;
 	uint64_t sessions_at = align64(sizeof(struct shm));
-	uint64_t at = align64(sessions_at + (uint64_t)session_max * sizeof(struct shm_session));
+	uint64_t seen_at = align64(sessions_at + (uint64_t)session_max * sizeof(struct shm_session));
+	uint64_t at = align64(seen_at + (uint64_t)session_max * sizeof(struct shm_seen));
 	uint64_t edits_at = align64(at + (uint64_t)rings * align64(ring_bytes(ring_size)));
 	uint64_t edit_size = align64(hold_max + EDIT_GROWTH + sizeof(struct edit_note));
 	uint64_t stories_at = align_page(edits_at + (uint64_t)rings * EDIT_SLOTS * edit_size);
@@ -33,7 +35,7 @@ int shm_create(int rings, uint32_t ring_size, uint32_t session_max, uint32_t sto
 	struct shm *s;
 	int fd, err;
 
-	if (rings < 1 || rings > SHM_RINGS_MAX)
+	if (workers < 1 || workers > SHM_WORKERS_MAX)
 		return -EINVAL;
 	fd = memfd_create("smscope", 0);
 	if (fd < 0)
@@ -45,10 +47,12 @@ int shm_create(int rings, uint32_t ring_size, uint32_t session_max, uint32_t sto
 		goto fail;
 	s->size = size;
 	s->session_max = session_max;
+	s->workers = (uint32_t)workers;
 	s->ring_count = (uint32_t)rings;
 	s->ring_size = ring_size;
 	s->made_mono_ns = clock_mono_ns();
 	s->sessions_at = sessions_at;
+	s->seen_at = seen_at;
 	s->stories = stories;
 	s->edits_at = edits_at;
 	s->edit_size = (uint32_t)edit_size;
@@ -76,8 +80,11 @@ static bool shm_holds(const struct shm *s, uint64_t size)
 {
 	if (s->magic != SHM_MAGIC || s->layout != SHM_LAYOUT || s->size != size)
 		return false;
-	if (s->ring_count < 1 || s->ring_count > SHM_RINGS_MAX || s->sessions_at > size ||
-		(uint64_t)s->session_max * sizeof(struct shm_session) > size - s->sessions_at)
+	if (s->workers < 1 || s->workers > SHM_WORKERS_MAX || s->ring_count != s->workers * SHM_SETS)
+		return false;
+	if (s->sessions_at > size || s->seen_at > size ||
+		(uint64_t)s->session_max * sizeof(struct shm_session) > size - s->sessions_at ||
+		(uint64_t)s->session_max * sizeof(struct shm_seen) > size - s->seen_at)
 		return false;
 	for (uint32_t i = 0; i < s->ring_count; i++)
 		if (s->ring_at[i] > size || ring_bytes(s->ring_size) > size - s->ring_at[i])
@@ -115,6 +122,14 @@ void shm_unmap(struct shm *s)
 {
 	if (s != NULL)
 		munmap(s, s->size);
+}
+
+bool shm_engine_lives(const struct shm *s, uint32_t engine)
+{
+	for (int i = 0; i < SHM_SETS; i++)
+		if (atomic_load(&s->older[i]) == engine)
+			return true;
+	return atomic_load(&s->engine) == engine;
 }
 
 struct story_table *shm_stories(struct shm *s, uint64_t first, uint32_t *ret_broken, bool *ret_lost)
@@ -162,6 +177,7 @@ const char *end_how_name(enum end_how how)
 		[END_LIMIT_ACCOUNT] = "max_per_account",
 		[END_LIMIT_LOGINS] = "logins_per_minute",
 		[END_IDLE] = "idle_timeout",
+		[END_ENGINE] = "engine_died",
 	};
 
 	return (size_t)how < END_COUNT ? names[how] : "none";

@@ -1,18 +1,33 @@
 #ifndef SMSCOPE_BASE_SHM_H
 #define SMSCOPE_BASE_SHM_H
 
+#include <netinet/in.h>
+
 #include "base/ring.h"
+#include "smscope/proxy_header.h"
 #include "smscope/story.h"
 
 /*
  * The shared memory that outlives an engine: made by the keeper, mapped by every engine.
  *
- *   | struct shm | struct shm_session × session_max | ring 0 | ring 1 | … | edits | stories |
+ *   | struct shm | sessions | seen | rings | edits | stories |
  *
  * Parts are found by offset. Each part has its own layout number; one that does not fit starts empty.
+ *
+ * Several engines may be alive: one that accepts and relays, and older ones that only bring their TLS
+ * sessions to an end. Each has a set of rings and edit slots of its own, one ring a worker; the scribe
+ * of the newest engine reads them all.
  */
 
-enum { SHM_MAGIC = 0x736d7363, SHM_LAYOUT = 4, SHM_RINGS_MAX = 64, SHM_ADDR_TEXT = 56 };
+enum {
+	SHM_MAGIC = 0x736d7363,
+	SHM_LAYOUT = 5,
+	SHM_WORKERS_MAX = 64,
+	SHM_SETS = 4,
+	SHM_RINGS_MAX = SHM_WORKERS_MAX * SHM_SETS,
+	SHM_ADDR_TEXT = 56,
+	SHM_ACCOUNT = 16,
+};
 
 enum session_state {
 	SESSION_FREE, /* the slot is empty */
@@ -32,12 +47,15 @@ struct edit_note {
 	char was[160], now[240]; /* "stat=MB:0064 err=000"; our own words and what the PDU had, escaped */
 };
 
-/* A PDU on its way out in another form; out_len 0: none is. */
+/*
+ * A PDU that goes out in another form, or the last one that did: with the octets of both streams it
+ * tells what is out whenever an engine dies. out_len 0: there was none.
+ */
 struct shm_edit {
-	uint64_t at;         /* stream offset of the original */
+	uint64_t at, out_at; /* where the original begins, and where the other one does in what was sent */
 	uint32_t in_len, out_len; /* octets of both */
-	uint32_t sent;       /* octets of the other one that are out */
 	uint32_t slot;       /* + 1, where its octets lie; 0 none */
+	uint32_t pad_;
 };
 
 /* One direction of a session: from `side` to the other one. Offsets count octets of that stream. */
@@ -47,29 +65,49 @@ struct shm_flow {
 	uint64_t pass_until; /* a PDU beyond hold_max, or a tail, is passed through up to here */
 	uint8_t blind, eof, pad_[6];
 	uint64_t pdus;
-	int64_t shift;       /* octets more that went out than were taken, by edits so far */
-	struct shm_edit edit;
+	uint64_t hand_at;    /* + 1, the PDU that is being parsed; 0 none */
+	uint64_t hand_died_at; /* + 1, the one that was when an engine died of a fault */
+	struct shm_edit edits[2];
+	_Atomic uint64_t edit_now; /* which of the two holds; the other may be half written */
 };
 
 struct shm_session {
 	uint64_t id;         /* 0: free; ids are never reused */
+	uint32_t engine;     /* number of the engine that has it */
 	uint16_t link;       /* index into the links of the configuration */
 	uint8_t state;       /* enum session_state */
 	uint8_t proto;       /* first letter of its name, 0 not known yet */
 	uint8_t dialect;
 	uint8_t logged_in;
-	uint8_t pad_[2];
+	uint8_t login_seen;
+	uint8_t account_len; /* of an account that counts for max_per_account */
+	uint8_t account[SHM_ACCOUNT];
+	int32_t fd[2];       /* by side, in an engine that starts: what the keeper had kept; 0 nothing */
+	uint64_t got_base[2], put_base[2]; /* by side: what the socket had received and sent before the streams */
 	uint64_t opened_wall_ns, opened_mono_ns;
+	uint64_t admitted_at; /* stream offset of the SP's login that was admitted last */
+	struct sockaddr_in6 peer; /* the SP's address, of either family */
+	struct proxy_header asked; /* what a balancer said; version 0: nothing */
 	char sp_addr[SHM_ADDR_TEXT], gw_addr[SHM_ADDR_TEXT]; /* "10.0.0.7:51312", "[::1]:2775" */
 	struct shm_flow flow[2]; /* by enum side of the sender */
+};
+
+/* What the scribe has told of the session in a slot: an engine that goes on may say it again. */
+struct shm_seen {
+	uint64_t session;
+	uint64_t to[2];      /* by side: frames that begin before this offset are told */
+	uint64_t closed;
 };
 
 struct shm {
 	uint32_t magic, layout;
 	uint64_t size;
-	uint32_t session_max, ring_count, ring_size;
+	uint32_t session_max, workers, ring_size;
+	uint32_t ring_count;             /* workers × SHM_SETS */
 	uint32_t stories;                /* the most messages of the story table */
+	uint32_t pad_;
 	uint64_t sessions_at;            /* offset of the session table */
+	uint64_t seen_at;                /* of the scribe's, a struct shm_seen a slot */
 	uint64_t stories_at;             /* of the story table, at a page */
 	uint64_t edits_at;               /* of the slots for edited PDUs, EDIT_SLOTS for each ring */
 	uint32_t edit_size;              /* octets of one, its note included */
@@ -78,13 +116,19 @@ struct shm {
 	_Atomic uint64_t next_session;   /* the last session id given */
 	_Atomic uint64_t next_record;    /* the last record id given */
 	_Atomic uint64_t engine_starts;
+	_Atomic uint32_t engine;         /* number of the engine that accepts; the keeper counts */
+	_Atomic uint32_t set;            /* its set of rings */
+	_Atomic uint32_t older[SHM_SETS]; /* numbers of those that bring sessions to an end, by set; 0 none */
+	_Atomic uint32_t suspect;        /* the engine before died of a fault: what it had in hand is not parsed again */
+	_Atomic uint32_t pad3_;
+	_Atomic uint64_t unkept;         /* sessions that the keeper has no sockets of, for want of room */
 	uint64_t made_mono_ns;           /* when the keeper made it: all uptime counts from there */
 	_Atomic uint64_t beat_front_ns, beat_scribe_ns; /* monotonic: that thread was alive then */
-	_Atomic uint64_t beat_worker_ns[SHM_RINGS_MAX];
+	_Atomic uint64_t beat_worker_ns[SHM_WORKERS_MAX];
 };
 
-/** Make the shared memory for `rings` rings as a memfd; returns its descriptor (close-on-exec off) or -errno. */
-int shm_create(int rings, uint32_t ring_size, uint32_t session_max, uint32_t stories,
+/** Make the shared memory for so many workers as a memfd; returns its descriptor (close-on-exec off) or -errno. */
+int shm_create(int workers, uint32_t ring_size, uint32_t session_max, uint32_t stories,
 	uint32_t hold_max);
 
 /** Map `fd`; NULL if it is not a shared memory of this layout (errno says more). */
@@ -96,6 +140,14 @@ static inline struct shm_session *shm_session(struct shm *s, uint32_t slot)
 	return (struct shm_session *)(void *)((char *)s + s->sessions_at) + slot;
 }
 
+static inline struct shm_seen *shm_seen(struct shm *s, uint32_t slot)
+{
+	return (struct shm_seen *)(void *)((char *)s + s->seen_at) + slot;
+}
+
+/** Is that engine bringing sessions to an end, or the one that accepts? */
+bool shm_engine_lives(const struct shm *s, uint32_t engine);
+
 /**
  * Worker `i` has the slots from here up to the next worker's. It takes the lowest free one, so the
  * first slot whose opened_wall_ns is 0 was never used, and none behind it: a table for a million
@@ -103,7 +155,13 @@ static inline struct shm_session *shm_session(struct shm *s, uint32_t slot)
  */
 static inline uint32_t shm_slots_at(const struct shm *s, uint32_t i)
 {
-	return (uint32_t)((uint64_t)s->session_max * i / s->ring_count);
+	return (uint32_t)((uint64_t)s->session_max * i / s->workers);
+}
+
+/** Number of the ring, and of the share of the edit slots, that worker `i` of that set has. */
+static inline uint32_t shm_ring_of(const struct shm *s, uint32_t set, uint32_t i)
+{
+	return set * s->workers + i;
 }
 
 /* Slots of a worker: as many sessions may have an edited PDU half out; further ones relay as it came. */
@@ -166,6 +224,7 @@ enum end_how {
 	END_LIMIT_ACCOUNT,
 	END_LIMIT_LOGINS,
 	END_IDLE,           /* `side` sent no whole PDU for idle_timeout */
+	END_ENGINE,         /* the engine died, and this session could not go on in the next one */
 	END_COUNT
 };
 

@@ -68,7 +68,7 @@ static const struct conf_key top_keys[] = {
 };
 
 static const struct conf_key daemon_keys[] = {
-	{ .name = "workers", .type = CONF_COUNT, SETTING(workers), .max = SHM_RINGS_MAX,
+	{ .name = "workers", .type = CONF_COUNT, SETTING(workers), .max = SHM_WORKERS_MAX,
 	  .preset = "0",
 	  .unit = "threads",
 	  .help = "Threads that relay; 0 is one for each processor this process may use." },

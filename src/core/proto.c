@@ -85,6 +85,15 @@ const char *field_name(const struct proto *p, enum field f)
 	return name != NULL ? name : "?";
 }
 
+const struct proto *proto_by_letter(char letter)
+{
+	for (const struct proto *const *p = proto_all(); *p != NULL; p++) {
+		if ((*p)->name[0] == letter)
+			return *p;
+	}
+	return NULL;
+}
+
 const char *dialect_name(const struct proto *p, uint8_t dialect)
 {
 	const struct dialect *d = p->dialects;

@@ -369,7 +369,8 @@ static int engine_open(struct engine *e)
 		log_error("no TLS: %s", err_text(err));
 		return err;
 	}
-	e->front = front_new(e->settings, e->shm, e->tls, e->listeners, e->listener_count);
+	e->front = front_new(e->settings, e->shm, e->tls, ENGINE_FD_VAULT, e->listeners,
+		e->listener_count);
 	if (e->front == NULL)
 		return -EINVAL;
 	serve_control(e);

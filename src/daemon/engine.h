@@ -9,12 +9,13 @@
 /*
  * The engine is this program again, started by its keeper with options_engine() and these
  * descriptors. The listeners are in the order of listen_open(); behind them, if there is one, the
- * listening control socket.
+ * listening control socket, then the sockets of sessions: shm_session.fd tells whose.
  */
 enum {
 	ENGINE_FD_CONTROL = 3, /* SOCK_SEQPACKET; its end means that the keeper died */
 	ENGINE_FD_SHM,
 	ENGINE_FD_SETTINGS,    /* sealed memfd with the configuration in effect */
+	ENGINE_FD_VAULT,       /* SOCK_SEQPACKET: duplicates of sockets go to the keeper, base/pass.h */
 	ENGINE_FD_LISTENERS,
 };
 

@@ -19,6 +19,7 @@
 #include "conf/conf_keys.h"
 #include "daemon/engine.h"
 #include "daemon/listen.h"
+#include "daemon/vault.h"
 
 /*
  * The keeper owns what must outlive an engine: listeners, shared memory, the settings in effect. It
@@ -36,7 +37,9 @@ enum {
 	FIRST_TRIES = 5,       /* deaths before any engine was ready: give up */
 	END_GRACE_MS = 5000,   /* an engine told to end is killed so long after its time */
 	FIXED_FDS = ENGINE_FD_LISTENERS - ENGINE_FD_CONTROL,
-	WATCHED = SHM_RINGS_MAX + 2,
+	FD_VAULT = ENGINE_FD_VAULT - ENGINE_FD_CONTROL,
+	WATCHED = SHM_WORKERS_MAX + 2,
+	SWEEP_MS = 250,        /* sockets of sessions that are over are closed so often */
 };
 
 enum stage { RUNNING, DRAINING, STOPPING };
@@ -46,22 +49,26 @@ struct keeper {
 	const struct options *options;
 	struct shm *shm;
 	uint32_t worker_count;
+	uint32_t ring_count;
 	const struct ring *rings[SHM_RINGS_MAX]; /* taken once: an engine may spoil the offsets */
+	struct vault vault;
 	int *fds;              /* the engine's, from ENGINE_FD_CONTROL on; fds[0] changes */
 	int fd_count;
 	int signal_fd;
 	int control;           /* our end; -1 none */
+	int passed;            /* our end of what the engine sends sockets through; -1 none */
 	struct control_path control_path; /* fd -1: none */
 	bool terminal;         /* standard error was one when we started */
 	pid_t engine;          /* 0: none runs */
 	bool ready;            /* this engine */
 	bool was_ready;        /* any engine */
 	bool reloading;        /* this engine loads code tables */
+	bool killed;           /* this engine, by us: it stood still */
 	bool again;            /* and shall once more; or as soon as it is ready */
 	uint64_t born_ns, born_traffic;
 	unsigned deaths;       /* in a row without progress */
 	uint64_t start_at_ns;  /* the next engine starts then */
-	uint64_t tick_at_ns, feed_at_ns, feed_every_ns;
+	uint64_t tick_at_ns, sweep_at_ns, feed_at_ns, feed_every_ns;
 	unsigned ticks;        /* of this engine */
 	struct { uint64_t beat; unsigned still; } watched[WATCHED];
 	enum stage stage;
@@ -79,7 +86,7 @@ static uint64_t traffic(const struct keeper *k)
 {
 	uint64_t n = 0;
 
-	for (uint32_t i = 0; i < k->worker_count; i++)
+	for (uint32_t i = 0; i < k->ring_count; i++)
 		n += atomic_load(&k->rings[i]->put) + atomic_load(&k->rings[i]->lost);
 	return n;
 }
@@ -103,27 +110,65 @@ static void engine_later(struct keeper *k, bool progress, bool hopeless)
 		log_info("next engine in %u ms", (unsigned)wait_ms);
 }
 
+/* The ends of two sockets, ours in `ours`. */
+static int make_pair(int *ours, int *theirs)
+{
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
+		return -errno;
+	*ours = pair[0];
+	*theirs = pair[1];
+	return 0;
+}
+
+static void close_pair(int *ours, int *theirs)
+{
+	if (*ours >= 0)
+		close(*ours);
+	if (*theirs >= 0)
+		close(*theirs);
+	*ours = *theirs = -1;
+}
+
+/* Fork an engine that has our descriptors and, behind them, the sockets of the sessions that go on in it. */
+static pid_t engine_fork(struct keeper *k)
+{
+	int *fds = malloc(((size_t)k->fd_count + vault_fds(&k->vault)) * sizeof(*fds));
+	int count = k->fd_count;
+	pid_t pid;
+
+	if (fds == NULL)
+		return -1;
+	memcpy(fds, k->fds, (size_t)count * sizeof(*fds));
+	count += vault_lend(&k->vault, ENGINE_FD_CONTROL + count, fds + count);
+	pid = fork();
+	if (pid == 0)
+		engine_exec(fds, count, k->options->least);
+	free(fds);
+	return pid;
+}
+
 static void engine_start(struct keeper *k)
 {
-	int pair[2] = { -1, -1 };
+	int vault = -1;
 	pid_t pid = -1;
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) == 0) {
-		k->fds[0] = pair[1];
-		pid = fork();
+	k->fds[0] = -1;
+	atomic_fetch_add(&k->shm->engine, 1);
+	if (make_pair(&k->control, &k->fds[0]) == 0 && make_pair(&k->passed, &vault) == 0) {
+		k->fds[FD_VAULT] = vault;
+		pid = engine_fork(k);
 	}
-	if (pid == 0)
-		engine_exec(k->fds, k->fd_count, k->options->least);
-	if (pair[1] >= 0)
-		close(pair[1]);
 	if (pid < 0) {
 		log_error("no engine can be started: %s", strerror(errno));
-		if (pair[0] >= 0)
-			close(pair[0]);
+		close_pair(&k->control, &k->fds[0]);
+		close_pair(&k->passed, &vault);
 		engine_later(k, false, false);
 		return;
 	}
-	k->control = pair[0];
+	close(k->fds[0]);
+	close(vault);
 	k->engine = pid;
 	k->ready = k->reloading = false;
 	k->ticks = 0;
@@ -145,6 +190,7 @@ static void engine_tell(struct keeper *k, uint32_t verb, uint32_t value)
 static void engine_kill(struct keeper *k, const char *why)
 {
 	log_error("engine pid=%d %s: killing it", (int)k->engine, why);
+	k->killed = true;
 	kill(k->engine, SIGKILL);
 }
 
@@ -174,6 +220,12 @@ static void engine_reap(struct keeper *k)
 	if (k->control >= 0)
 		close(k->control);
 	k->control = -1;
+	(void)vault_hear(&k->vault, k->passed);
+	close(k->passed);
+	k->passed = -1;
+	vault_sweep(&k->vault);
+	atomic_store(&k->shm->suspect, k->killed || (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL));
+	k->killed = false;
 	/* One that gives up by itself has a reason that trying again does not cure. */
 	progress = traffic(k) != k->born_traffic || (k->ready && age_ns >= ms_ns(PROGRESS_MS));
 	engine_later(k, progress, WIFEXITED(status));
@@ -238,6 +290,15 @@ static void engine_hear(struct keeper *k)
 	tell_ready(k);
 	if (k->again)
 		reload(k);
+}
+
+/* Sockets from the engine. */
+static void engine_pass(struct keeper *k)
+{
+	if (vault_hear(&k->vault, k->passed))
+		return;
+	close(k->passed);
+	k->passed = -1;
 }
 
 /* A session that drains may wait for its peer's FIN when the time of the drain is over. */
@@ -355,11 +416,15 @@ static uint64_t do_due(struct keeper *k, uint64_t now)
 			watch(k);
 		k->tick_at_ns = now + ms_ns(TICK_MS);
 	}
+	if (now >= k->sweep_at_ns) {
+		vault_sweep(&k->vault);
+		k->sweep_at_ns = now + ms_ns(SWEEP_MS);
+	}
 	if (k->feed_every_ns != 0 && now >= k->feed_at_ns) {
 		notify_send("WATCHDOG=1");
 		k->feed_at_ns = now + k->feed_every_ns;
 	}
-	next = k->tick_at_ns;
+	next = k->tick_at_ns < k->sweep_at_ns || k->vault.count == 0 ? k->tick_at_ns : k->sweep_at_ns;
 	if (k->engine == 0 && k->start_at_ns < next)
 		next = k->start_at_ns;
 	if (k->feed_every_ns != 0 && k->feed_at_ns < next)
@@ -375,10 +440,13 @@ static void keeper_loop(struct keeper *k)
 		struct pollfd from[] = {
 			{ .fd = k->signal_fd, .events = POLLIN },
 			{ .fd = k->control, .events = POLLIN },
+			{ .fd = k->passed, .events = POLLIN },
 		};
 
-		if (poll(from, 2, wait_ms) <= 0)
+		if (poll(from, 3, wait_ms) <= 0)
 			continue;
+		if (from[2].revents != 0)
+			engine_pass(k);
 		if (from[1].revents != 0)
 			engine_hear(k);
 		if (from[0].revents != 0)
@@ -404,6 +472,7 @@ static int open_signals(void)
 static int keeper_open(struct keeper *k)
 {
 	const struct settings *s = k->settings;
+	int err;
 
 	k->signal_fd = open_signals();
 	if (k->signal_fd < 0)
@@ -415,9 +484,13 @@ static int keeper_open(struct keeper *k)
 	k->shm = shm_map(k->fds[1]);
 	if (k->shm == NULL)
 		return -errno;
-	k->worker_count = k->shm->ring_count;
-	for (uint32_t i = 0; i < k->worker_count; i++)
+	k->worker_count = k->shm->workers;
+	k->ring_count = k->shm->ring_count;
+	for (uint32_t i = 0; i < k->ring_count; i++)
 		k->rings[i] = shm_ring(k->shm, (int)i);
+	err = vault_init(&k->vault, k->shm);
+	if (err < 0)
+		return err;
 	k->fds[2] = engine_settings_fd(s);
 	return k->fds[2] < 0 ? k->fds[2] : 0;
 }
@@ -465,12 +538,14 @@ static int open_listeners(struct keeper *k)
 
 static void keeper_close(struct keeper *k)
 {
+	vault_close(&k->vault);
 	shm_unmap(k->shm);
 	if (k->control_path.fd >= 0) {
 		control_path_close(k->settings->control, &k->control_path);
 		*control_fd(k) = -1;
 	}
-	for (int i = 1; i < k->fd_count; i++) /* fds[0] is the engine's */
+	k->fds[FD_VAULT] = -1; /* this and fds[0] are the engine's */
+	for (int i = 1; i < k->fd_count; i++)
 		if (k->fds[i] >= 0)
 			close(k->fds[i]);
 	if (k->signal_fd >= 0)
@@ -481,6 +556,7 @@ static void keeper_close(struct keeper *k)
 int keeper_run(const struct settings *s, const struct options *o)
 {
 	struct keeper k = { .settings = s, .options = o, .signal_fd = -1, .control = -1,
+		.passed = -1,
 		.control_path.fd = -1, .fd_count = FIXED_FDS };
 	int err;
 

@@ -35,7 +35,7 @@ void admit_turn_away(struct session *s, enum end_how how)
 	socklen_t len = sizeof(peer);
 	struct refusal_count r;
 
-	memcpy(&peer, session_peer(s), sizeof(s->peer));
+	memcpy(&peer, session_peer(s), sizeof(s->shared->peer));
 	if (peer.ss_family == AF_UNSPEC)
 		(void)getpeername(s->leg[SIDE_SP].fd, (struct sockaddr *)&peer, &len);
 	if (refusals_add(w->refusals, s->shared->link, how, &peer, w->mono_ns, &r) &&
@@ -75,7 +75,7 @@ static void header_done(struct session *s)
 	socklen_t len = sizeof(peer);
 	enum end_how how;
 
-	if (!header_peer(&s->asked, &peer))
+	if (!header_peer(&s->shared->asked, &peer))
 		(void)getpeername(s->leg[SIDE_SP].fd, (struct sockaddr *)&peer, &len);
 	leg_address_text(&peer, peer.ss_family == AF_INET ? sizeof(struct sockaddr_in) :
 		sizeof(struct sockaddr_in6), s->shared->sp_addr, sizeof(s->shared->sp_addr));
@@ -110,7 +110,7 @@ bool admit_header(struct session *s)
 		session_close(s);	/* not an octet: somebody looked whether we are here */
 		return false;
 	}
-	len = proxy_header_read(span_of(octets, (size_t)n), &s->asked);
+	len = proxy_header_read(span_of(octets, (size_t)n), &s->shared->asked);
 	if (len == 0 && !leg_ended(sp))
 		return false;
 	if (len <= 0) {
@@ -190,7 +190,7 @@ void admit_leave(struct session *s)
 		return;
 	s->account_counted = false;
 	census_account_leave(s->worker->census, s->shared->link,
-		span_of(s->account, s->account_len));
+		span_of(s->shared->account, s->shared->account_len));
 }
 
 static struct proxy_end end_of(const struct sockaddr_storage *a)
@@ -221,7 +221,7 @@ static void settle_family(struct proxy_header *h)
 
 int admit_tell_gateway(struct session *s)
 {
-	struct proxy_header h = s->asked;
+	struct proxy_header h = s->shared->asked;
 	struct sockaddr_storage ours = { 0 };
 	socklen_t len = sizeof(ours);
 	uint8_t octets[PROXY_WRITE_MAX];

@@ -148,6 +148,26 @@ enum end_how census_account(struct census *c, int link, struct span account)
 	return room ? END_NONE : END_LIMIT_ACCOUNT;
 }
 
+void census_adopt(struct census *c, int link, const struct sockaddr_storage *peer)
+{
+	struct visitor who = visitor_address(link, peer);
+
+	pthread_mutex_lock(&c->lock);
+	c->per_link[link]++;
+	if (address_known(peer))
+		(void)visitor_enter(c, &who, UINT32_MAX);
+	pthread_mutex_unlock(&c->lock);
+}
+
+void census_adopt_account(struct census *c, int link, struct span account)
+{
+	struct visitor who = visitor_account(link, account);
+
+	pthread_mutex_lock(&c->lock);
+	(void)visitor_enter(c, &who, UINT32_MAX);
+	pthread_mutex_unlock(&c->lock);
+}
+
 /** Close the gap at `at`: whatever was pushed beyond it by probing moves back. */
 static void visitor_close_gap(struct census *c, uint32_t at)
 {

@@ -27,6 +27,10 @@ enum end_how census_address(struct census *c, int link, const struct sockaddr_st
 /** Count the session of an account in, of which the first 16 octets count. The link has a limit for it. */
 enum end_how census_account(struct census *c, int link, struct span account);
 
+/** Count in a session, and an account, of an engine before this one, whatever the limits are. */
+void census_adopt(struct census *c, int link, const struct sockaddr_storage *peer);
+void census_adopt_account(struct census *c, int link, struct span account);
+
 /** Count it out: the session, and its account if that was counted in. */
 void census_leave(struct census *c, int link, const struct sockaddr_storage *peer);
 void census_account_leave(struct census *c, int link, struct span account);

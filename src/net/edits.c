@@ -49,7 +49,7 @@ void edits_free(struct worker *w)
 
 static uint8_t *slot_octets(const struct flow *f)
 {
-	return shm_edit_slot(f->session->worker->shm, f->at->edit.slot - 1);
+	return shm_edit_slot(f->session->worker->shm, f->edit.slot - 1);
 }
 
 static struct edit_note *slot_note(const struct flow *f)
@@ -132,7 +132,7 @@ static bool take_slot(struct flow *f)
 
 	if (w->edit_slot_count == 0)
 		return false;
-	f->at->edit.slot = w->edit_slots[--w->edit_slot_count];
+	f->edit.slot = w->edit_slots[--w->edit_slot_count];
 	return true;
 }
 
@@ -140,8 +140,19 @@ static void give_slot(struct flow *f)
 {
 	struct worker *w = f->session->worker;
 
-	w->edit_slots[w->edit_slot_count++] = f->at->edit.slot;
-	f->at->edit.slot = 0;
+	/* One of an engine before us with another set: it stays out of use as long as we live. */
+	if (worker_owns_edit_slot(w, f->edit.slot))
+		w->edit_slots[w->edit_slot_count++] = f->edit.slot;
+	f->edit.slot = 0;
+}
+
+/* For who comes after us: the other one of the two stays whole until this one is. */
+static void note_edit(struct flow *f)
+{
+	uint64_t next = atomic_load_explicit(&f->at->edit_now, memory_order_relaxed) ^ 1;
+
+	f->at->edits[next & 1] = f->edit;
+	atomic_store_explicit(&f->at->edit_now, next, memory_order_release);
 }
 
 static void report_unedited(struct flow *f, uint64_t at)
@@ -177,8 +188,10 @@ bool flow_edit(struct flow *f, struct span frame, uint64_t at)
 	room = frame.n <= cap && take_slot(f);
 	ctx->proto = s->proto;
 	ctx->dialect = s->shared->dialect;
-	ctx->account = span_of(s->account, s->account_len);
+	ctx->account = span_of(s->shared->account, s->shared->account_len);
+	f->at->hand_at = at + 1;
 	len = edit_pdu(rules, ctx, f->from, frame, room ? slot_octets(f) : NULL, room ? cap : 0, &r);
+	f->at->hand_at = 0;
 	if (!room) {
 		if (r.change_count > 0 || r.refused != EDIT_FINE)
 			report_unedited(f, at);
@@ -193,22 +206,24 @@ bool flow_edit(struct flow *f, struct span frame, uint64_t at)
 		len = (int)frame.n;
 	}
 	fill_note(slot_note(f), rules, &r, s->link->show_text);
-	f->at->edit.at = at;
-	f->at->edit.in_len = (uint32_t)frame.n;
-	f->at->edit.sent = 0;
-	f->at->edit.out_len = (uint32_t)len;
+	f->edit.at = at;
+	f->edit.out_at = at + (uint64_t)f->shift;
+	f->edit.in_len = (uint32_t)frame.n;
+	f->edit.out_len = (uint32_t)len;
+	f->edit_sent = 0;
+	note_edit(f);
 	return true;
 }
 
 /* Copy original and note to the ring, discard the original. */
 static void edit_done(struct flow *f, uint8_t *p)
 {
-	struct shm_edit *e = &f->at->edit;
+	struct shm_edit *e = &f->edit;
 
 	flow_copy_noted(f, p, e->in_len, slot_note(f));
 	leg_discard(f->in, e->in_len);
 	f->at->pdus++;
-	f->at->shift += (int64_t)e->out_len - (int64_t)e->in_len;
+	f->shift += (int64_t)e->out_len - (int64_t)e->in_len;
 	f->at->taken_at += e->in_len;
 	f->at->sent_at = f->at->taken_at;
 	e->out_len = 0;
@@ -218,15 +233,18 @@ static void edit_done(struct flow *f, uint8_t *p)
 
 bool flow_edit_forward(struct flow *f, uint8_t *p)
 {
-	struct shm_edit *e = &f->at->edit;
-	ssize_t n = leg_send(f->out, slot_octets(f) + e->sent, e->out_len - e->sent);
+	struct shm_edit *e = &f->edit;
+	ssize_t n = 0;
 
+	/* All of it may have gone out in an engine that died. */
+	if (f->edit_sent < e->out_len)
+		n = leg_send(f->out, slot_octets(f) + f->edit_sent, e->out_len - f->edit_sent);
 	if (n < 0) {
 		flow_undeliverable(f, (int)-n);
 		return false;
 	}
-	e->sent += (uint32_t)n;
-	f->blocked = e->sent < e->out_len;
+	f->edit_sent += (uint32_t)n;
+	f->blocked = f->edit_sent < e->out_len;
 	if (!f->blocked)
 		edit_done(f, p);
 	return !f->blocked;
@@ -234,7 +252,7 @@ bool flow_edit_forward(struct flow *f, uint8_t *p)
 
 void flow_edit_drop(struct flow *f)
 {
-	if (f->at->edit.slot != 0)
+	if (f->edit.slot != 0)
 		give_slot(f);
-	f->at->edit.out_len = 0;
+	f->edit.out_len = 0;
 }

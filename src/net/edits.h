@@ -25,7 +25,7 @@ void edits_free(struct worker *w);
 
 /**
  * Do the link's rules have anything to say of the PDU at stream offset `at`? Then what is to be sent in its
- * place, the PDU itself if it stays as it is, lies in a slot of the shared memory, and f->at->edit tells
+ * place, the PDU itself if it stays as it is, lies in a slot of the shared memory, and f->edit tells
  * where; so it goes out by flow_edit_forward() when it is its turn.
  */
 bool flow_edit(struct flow *f, struct span frame, uint64_t at);

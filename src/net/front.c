@@ -122,7 +122,7 @@ static void gate_hand_over(struct gate *g, struct worker_message *m)
 {
 	struct front *f = g->front;
 	struct worker *w = front_idlest(f);
-	uint32_t share = f->shm->session_max / f->shm->ring_count;
+	uint32_t share = f->shm->session_max / f->shm->workers;
 	struct sockaddr_storage counted;
 	enum end_how how = END_LIMIT_SESSIONS;
 
@@ -263,7 +263,7 @@ static int front_start_workers(struct front *f)
 	return 0;
 }
 
-struct front *front_new(const struct settings *settings, struct shm *shm, struct tls *tls,
+struct front *front_new(const struct settings *settings, struct shm *shm, struct tls *tls, int vault,
 	const struct front_listener *listeners, int listener_count)
 {
 	struct front *f = calloc(1, sizeof(*f));
@@ -277,7 +277,7 @@ struct front *front_new(const struct settings *settings, struct shm *shm, struct
 	f->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	f->base = event_base_new();
 	f->commons = (struct commons){ census_new(settings), pace_new(),
-		refusals_new(settings->link_count), tls };
+		refusals_new(settings->link_count), tls, vault };
 	if (f->base == NULL || f->commons.census == NULL || f->commons.pace == NULL ||
 		f->commons.refusals == NULL)
 		goto fail;

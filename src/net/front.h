@@ -21,10 +21,11 @@ struct front_listener {
 
 /**
  * Start `settings->workers` worker threads; worker i writes into ring i of `shm`. Accepting starts with
- * front_run(). NULL if a thread or a loop cannot be had; the reason was logged. `settings`,
+ * front_run(); sessions of an engine before go on at once. `vault` is where the keeper is sent duplicates of
+ * sockets, -1 nowhere. NULL if a thread or a loop cannot be had; the reason was logged. `settings`,
  * `shm` and `tls` must outlive the front.
  */
-struct front *front_new(const struct settings *settings, struct shm *shm, struct tls *tls,
+struct front *front_new(const struct settings *settings, struct shm *shm, struct tls *tls, int vault,
 	const struct front_listener *listeners, int listener_count);
 
 /**

@@ -59,10 +59,11 @@ static bool flow_watch_login(struct flow *f, struct span frame)
 
 	if (!proto_secret(s->proto, bytes_u32(frame.p + 4)))
 		return false;
+	f->at->hand_at = f->at->taken_at + 1;
 	s->shared->dialect = s->proto->dialect_of(frame, s->shared->dialect);
 	(void)pdu_parse(&pdu, s->proto, s->shared->dialect, frame);
 	if (f->from == SIDE_SP && pdu_role(&pdu) == R_LOGIN) {
-		s->login_seen = true;
+		s->shared->login_seen = true;
 		session_set_account(s, pdu_text(&pdu, F_SYSTEM_ID));
 	} else if (f->from == SIDE_GW && pdu_role(&pdu) == R_LOGIN_ACK && pdu_result(&pdu, &code)) {
 		if (code == 0)
@@ -70,6 +71,7 @@ static bool flow_watch_login(struct flow *f, struct span frame)
 		else
 			admit_refused(s);
 	}
+	f->at->hand_at = 0;
 	return true;
 }
 
@@ -79,7 +81,7 @@ static bool flow_guards(const struct flow *f, struct span frame, uint64_t at)
 	const struct session *s = f->session;
 	struct pdu pdu;
 
-	if (!s->guarded || f->from != SIDE_SP || at == s->admitted_at ||
+	if (!s->guarded || f->from != SIDE_SP || at == s->shared->admitted_at ||
 		!proto_secret(s->proto, bytes_u32(frame.p + 4)))
 		return false;
 	(void)pdu_parse(&pdu, s->proto, s->shared->dialect, frame);
@@ -130,7 +132,7 @@ bool flow_even(const struct flow *f)
 {
 	return f->done || f->dead || (f->at->sent_at == f->at->taken_at &&
 		f->at->pass_until <= f->at->taken_at && f->out->owed == 0 &&
-		(f->at->edit.out_len == 0 || f->at->edit.sent == 0));
+		(f->edit.out_len == 0 || f->edit_sent == 0));
 }
 
 /** Does something else go out in the place of this PDU? Asked once of each: what has begun goes on so. */
@@ -138,7 +140,7 @@ static bool flow_stops_to_edit(struct flow *f, struct span frame, uint64_t at)
 {
 	if (at < f->clear_until)
 		return false;
-	if (f->at->edit.out_len > 0 || flow_edit(f, frame, at))
+	if (f->edit.out_len > 0 || flow_edit(f, frame, at))
 		return true;
 	f->clear_until = at + frame.n;
 	return false;
@@ -218,6 +220,16 @@ void flow_undeliverable(struct flow *f, int error)
 	worker_queue(f->session->worker, f->session);
 }
 
+/** What an engine that died has sent: the PDUs that are out whole are told, and discarded. */
+static void flow_catch_up(struct flow *f, uint8_t *p, size_t n)
+{
+	uint64_t s = f->at->sent_at - f->at->taken_at;
+
+	f->behind = false;
+	if (s > 0)
+		flow_take(f, p, s < n ? (size_t)s : n);
+}
+
 /** Send `k` octets at `p`, or what the kernel takes of them. True when all are out. */
 static bool flow_forward(struct flow *f, uint8_t *p, size_t k)
 {
@@ -251,8 +263,7 @@ static void flow_pass(struct flow *f, const uint8_t *p, size_t n, uint64_t len, 
 	f->at->pdus++;
 }
 
-/** From here on this direction's octets flow unparsed; one record says so. */
-static void flow_go_blind(struct flow *f, enum end_how how, uint64_t value, const char *foreign)
+void flow_go_blind(struct flow *f, enum end_how how, uint64_t value, const char *foreign)
 {
 	struct session_event e = { .kind = EVENT_BLIND, .side = (uint8_t)f->from,
 		.how = (uint8_t)how, .value = value };
@@ -289,7 +300,7 @@ static bool flow_admit(struct flow *f, struct span frame)
 	(void)pdu_parse(&pdu, s->proto, s->shared->dialect, frame);
 	how = admit_login(s, &pdu);
 	if (how == END_NONE) {
-		s->admitted_at = f->at->taken_at;
+		s->shared->admitted_at = f->at->taken_at;
 		return true;
 	}
 	session_cause(s, SIDE_US, how, 0, NULL);
@@ -415,9 +426,9 @@ static bool flow_send_on(struct flow *f, uint8_t *p, size_t n, size_t *ret_k)
 		if (k > 0 && !flow_forward(f, p + gone, k))
 			return false;
 		gone += k;
-		if (f->at->edit.out_len == 0 || f->at->edit.at != f->at->taken_at)
+		if (f->edit.out_len == 0 || f->edit.at != f->at->taken_at)
 			break;
-		k = f->at->edit.in_len;
+		k = f->edit.in_len;
 		if (!flow_edit_forward(f, p + gone))
 			return false;
 		gone += k;
@@ -447,6 +458,10 @@ void flow_step(struct flow *f)
 			return;
 		}
 		f->peeked = (size_t)n;
+		if (f->behind) {
+			flow_catch_up(f, w->scratch, (size_t)n);
+			continue;
+		}
 		framed = flow_unframed(f, (size_t)n) == 0;
 		if (!flow_send_on(f, w->scratch, (size_t)n, &k))
 			return;

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "net/admit.h"
 #include "net/census.h"
+#include "net/resume.h"
 #include "net/tls.h"
 
 /* Octets of a refusal at most; the least header of any protocol, while it is not known which one. */
@@ -64,7 +65,7 @@ void session_enter(struct session *s, enum session_state state)
 		session_arm(s, s->link->connect_timeout_ms);
 		break;
 	case SESSION_RELAYING:
-		if (!s->login_seen)
+		if (!s->shared->login_seen)
 			session_arm(s, s->link->login_timeout_ms);
 		break;
 	case SESSION_DRAINING:
@@ -130,19 +131,19 @@ void session_set_account(struct session *s, struct span account)
 {
 	if (s->account_counted)
 		return; /* it was, when this was admitted, and is given back under that name */
-	s->account_len = (uint8_t)(account.n < sizeof(s->account) ? account.n : sizeof(s->account));
-	memcpy(s->account, account.p, s->account_len);
+	s->shared->account_len = (uint8_t)(account.n < sizeof(s->shared->account) ? account.n : sizeof(s->shared->account));
+	memcpy(s->shared->account, account.p, s->shared->account_len);
 }
 
 const struct sockaddr_storage *session_peer(const struct session *s)
 {
-	return (const struct sockaddr_storage *)(const void *)&s->peer;
+	return (const struct sockaddr_storage *)(const void *)&s->shared->peer;
 }
 
 void session_set_peer(struct session *s, const struct sockaddr_storage *peer)
 {
-	memset(&s->peer, 0, sizeof(s->peer));
-	memcpy(&s->peer, peer, peer->ss_family == AF_INET ? sizeof(struct sockaddr_in)
+	memset(&s->shared->peer, 0, sizeof(s->shared->peer));
+	memcpy(&s->shared->peer, peer, peer->ss_family == AF_INET ? sizeof(struct sockaddr_in)
 							   : sizeof(struct sockaddr_in6));
 }
 
@@ -178,7 +179,7 @@ static void session_on_timer(evutil_socket_t fd, short what, void *arg)
 	case SESSION_RELAYING:
 		if (s->flow[SIDE_SP].done || s->flow[SIDE_GW].done)
 			session_cause(s, SIDE_US, END_HALF_CLOSE, 0, NULL);
-		else if (!s->login_seen)
+		else if (!s->shared->login_seen)
 			session_cause(s, SIDE_US, END_LOGIN_TIMEOUT, 0, NULL);
 		else if (!s->ending)
 			break;
@@ -193,6 +194,11 @@ static void session_on_timer(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
+bool session_guarded(const struct link_settings *l)
+{
+	return l->account_count > 0 || l->max_per_account > 0 || l->logins_per_minute > 0;
+}
+
 /** A fresh session on its slot of the table. */
 static void session_init(struct session *s, struct worker *w, const struct worker_message *m)
 {
@@ -200,20 +206,21 @@ static void session_init(struct session *s, struct worker *w, const struct worke
 
 	s->worker = w;
 	s->proto = l->proto;
-	session_set_peer(s, &m->peer);
 	s->proxied = m->proxied;
 	s->shaking = tls_wanted(l, SIDE_SP);
-	if (m->proxied)
-		s->peer.sin6_family = AF_UNSPEC;
-	s->guarded = l->account_count > 0 || l->max_per_account > 0 || l->logins_per_minute > 0;
+	s->guarded = session_guarded(l);
 	s->leg[SIDE_GW].fd = -1;
 	s->slot = w->free_slots[--w->free_count];
 	s->shared = shm_session(w->shm, s->slot);
 	*s->shared = (struct shm_session){ .link = (uint16_t)m->link,
 		.id = atomic_fetch_add(&w->shm->next_session, 1) + 1,
+		.engine = w->engine,
 		.proto = s->proto != NULL ? (uint8_t)s->proto->name[0] : 0,
 		.dialect = s->proto != NULL ? s->proto->dialect_default : 0,
 		.opened_wall_ns = w->wall_ns, .opened_mono_ns = w->mono_ns };
+	session_set_peer(s, &m->peer);
+	if (m->proxied)
+		s->shared->peer.sin6_family = AF_UNSPEC;
 	leg_address_text(&m->peer, m->peer_len, s->shared->sp_addr, sizeof(s->shared->sp_addr));
 	flow_init(&s->flow[SIDE_SP], s, SIDE_SP);
 	flow_init(&s->flow[SIDE_GW], s, SIDE_GW);
@@ -226,6 +233,7 @@ static void session_admitted(struct session *s)
 
 	memcpy(e.text, s->shared->sp_addr, sizeof(s->shared->sp_addr));
 	session_report(s, &e, 0);
+	session_keep(s, SIDE_SP);
 	if (!session_tls_open(s) || s->leg[SIDE_SP].opening)
 		return;	/* nothing is dialled for whom this keeps out */
 	if (s->link->dial == DIAL_ACCEPT) {
@@ -386,7 +394,7 @@ void session_step(struct session *s)
 }
 
 /** The PDU that a flow may hold back must fit the receive window: a quarter of the buffer's memory surely does. */
-static uint32_t hold_of(const struct leg *in, uint32_t hold_max)
+uint32_t hold_of(const struct leg *in, uint32_t hold_max)
 {
 	int octets = 0;
 	socklen_t len = sizeof(octets);
@@ -404,7 +412,9 @@ void session_connected(struct session *s)
 
 	if (getpeername(s->leg[SIDE_GW].fd, (struct sockaddr *)&gw, &len) == 0)
 		leg_address_text(&gw, len, s->shared->gw_addr, sizeof(s->shared->gw_addr));
+	session_note_bases(s);
 	session_enter(s, SESSION_RELAYING);
+	session_keep(s, SIDE_GW); /* from the first relayed octet on */
 	/* An end that came while nobody relayed brings no further edge: the flow must know of it. */
 	(void)leg_broken(&s->leg[SIDE_SP]);
 	(void)leg_ended(&s->leg[SIDE_SP]);
@@ -449,7 +459,7 @@ static void session_login(struct session *s, const struct pdu *login)
 {
 	enum end_how how = admit_login(s, login);
 
-	s->login_seen = true;
+	s->shared->login_seen = true;
 	if (how == END_NONE) {
 		session_enter(s, SESSION_DIALING);
 		dial_next(s);

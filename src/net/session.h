@@ -33,11 +33,15 @@ struct flow {
 	bool squeezed;     /* holding the PDU in hand back closes the window: pass it on as it arrives */
 	bool tail;         /* `in` ended inside a PDU */
 	bool stalled;      /* the stall of the PDU in hand was reported */
+	bool behind;       /* the octets up to sent_at went out in an engine that died: what of them is whole is to be told */
 	uint32_t hold;     /* a longer PDU is passed on as it arrives */
 	size_t peeked;     /* octets that the last look at `in` saw */
 	uint64_t mark_at;  /* stream offset where the last look ended without a whole PDU */
 	uint64_t clear_until; /* rules have nothing to say of the PDUs before this stream offset */
 	uint64_t partial_ns; /* since when a part of a PDU waits; 0: none does */
+	struct shm_edit edit; /* of the PDU that goes out in another form; out_len 0: none does */
+	uint32_t edit_sent;   /* octets of that form that are out */
+	int64_t shift;        /* octets more that went out than were taken, by edits before */
 	uint64_t stuck_at, stuck_ns; /* `in` has ended, `out` takes nothing: sent_at, and since when */
 };
 
@@ -51,10 +55,10 @@ struct session {
 	bool queued, watched, waits; /* on the worker's run list, watch list, list of handshakes */
 	bool dialled;                /* the server being tried has taken the connection */
 	bool shaking;                /* counted in by tls_admit() */
-	bool login_seen;
 	bool proxied;                /* the PROXY header is still to come, and nobody was told of the session */
 	bool guarded;                /* no login of the SP goes on that was not admitted */
-	bool account_counted;        /* `account` is in the census */
+	bool account_counted;        /* the account is in the census */
+	bool kept;                   /* the keeper has, or was sent, our sockets */
 	bool ending;                 /* relays no more than the PDUs of which a part is out */
 	uint8_t server;              /* index of the server being tried */
 	uint8_t cause_side, cause_how;
@@ -63,12 +67,14 @@ struct session {
 	struct leg leg[2];           /* by enum side */
 	struct flow flow[2];         /* by the sender's side */
 	struct event *timer;         /* of the state; NULL: it has none */
-	struct sockaddr_in6 peer;    /* the SP's address, of either family: session_peer(); AF_UNSPEC: not yet */
-	struct proxy_header asked;   /* what a balancer said; version 0: nothing */
-	uint8_t account[16], account_len;
-	uint64_t admitted_at;        /* stream offset of the SP's login that was admitted last */
 	uint64_t idle_said[2], idle_ns[2]; /* admit_idle(): by side, what it had said and since when */
 };
+
+/** Does the link ask more of a login than that it is one? */
+bool session_guarded(const struct link_settings *l);
+
+/** The PDU that a flow may hold back must fit the receive window of `in`. */
+uint32_t hold_of(const struct leg *in, uint32_t hold_max);
 
 /** Begin a session on the accepted `m->fd`, which it owns from now on. */
 void session_open(struct worker *w, const struct worker_message *m);
@@ -164,6 +170,9 @@ void flow_step(struct flow *f);
 
 /** For the beat: find an end that no edge told of; report a PDU that stays half arrived, free a squeezed one. */
 void flow_watch(struct flow *f);
+
+/** From here on this direction's octets flow unparsed; one record says so. */
+void flow_go_blind(struct flow *f, enum end_how how, uint64_t value, const char *foreign);
 
 /** Put one PDU on the ring, and what is said of its edit. */
 void flow_copy_noted(struct flow *f, const uint8_t *p, uint32_t len, const struct edit_note *note);

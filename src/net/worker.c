@@ -14,6 +14,7 @@
 #include "base/thread.h"
 #include "net/admit.h"
 #include "net/refusals.h"
+#include "net/resume.h"
 
 enum { SCRATCH_LEAST = 128 * 1024, BEAT_MS = 500, IDLE_BEATS = 2 };
 
@@ -248,28 +249,61 @@ static void worker_free(struct worker *w)
 	edits_free(w);
 }
 
-/** This worker's share of the session table: no lock, no other worker's slots. */
-static int worker_take_slots(struct worker *w)
+bool worker_owns_edit_slot(const struct worker *w, uint32_t slot)
 {
-	uint32_t from = shm_slots_at(w->shm, (uint32_t)w->index);
-	uint32_t to = shm_slots_at(w->shm, (uint32_t)w->index + 1);
+	return (slot - 1) / EDIT_SLOTS == w->ring_index;
+}
 
-	/* What an engine that died left in them ended with it. */
-	for (uint32_t i = from; i < to && shm_session(w->shm, i)->opened_wall_ns != 0; i++) {
-		shm_session(w->shm, i)->id = 0;
-		shm_session(w->shm, i)->state = SESSION_FREE;
-	}
-	w->free_slots = calloc(to - from + 1, sizeof(*w->free_slots));
-	if (w->free_slots == NULL)
-		return -ENOMEM;
-	while (to-- > from)
-		w->free_slots[w->free_count++] = to;
+static bool worker_edits_in(const struct worker *w, uint32_t slot)
+{
+	struct session *s;
+
+	TAILQ_FOREACH(s, &w->all, all)
+		if (s->flow[SIDE_SP].edit.slot == slot || s->flow[SIDE_GW].edit.slot == slot)
+			return true;
+	return false;
+}
+
+/** Those that no session of an engine before us has half sent. */
+static int worker_take_edit_slots(struct worker *w)
+{
 	w->edit_slots = calloc(EDIT_SLOTS, sizeof(*w->edit_slots));
 	if (w->edit_slots == NULL)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < EDIT_SLOTS; i++)
-		w->edit_slots[w->edit_slot_count++] = (uint32_t)w->index * EDIT_SLOTS + i + 1;
+	for (uint32_t i = 0; i < EDIT_SLOTS; i++) {
+		uint32_t slot = w->ring_index * EDIT_SLOTS + i + 1;
+
+		if (!worker_edits_in(w, slot))
+			w->edit_slots[w->edit_slot_count++] = slot;
+	}
 	return 0;
+}
+
+/**
+ * This worker's share of the session table: no lock, no other worker's slots. What an engine before us left
+ * in them goes on here.
+ */
+static int worker_take_slots(struct worker *w)
+{
+	uint32_t from = shm_slots_at(w->shm, (uint32_t)w->index);
+	uint32_t to = shm_slots_at(w->shm, (uint32_t)w->index + 1), used = from;
+
+	w->free_slots = calloc(to - from + 1, sizeof(*w->free_slots));
+	if (w->free_slots == NULL)
+		return -ENOMEM;
+	while (used < to && shm_session(w->shm, used)->opened_wall_ns != 0)
+		used++;
+	while (to-- > used)
+		w->free_slots[w->free_count++] = to;
+	for (uint32_t i = used; i-- > from;) {
+		const struct shm_session *s = shm_session(w->shm, i);
+
+		if (s->id != 0 && s->engine != w->engine && shm_engine_lives(w->shm, s->engine))
+			w->foreign_count++;
+		else if (!session_resume(w, i))
+			w->free_slots[w->free_count++] = i;
+	}
+	return worker_take_edit_slots(w);
 }
 
 static int worker_make_loop(struct worker *w)
@@ -303,8 +337,11 @@ int worker_start(struct worker *w, int index, const struct settings *settings, s
 
 	*w = (struct worker){ .index = index, .settings = settings, .shm = shm,
 		.census = commons->census, .pace = commons->pace, .refusals = commons->refusals,
-		.tls = commons->tls,
-		.ring = shm_ring(shm, index), .inbox = { -1, -1 } };
+		.tls = commons->tls, .vault = commons->vault,
+		.engine = atomic_load(&shm->engine),
+		.ring_index = shm_ring_of(shm, atomic_load(&shm->set), (uint32_t)index),
+		.inbox = { -1, -1 } };
+	w->ring = shm_ring(shm, (int)w->ring_index);
 	for (int i = 0; i < settings->link_count; i++)
 		w->idle_limits = w->idle_limits || settings->links[i].idle_timeout_ms > 0;
 	TAILQ_INIT(&w->all);
@@ -320,9 +357,9 @@ int worker_start(struct worker *w, int index, const struct settings *settings, s
 	w->scratch = malloc(w->scratch_len);
 	w->server_down_ns = calloc((size_t)settings->link_count * SERVERS_MAX,
 		sizeof(*w->server_down_ns));
-	err = w->scratch == NULL || w->server_down_ns == NULL ? -ENOMEM : worker_take_slots(w);
+	err = w->scratch == NULL || w->server_down_ns == NULL ? -ENOMEM : worker_make_loop(w);
 	if (err == 0)
-		err = worker_make_loop(w);
+		err = worker_take_slots(w);
 	if (err == 0)
 		err = -pthread_create(&w->thread, NULL, worker_main, w);
 	if (err < 0) {

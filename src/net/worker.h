@@ -25,14 +25,18 @@ struct commons {
 	struct pace *pace;
 	struct refusals *refusals;
 	struct tls *tls;        /* the engine's */
+	int vault;              /* the engine's; -1: nothing is kept */
 };
 
 /* A worker: one thread, one loop, its sessions, its ring. Nothing of it is touched by another thread but `inbox` and `session_count`. */
 struct worker {
 	int index;
+	uint32_t engine;           /* our number, and our set of rings */
+	uint32_t ring_index;       /* of our ring, and of our share of the edit slots */
 	const struct settings *settings;
 	struct shm *shm;
 	struct ring *ring;
+	int vault;                 /* where the keeper is sent sockets; the engine's */
 	struct census *census;
 	struct tls *tls;
 	struct pace *pace;
@@ -46,6 +50,7 @@ struct worker {
 	size_t scratch_len;
 	uint32_t *free_slots;
 	uint32_t free_count;
+	uint32_t foreign_count;    /* slots of our share that an older engine has still */
 	uint64_t *server_down_ns;  /* [link * SERVERS_MAX + server]: left alone until then (monotonic) */
 	uint64_t mono_ns, wall_ns; /* of this turn */
 	bool idle_limits;          /* a link has an idle_timeout */
@@ -97,6 +102,9 @@ void worker_queue_shake(struct worker *w, struct session *s);
 
 /** Call session_watch() for `s` at the next beat. */
 void worker_watch(struct worker *w, struct session *s);
+
+/** Is that edit slot one of this worker's share? */
+bool worker_owns_edit_slot(const struct worker *w, uint32_t slot);
 
 /** Read the clocks once for this turn. */
 void worker_tick(struct worker *w);

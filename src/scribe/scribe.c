@@ -18,9 +18,25 @@ enum {
 
 enum { LOST_EVERY_NS = 1000000000 };
 
+/*
+ * An entry that was in hand when an engine was killed is read again: what may have been told of it
+ * already is told under the same ids.
+ */
+static uint64_t next_id(struct scribe *s)
+{
+	uint64_t id;
+
+	if (s->told_id != 0)
+		return s->told_id++;
+	id = atomic_fetch_add_explicit(&s->shm->next_record, 1, memory_order_relaxed) + 1;
+	if (s->entry != NULL && s->entry->record == 0)
+		s->entry->record = id;
+	return id;
+}
+
 void scribe_emit(struct scribe *s, struct record *r)
 {
-	r->id = atomic_fetch_add_explicit(&s->shm->next_record, 1, memory_order_relaxed) + 1;
+	r->id = next_id(s);
 	tally_add(&s->tally.records[r->kind], 1);
 	if (r->has_code && r->kind != REC_UNKNOWN_CODE)
 		tally_add(r->answer_count > 0 ? &s->tally.known : &s->tally.unknown, 1);
@@ -51,15 +67,6 @@ void track_end(struct scribe *s, struct track *t)
 	*t = (struct track){ 0 };
 }
 
-static const struct proto *proto_of(char letter)
-{
-	for (const struct proto *const *p = proto_all(); *p != NULL; p++) {
-		if ((*p)->name[0] == letter)
-			return *p;
-	}
-	return NULL;
-}
-
 static void track_begin(struct scribe *s, struct track *t, const struct ring_entry *e)
 {
 	uint32_t links = (uint32_t)s->settings->link_count;
@@ -75,7 +82,7 @@ static void track_begin(struct scribe *s, struct track *t, const struct ring_ent
 		memcpy(t->peer, open->text, strnlen(open->text, sizeof(t->peer) - 1));
 	t->scope = scope_new(link, e->session, t->peer[0] != '\0' ? t->peer : NULL);
 	if (t->scope != NULL && e->proto != 0)
-		scope_resume(t->scope, proto_of((char)e->proto), e->dialect,
+		scope_resume(t->scope, proto_by_letter((char)e->proto), e->dialect,
 			(e->flags & RING_LOGGED_IN) != 0);
 }
 
@@ -92,17 +99,59 @@ struct track *scribe_track(struct scribe *s, const struct ring_entry *e)
 	return t;
 }
 
-static void take_entry(struct scribe *s, const struct ring_entry *e, bool suspect)
+/* Of a session that went on in another engine a frame, or the end, may be there twice. */
+static bool seen_before(struct scribe *s, const struct ring_entry *e)
 {
+	struct shm_seen *seen;
+	int from = (e->flags & RING_GW) != 0 ? SIDE_GW : SIDE_SP;
+
+	if (e->slot >= s->shm->session_max || e->session == 0 || (e->flags & RING_OURS) != 0)
+		return false;
+	seen = shm_seen(s->shm, e->slot);
+	if (seen->session != e->session)
+		return false;
+	if (e->kind == RING_FRAME)
+		return e->offset < seen->to[from];
+	return seen->closed != 0 && e->kind == RING_EVENT &&
+	       ((const struct session_event *)(const void *)(e + 1))->kind == EVENT_CLOSE;
+}
+
+static void note_seen(struct scribe *s, const struct ring_entry *e)
+{
+	struct shm_seen *seen;
+	int from = (e->flags & RING_GW) != 0 ? SIDE_GW : SIDE_SP;
+
+	if (e->slot >= s->shm->session_max || e->session == 0 || (e->flags & RING_OURS) != 0)
+		return;
+	seen = shm_seen(s->shm, e->slot);
+	if (seen->session != e->session)
+		*seen = (struct shm_seen){ .session = e->session };
+	if (e->kind == RING_FRAME)
+		seen->to[from] = e->offset + e->wire_len;
+	else if (e->kind == RING_EVENT)
+		seen->closed |= ((const struct session_event *)(const void *)(e + 1))->kind ==
+				EVENT_CLOSE;
+}
+
+static void take_entry(struct scribe *s, struct ring_entry *e, bool suspect)
+{
+	bool whole = e->len + e->note_len <= e->size - sizeof(*e) &&
+		     (e->kind != RING_EVENT || e->len >= sizeof(struct session_event));
+
 	s->given = 0;
 	s->kept = false;
 	s->link = e->link < s->settings->link_count ? e->link : s->settings->link_count;
-	if (e->len + e->note_len <= e->size - sizeof(*e)) {
+	s->entry = e;
+	s->told_id = e->record;
+	if (whole && !seen_before(s, e)) {
 		if (e->kind == RING_FRAME)
 			scribe_frame(s, e, suspect, false);
 		else if (e->kind == RING_EVENT && !suspect)
 			scribe_event(s, e);
+		note_seen(s, e);
 	}
+	s->entry = NULL;
+	s->told_id = 0;
 	tally_add(&s->tally.entries, 1);
 	if (!s->kept)
 		scribe_account(s);
@@ -132,7 +181,7 @@ static int drain(struct scribe *s)
 
 	for (n = 0; n < BUDGET && (i = oldest_ring(s)) >= 0; n++) {
 		struct ring *ring = shm_ring(s->shm, i);
-		const struct ring_entry *e = ring_next(ring);
+		struct ring_entry *e = ring_next(ring);
 
 		ring_hold(ring);
 		take_entry(s, e, s->suspect[i]);
@@ -156,7 +205,7 @@ static void tell_lost(struct scribe *s, int i)
 	r.wall_ns = clock_wall_ns();
 	record_uint_extra(&r, "lost", lost - s->lost_seen[i]);
 	record_words_extra(&r, "where", "ring");
-	record_uint_extra(&r, "worker", (uint64_t)i);
+	record_uint_extra(&r, "worker", (uint64_t)i % s->shm->workers);
 	if (first != 0)
 		record_time_extra(&r, "from", first);
 	record_time_extra(&r, "to", atomic_load(&ring->lost_last_ns));
@@ -275,7 +324,7 @@ static void prepare_rings(struct scribe *s)
 	for (int i = 0; i < (int)s->shm->ring_count; i++) {
 		struct ring *ring = shm_ring(s->shm, i);
 
-		s->suspect[i] = ring_suspect(ring);
+		s->suspect[i] = ring_suspect(ring) && atomic_load(&s->shm->suspect) != 0;
 		s->lost_seen[i] = atomic_load(&ring->lost);
 		/* A loss that nobody told of: how many, the dead engine knew. */
 		if (s->lost_seen[i] > 0 && atomic_load(&ring->lost_first_ns) != 0)

@@ -76,6 +76,8 @@ struct scribe {
 	uint64_t lost_told_ns;
 	bool suspect[SHM_RINGS_MAX]; /* the ring's first entry was in hand when an engine died */
 	uint32_t given;                       /* records of the entry in hand */
+	struct ring_entry *entry;             /* the one in hand */
+	uint64_t told_id;                     /* the id its next record had when it was read before; 0: it was not */
 	bool kept;                            /* the entry in hand waits among `held` */
 	struct story_table *stories;          /* NULL: memory was short */
 	struct account *accounts;             /* one a link; links of one account share the first */

@@ -38,6 +38,7 @@ static struct {
 	uint16_t link;
 	char proto;
 	uint8_t dialect, flags;
+	uint64_t offset[2]; /* by side: of the next frame */
 } sessions[SLOTS];
 
 static const uint64_t wall_ns = 1795259820123456789ull;
@@ -79,6 +80,12 @@ static inline void put(int ring, uint32_t slot, uint8_t kind, uint8_t flags, con
 				 .session = slot + 100,
 				 .mono_ns = now_ns,
 				 .wall_ns = wall_ns};
+	if (kind == RING_FRAME) {
+		uint64_t *at = &sessions[slot % SLOTS].offset[(flags & RING_GW) != 0];
+
+		e->offset = *at;
+		*at += len;
+	}
 	memcpy(ring_octets(e), octets, len);
 	ring_publish(r, e);
 }

@@ -196,6 +196,7 @@ static void entry_in_hand_at_a_death(void **state)
 	put_pdu(0, RING_GW, submit_resp_20);
 	put_pdu(0, RING_GW, submit_resp_20);
 	ring_hold(shm_ring(shm, 0)); /* in hand, never consumed */
+	atomic_store(&shm->suspect, 1); /* and it died of a fault */
 	start();
 	all = finish(&c);
 	assert_int_equal(json_array_size(all), 2);
@@ -204,6 +205,55 @@ static void entry_in_hand_at_a_death(void **state)
 	assert_string_equal(word(all, 1, "ev"), "submit_resp");
 	assert_int_equal(c.malformed, 1);
 	assert_int_equal(atomic_load(&shm_ring(shm, 0)->hand), 0);
+	json_decref(all);
+}
+
+/* Of an engine that was killed the entry is innocent: it is told, under the ids it may have had already. */
+static void entry_in_hand_at_a_kill(void **state)
+{
+	struct scribe_counts c;
+	json_t *all;
+
+	(void)state;
+	open_session(0, 0);
+	ring_consume(shm_ring(shm, 0), ring_next(shm_ring(shm, 0)));
+	put_pdu(0, RING_GW, submit_resp_20);
+	put_pdu(0, RING_GW, submit_resp_20);
+	ring_hold(shm_ring(shm, 0));
+	ring_next(shm_ring(shm, 0))->record = 5;
+	atomic_store(&shm->next_record, 7);
+	start();
+	all = finish(&c);
+	assert_int_equal(json_array_size(all), 2);
+	assert_string_equal(word(all, 0, "ev"), "submit_resp");
+	assert_int_equal(number(all, 0, "id"), 5);
+	assert_string_equal(word(all, 1, "ev"), "submit_resp");
+	assert_int_equal(number(all, 1, "id"), 8);
+	json_decref(all);
+}
+
+/* An engine that takes over copies what it cannot know to have been copied. */
+static void frames_and_ends_are_told_once(void **state)
+{
+	struct scribe_counts c;
+	json_t *all;
+
+	(void)state;
+	open_session(0, 0);
+	put_pdu(0, RING_GW, submit_resp_20);
+	sessions[0].offset[SIDE_GW] = 0;
+	put_pdu(0, RING_GW, submit_resp_20);
+	put_pdu(0, RING_GW, submit_resp_20);
+	put_event(0, EVENT_CLOSE, SIDE_US, END_ENGINE, 0);
+	put_event(0, EVENT_CLOSE, SIDE_US, END_ENGINE, 0);
+	start();
+	all = finish(&c);
+	assert_int_equal(json_array_size(all), 4);
+	assert_string_equal(word(all, 1, "ev"), "submit_resp");
+	assert_string_equal(word(all, 2, "ev"), "submit_resp");
+	assert_string_equal(word(all, 3, "ev"), "session_close");
+	assert_string_equal(word(all, 3, "how"), "engine_died");
+	assert_int_equal(c.silent, 2);
 	json_decref(all);
 }
 
@@ -301,6 +351,8 @@ int main(void)
 		TEST(events_are_records),
 		TEST(session_without_an_opening),
 		TEST(entry_in_hand_at_a_death),
+		TEST(entry_in_hand_at_a_kill),
+		TEST(frames_and_ends_are_told_once),
 		TEST(losses_are_told),
 		TEST(two_rings_are_both_read),
 		TEST(idle_costs_next_to_nothing),
