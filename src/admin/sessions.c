@@ -76,11 +76,13 @@ bool sessions_count(struct reply *r, uint32_t i)
 		r->sessions = calloc((size_t)links + 1, sizeof(*r->sessions));
 	for (int n = 0; n < LOOK_SLOTS && r->sessions != NULL; n++) {
 		struct link_sessions *l;
+		int at;
 
 		found = session_next(r, &s);
 		if (found <= 0)
 			break;
-		l = &r->sessions[s.link < links ? s.link : links];
+		at = settings_link(r->admin->settings, s.link);
+		l = &r->sessions[at >= 0 ? (uint32_t)at : links];
 		l->states[s.state <= SESSION_CLOSED ? s.state : SESSION_CLOSED]++;
 		l->logged_in += s.logged_in != 0;
 		l->blind += s.flow[SIDE_SP].blind != 0;
@@ -91,9 +93,9 @@ bool sessions_count(struct reply *r, uint32_t i)
 
 static const char *link_name(const struct reply *r, const struct shm_session *s)
 {
-	const struct settings *of = r->admin->settings;
+	const char *name = shm_link(r->admin->shm, s->link)->name;
 
-	return s->link < (uint32_t)of->link_count ? of->links[s->link].name : "-";
+	return name[0] != '\0' ? name : "-";
 }
 
 static const char *dialect_of(const struct shm_session *s)

@@ -34,7 +34,7 @@ enum {
 struct ring_entry {
 	uint32_t size;      /* of the whole entry, header and padding included */
 	uint8_t kind, flags;
-	uint16_t link;      /* index into the links of the configuration */
+	uint16_t link;      /* number of the link: shm_link() */
 	uint32_t slot;      /* index in the session table */
 	uint32_t len;       /* octets that follow */
 	uint32_t wire_len;  /* octets on the wire */

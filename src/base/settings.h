@@ -67,6 +67,7 @@ struct rule_settings {
 
 struct link_settings {
 	char *name;
+	int number;                 /* the link's in the shared memory; an engine sets it */
 	char *account;              /* joins links that share one account; default: the name */
 	const struct proto *proto;  /* NULL: told by the first PDU */
 	struct endpoint listen[LISTEN_MAX];
@@ -158,5 +159,15 @@ struct settings {
 	char **files;               /* every file that was read, as named in messages */
 	int file_count;
 };
+
+/** Index of the link with that number; -1: none has it. */
+static inline int settings_link(const struct settings *s, uint32_t number)
+{
+	int i = s->link_count - 1;
+
+	while (i >= 0 && (uint32_t)s->links[i].number != number)
+		i--;
+	return i;
+}
 
 #endif

@@ -25,7 +25,8 @@ int shm_create(int workers, uint32_t ring_size, uint32_t session_max, uint32_t s
 	uint32_t hold_max)
 {
 	int rings = workers * SHM_SETS;
-	uint64_t sessions_at = align64(sizeof(struct shm));
+	uint64_t links_at = align64(sizeof(struct shm));
+	uint64_t sessions_at = align64(links_at + SHM_LINKS_MAX * sizeof(struct shm_link));
 	uint64_t seen_at = align64(sessions_at + (uint64_t)session_max * sizeof(struct shm_session));
 	uint64_t at = align64(seen_at + (uint64_t)session_max * sizeof(struct shm_seen));
 	uint64_t edits_at = align64(at + (uint64_t)rings * align64(ring_bytes(ring_size)));
@@ -51,6 +52,7 @@ int shm_create(int workers, uint32_t ring_size, uint32_t session_max, uint32_t s
 	s->ring_count = (uint32_t)rings;
 	s->ring_size = ring_size;
 	s->made_mono_ns = clock_mono_ns();
+	s->links_at = links_at;
 	s->sessions_at = sessions_at;
 	s->seen_at = seen_at;
 	s->stories = stories;
@@ -81,6 +83,8 @@ static bool shm_holds(const struct shm *s, uint64_t size)
 	if (s->magic != SHM_MAGIC || s->layout != SHM_LAYOUT || s->size != size)
 		return false;
 	if (s->workers < 1 || s->workers > SHM_WORKERS_MAX || s->ring_count != s->workers * SHM_SETS)
+		return false;
+	if (s->links_at > size || SHM_LINKS_MAX * sizeof(struct shm_link) > size - s->links_at)
 		return false;
 	if (s->sessions_at > size || s->seen_at > size ||
 		(uint64_t)s->session_max * sizeof(struct shm_session) > size - s->sessions_at ||
@@ -122,6 +126,28 @@ void shm_unmap(struct shm *s)
 {
 	if (s != NULL)
 		munmap(s, s->size);
+}
+
+uint32_t shm_link_count(struct shm *s)
+{
+	uint32_t n = 0;
+
+	while (n < SHM_LINKS_MAX && shm_link(s, n)->name[0] != '\0')
+		n++;
+	return n;
+}
+
+int shm_link_number(struct shm *s, const char *name)
+{
+	uint32_t count = shm_link_count(s);
+
+	for (uint32_t i = 0; i < count; i++)
+		if (strncmp(shm_link(s, i)->name, name, sizeof(shm_link(s, i)->name)) == 0)
+			return (int)i;
+	if (count == SHM_LINKS_MAX)
+		return -1;
+	strncpy(shm_link(s, count)->name, name, sizeof(shm_link(s, count)->name) - 1);
+	return (int)count;
 }
 
 bool shm_engine_lives(const struct shm *s, uint32_t engine)

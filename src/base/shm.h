@@ -10,7 +10,7 @@
 /*
  * The shared memory that outlives an engine: made by the keeper, mapped by every engine.
  *
- *   | struct shm | sessions | seen | rings | edits | stories |
+ *   | struct shm | links | sessions | seen | rings | edits | stories |
  *
  * Parts are found by offset. Each part has its own layout number; one that does not fit starts empty.
  *
@@ -26,6 +26,7 @@ enum {
 	SHM_SETS = 4,
 	SHM_RINGS_MAX = SHM_WORKERS_MAX * SHM_SETS,
 	SHM_ADDR_TEXT = 56,
+	SHM_LINKS_MAX = 1024,
 	SHM_ACCOUNT = 16,
 };
 
@@ -36,6 +37,15 @@ enum session_state {
 	SESSION_RELAYING,
 	SESSION_DRAINING,
 	SESSION_CLOSED,
+};
+
+/*
+ * A link, by a number that it keeps as long as the shared memory lives: configurations come and go, and
+ * entries of rings, sessions and stories refer to links of former ones.
+ */
+struct shm_link {
+	char name[40];       /* empty: no link has the number yet */
+	_Atomic uint64_t gone; /* it is in the configuration no more: its sessions stay with the engine they have */
 };
 
 /* What is said of a PDU that rules looked at: behind its octets in the ring. */
@@ -74,7 +84,7 @@ struct shm_flow {
 struct shm_session {
 	uint64_t id;         /* 0: free; ids are never reused */
 	uint32_t engine;     /* number of the engine that has it */
-	uint16_t link;       /* index into the links of the configuration */
+	uint16_t link;       /* number of the link: shm_link() */
 	uint8_t state;       /* enum session_state */
 	uint8_t proto;       /* first letter of its name, 0 not known yet */
 	uint8_t dialect;
@@ -106,7 +116,8 @@ struct shm {
 	uint32_t ring_count;             /* workers × SHM_SETS */
 	uint32_t stories;                /* the most messages of the story table */
 	uint32_t pad_;
-	uint64_t sessions_at;            /* offset of the session table */
+	uint64_t links_at;               /* offset of SHM_LINKS_MAX links */
+	uint64_t sessions_at;            /* of the session table */
 	uint64_t seen_at;                /* of the scribe's, a struct shm_seen a slot */
 	uint64_t stories_at;             /* of the story table, at a page */
 	uint64_t edits_at;               /* of the slots for edited PDUs, EDIT_SLOTS for each ring */
@@ -144,6 +155,17 @@ static inline struct shm_seen *shm_seen(struct shm *s, uint32_t slot)
 {
 	return (struct shm_seen *)(void *)((char *)s + s->seen_at) + slot;
 }
+
+static inline struct shm_link *shm_link(struct shm *s, uint32_t number)
+{
+	return (struct shm_link *)(void *)((char *)s + s->links_at) + number % SHM_LINKS_MAX;
+}
+
+/** The number of the link with that name, a new one if it has none yet; -1: all are taken. One caller at a time. */
+int shm_link_number(struct shm *s, const char *name);
+
+/** How many numbers are given. */
+uint32_t shm_link_count(struct shm *s);
 
 /** Is that engine bringing sessions to an end, or the one that accepts? */
 bool shm_engine_lives(const struct shm *s, uint32_t engine);

@@ -164,6 +164,18 @@ static struct code_set *load_codes_patiently(const struct settings *s)
 	return codes;
 }
 
+static int number_links(struct engine *e)
+{
+	for (int i = 0; i < e->settings->link_count; i++) {
+		struct link_settings *l = &e->settings->links[i];
+
+		l->number = shm_link_number(e->shm, l->name);
+		if (l->number < 0)
+			return -ENOSPC;
+	}
+	return 0;
+}
+
 static bool listens(int fd)
 {
 	int on = 0;
@@ -356,6 +368,11 @@ static int engine_open(struct engine *e)
 		return -EINVAL;
 	if (!e->settings->core_dumps)
 		secret_hide_process();
+	err = number_links(e);
+	if (err < 0) {
+		log_error("more links than the shared memory has numbers for: restart");
+		return err;
+	}
 	err = adopt_listeners(e);
 	if (err < 0) {
 		log_error("listeners do not fit the settings: %s", err_text(err));

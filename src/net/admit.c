@@ -38,7 +38,7 @@ void admit_turn_away(struct session *s, enum end_how how)
 	memcpy(&peer, session_peer(s), sizeof(s->shared->peer));
 	if (peer.ss_family == AF_UNSPEC)
 		(void)getpeername(s->leg[SIDE_SP].fd, (struct sockaddr *)&peer, &len);
-	if (refusals_add(w->refusals, s->shared->link, how, &peer, w->mono_ns, &r) &&
+	if (refusals_add(w->refusals, s->link_index, how, &peer, w->mono_ns, &r) &&
 		!worker_report_refused(w, &r))
 		refusals_again(w->refusals, &r);
 	session_close(s);
@@ -79,9 +79,9 @@ static void header_done(struct session *s)
 		(void)getpeername(s->leg[SIDE_SP].fd, (struct sockaddr *)&peer, &len);
 	leg_address_text(&peer, peer.ss_family == AF_INET ? sizeof(struct sockaddr_in) :
 		sizeof(struct sockaddr_in6), s->shared->sp_addr, sizeof(s->shared->sp_addr));
-	how = admit_address(s->link, s->shared->link, s->worker->pace, &peer, s->worker->mono_ns);
+	how = admit_address(s->link, s->link_index, s->worker->pace, &peer, s->worker->mono_ns);
 	if (how == END_NONE)
-		how = census_address(s->worker->census, s->shared->link, &peer);
+		how = census_address(s->worker->census, s->link_index, &peer);
 	if (how != END_NONE) {
 		admit_turn_away(s, how);
 		return;
@@ -127,7 +127,7 @@ bool admit_header(struct session *s)
 static void count_refused(struct session *s)
 {
 	uint8_t room[16];
-	struct pace_key key = address_key(PACE_REFUSED, s->shared->link, session_peer(s), room);
+	struct pace_key key = address_key(PACE_REFUSED, s->link_index, session_peer(s), room);
 
 	if (s->link->penalty_after > 0)
 		pace_refused(s->worker->pace, &key, s->link->penalty_after, s->link->penalty_ms,
@@ -149,7 +149,7 @@ static enum end_how count_account(struct session *s, struct span account)
 	admit_leave(s);
 	if (s->link->max_per_account == 0)
 		return END_NONE;
-	how = census_account(s->worker->census, s->shared->link, account);
+	how = census_account(s->worker->census, s->link_index, account);
 	if (how != END_NONE)
 		return how;
 	session_set_account(s, account);
@@ -160,7 +160,7 @@ static enum end_how count_account(struct session *s, struct span account)
 enum end_how admit_login(struct session *s, const struct pdu *login)
 {
 	struct span account = pdu_text(login, F_SYSTEM_ID);
-	int link = s->shared->link;
+	int link = s->link_index;
 	uint8_t room[16];
 	struct pace_key from = address_key(PACE_ADDRESS, link, session_peer(s), room);
 	struct pace_key of = { PACE_ACCOUNT, link, account };
@@ -189,7 +189,7 @@ void admit_leave(struct session *s)
 	if (!s->account_counted)
 		return;
 	s->account_counted = false;
-	census_account_leave(s->worker->census, s->shared->link,
+	census_account_leave(s->worker->census, s->link_index,
 		span_of(s->shared->account, s->shared->account_len));
 }
 

@@ -12,7 +12,7 @@ static uint64_t *dial_down(struct session *s)
 {
 	struct worker *w = s->worker;
 
-	return &w->server_down_ns[(size_t)s->shared->link * SERVERS_MAX + s->server];
+	return &w->server_down_ns[(size_t)s->link_index * SERVERS_MAX + s->server];
 }
 
 static void dial_report(struct session *s, enum event_kind kind, int error, const char *why)
@@ -108,12 +108,12 @@ static bool dial_shake(struct session *s)
 
 	err = leg_shake(gw);
 	if (err > 0) {
-		tls_status_count(status, s->shared->link, SIDE_GW, TLS_OK);
+		tls_status_count(status, s->link_index, SIDE_GW, TLS_OK);
 		session_report_tls(s, SIDE_GW);
 		return true;
 	}
 	if (err < 0) {
-		tls_status_count(status, s->shared->link, SIDE_GW, TLS_FAILED);
+		tls_status_count(status, s->link_index, SIDE_GW, TLS_FAILED);
 		dial_failed(s, err == -EPROTO ? 0 : -err, gw->why);
 		session_redial(s);
 	}
@@ -161,7 +161,7 @@ void dial_timeout(struct session *s)
 	bool shaking = gw->opening && s->dialled;
 
 	if (shaking)
-		tls_status_count(tls_status(s->worker->tls), s->shared->link, SIDE_GW, TLS_TIMEOUT);
+		tls_status_count(tls_status(s->worker->tls), s->link_index, SIDE_GW, TLS_TIMEOUT);
 	dial_failed(s, ETIMEDOUT, shaking ? "no TLS handshake in time" : NULL);
 	session_redial(s);
 }

@@ -166,7 +166,7 @@ void flow_pass_unedited(struct flow *f, struct span head)
 {
 	const struct session *s = f->session;
 	const struct edit_plan *plan = s->worker->plan;
-	const struct rule_set *rules = plan != NULL ? plan->links[s->shared->link].rules : NULL;
+	const struct rule_set *rules = plan != NULL ? plan->links[s->link_index].rules : NULL;
 
 	if (rules != NULL && edit_wants(rules, s->proto, head))
 		report_unedited(f, f->at->taken_at);
@@ -176,7 +176,7 @@ bool flow_edit(struct flow *f, struct span frame, uint64_t at)
 {
 	struct session *s = f->session;
 	struct worker *w = s->worker;
-	int link = s->shared->link, len;
+	int link = s->link_index, len;
 	const struct rule_set *rules = w->plan->links[link].rules;
 	struct edit_context *ctx = w->edits[link];
 	size_t cap = w->shm->edit_size - sizeof(struct edit_note);

@@ -151,7 +151,7 @@ static size_t flow_look(struct flow *f, const uint8_t *p, size_t n)
 {
 	const struct session *s = f->session;
 	const struct edit_plan *plan = s->worker->plan;
-	bool ruled = plan != NULL && plan->links[s->shared->link].rules != NULL;
+	bool ruled = plan != NULL && plan->links[s->link_index].rules != NULL;
 	size_t least = (size_t)(f->at->sent_at - f->at->taken_at) + f->out->owed;
 	size_t k = flow_unframed(f, n);
 

@@ -136,9 +136,9 @@ static void resume_census(struct session *s)
 {
 	struct worker *w = s->worker;
 
-	census_adopt(w->census, s->shared->link, session_peer(s));
+	census_adopt(w->census, s->link_index, session_peer(s));
 	if (s->link->max_per_account > 0 && s->shared->account_len > 0) {
-		census_adopt_account(w->census, s->shared->link,
+		census_adopt_account(w->census, s->link_index,
 			span_of(s->shared->account, s->shared->account_len));
 		s->account_counted = true;
 	}
@@ -155,7 +155,8 @@ static struct session *resume_make(struct worker *w, uint32_t slot)
 	s->worker = w;
 	s->slot = slot;
 	s->shared = shared;
-	s->link = &w->settings->links[shared->link];
+	s->link_index = settings_link(w->settings, shared->link);
+	s->link = &w->settings->links[s->link_index];
 	s->proto = proto_by_letter((char)shared->proto);
 	s->guarded = session_guarded(s->link);
 	s->kept = true;
@@ -238,7 +239,7 @@ bool session_resume(struct worker *w, uint32_t slot)
 	struct shm_session *shared = shm_session(w->shm, slot);
 	struct session *s;
 
-	if (shared->id == 0 || shared->link >= w->settings->link_count) {
+	if (shared->id == 0 || settings_link(w->settings, shared->link) < 0) {
 		shared->id = 0;
 		shared->state = SESSION_FREE;
 		return false;
@@ -251,7 +252,7 @@ bool session_resume(struct worker *w, uint32_t slot)
 	if (resume_state(s))
 		return true;
 	TAILQ_REMOVE(&w->all, s, all);
-	census_leave(w->census, shared->link, session_peer(s));
+	census_leave(w->census, s->link_index, session_peer(s));
 	admit_leave(s);
 	atomic_fetch_sub(&w->session_count, 1);
 	resume_over(s);

@@ -205,6 +205,7 @@ static void session_init(struct session *s, struct worker *w, const struct worke
 	const struct link_settings *l = s->link = &w->settings->links[m->link];
 
 	s->worker = w;
+	s->link_index = m->link;
 	s->proto = l->proto;
 	s->proxied = m->proxied;
 	s->shaking = tls_wanted(l, SIDE_SP);
@@ -212,7 +213,7 @@ static void session_init(struct session *s, struct worker *w, const struct worke
 	s->leg[SIDE_GW].fd = -1;
 	s->slot = w->free_slots[--w->free_count];
 	s->shared = shm_session(w->shm, s->slot);
-	*s->shared = (struct shm_session){ .link = (uint16_t)m->link,
+	*s->shared = (struct shm_session){ .link = (uint16_t)l->number,
 		.id = atomic_fetch_add(&w->shm->next_session, 1) + 1,
 		.engine = w->engine,
 		.proto = s->proto != NULL ? (uint8_t)s->proto->name[0] : 0,
@@ -293,7 +294,7 @@ void session_close(struct session *s)
 	leg_close(&s->leg[SIDE_SP]);
 	leg_close(&s->leg[SIDE_GW]);
 	session_enter(s, SESSION_CLOSED);
-	census_leave(w->census, s->shared->link, session_peer(s));
+	census_leave(w->census, s->link_index, session_peer(s));
 	admit_leave(s);
 	if (s->queued)
 		TAILQ_REMOVE(&w->run, s, run);

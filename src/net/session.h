@@ -49,6 +49,7 @@ struct session {
 	TAILQ_ENTRY(session) all, run, watch, shake;
 	struct worker *worker;
 	const struct link_settings *link;
+	int link_index;              /* of it in the settings */
 	const struct proto *proto;   /* NULL until the first PDU told */
 	struct shm_session *shared;
 	uint32_t slot;

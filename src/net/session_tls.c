@@ -16,7 +16,7 @@ int session_secure(struct session *s, enum side side)
 
 	if (!tls_wanted(s->link, side))
 		return 0;
-	ssl = tls_begin(w->tls, s->shared->link, side, s->server, l->fd);
+	ssl = tls_begin(w->tls, s->link_index, side, s->server, l->fd);
 	if (ssl == NULL)
 		return -ENOKEY;
 	return leg_tls_open(l, ssl, w->settings->hold_max);
@@ -41,7 +41,7 @@ void session_tls_over(struct session *s, enum tls_result r)
 	if (!s->shaking)
 		return;
 	s->shaking = false;
-	tls_end(s->worker->tls, s->shared->link, r);
+	tls_end(s->worker->tls, s->link_index, r);
 }
 
 bool session_tls_open(struct session *s)

@@ -69,7 +69,8 @@ bool worker_report_refused(struct worker *w, const struct refusal_count *r)
 	leg_address_text(&r->peer, r->peer.ss_family == AF_INET ? sizeof(struct sockaddr_in) :
 		sizeof(struct sockaddr_in6), e.text, sizeof(e.text));
 	*entry = (struct ring_entry){ .size = entry->size, .kind = RING_EVENT,
-		.link = (uint16_t)r->link, .len = sizeof(e), .wire_len = sizeof(e), .mono_ns = w->mono_ns, .wall_ns = w->wall_ns };
+		
+		.link = (uint16_t)w->settings->links[r->link].number, .len = sizeof(e), .wire_len = sizeof(e), .mono_ns = w->mono_ns, .wall_ns = w->wall_ns };
 	memcpy(ring_octets(entry), &e, sizeof(e));
 	ring_publish(w->ring, entry);
 	return true;

@@ -69,8 +69,7 @@ void track_end(struct scribe *s, struct track *t)
 
 static void track_begin(struct scribe *s, struct track *t, const struct ring_entry *e)
 {
-	uint32_t links = (uint32_t)s->settings->link_count;
-	const struct scope_link *link = &s->links[e->link < links ? e->link : links];
+	const struct scope_link *link = &s->links[scribe_link_of(s, e->link)];
 	const struct session_event *open = (const void *)(e + 1);
 
 	track_end(s, t);
@@ -140,7 +139,7 @@ static void take_entry(struct scribe *s, struct ring_entry *e, bool suspect)
 
 	s->given = 0;
 	s->kept = false;
-	s->link = e->link < s->settings->link_count ? e->link : s->settings->link_count;
+	s->link = scribe_link_of(s, e->link);
 	s->entry = e;
 	s->told_id = e->record;
 	if (whole && !seen_before(s, e)) {
@@ -212,7 +211,7 @@ static void tell_lost(struct scribe *s, int i)
 	tally_add(&s->tally.lost, lost - s->lost_seen[i]);
 	tally_add(&s->tally.extra, 1);
 	s->lost_seen[i] = lost;
-	s->link = s->settings->link_count;
+	s->link = s->link_count;
 	scribe_emit(s, &r);
 }
 
@@ -287,22 +286,25 @@ static int start_thread(struct scribe *s)
 /* What the links' scopes borrow: names, and profiles found by name. */
 static bool prepare_links(struct scribe *s, const struct code_set *codes)
 {
-	int count = s->settings->link_count;
-
-	s->links = calloc((size_t)count + 1, sizeof(*s->links));
-	s->profiles = scribe_profiles(s->settings, codes);
-	if (s->links == NULL || s->profiles == NULL)
+	s->of = calloc((size_t)s->link_count + 1, sizeof(*s->of));
+	s->links = calloc((size_t)s->link_count + 1, sizeof(*s->links));
+	if (s->of == NULL || s->links == NULL)
 		return false;
-	for (int i = 0; i <= count; i++) {
-		const struct link_settings *from = i < count ? &s->settings->links[i] : NULL;
+	for (int i = 0; i < s->settings->link_count; i++)
+		s->of[s->settings->links[i].number] = &s->settings->links[i];
+	s->profiles = scribe_profiles(s, codes);
+	if (s->profiles == NULL)
+		return false;
+	for (int i = 0; i <= s->link_count; i++) {
+		const struct link_settings *from = s->of[i];
 
-		s->links[i] = (struct scope_link){.name = from != NULL ? from->name : NULL,
-						  .proto = from != NULL ? from->proto : NULL,
-						  .codes = codes,
-						  .profiles = s->profiles +
-							      (size_t)i * (NAMES_MAX + 1),
-						  .pending = from != NULL ? from->pending : 1,
-						  .show_text = from != NULL && from->show_text};
+		s->links[i] = (struct scope_link){
+			.name = i < s->link_count ? shm_link(s->shm, (uint32_t)i)->name : NULL,
+			.proto = from != NULL ? from->proto : NULL,
+			.codes = codes,
+			.profiles = s->profiles + (size_t)i * (NAMES_MAX + 1),
+			.pending = from != NULL ? from->pending : 16,
+			.show_text = from != NULL && from->show_text };
 	}
 	scribe_look_at_zone(s);
 	return true;
@@ -315,7 +317,7 @@ void scribe_look_at_zone(struct scribe *s)
 
 	if (localtime_r(&t, &local) == NULL)
 		return;
-	for (int i = 0; i <= s->settings->link_count; i++)
+	for (int i = 0; i <= s->link_count; i++)
 		s->links[i].utc_offset_s = (int)local.tm_gmtoff;
 }
 
@@ -341,6 +343,7 @@ static void scribe_discard(struct scribe *s)
 	free(s->tracks);
 	free(s->accounts);
 	free(s->links);
+	free(s->of);
 	free(s->profiles);
 	free(s->link_tally);
 	scribe_unknown_free(s);
@@ -362,12 +365,13 @@ struct scribe *scribe_new(const struct settings *settings, struct shm *shm,
 	s->shm = shm;
 	s->sinks = sinks;
 	s->sink_count = sink_count;
+	s->link_count = (int)shm_link_count(shm);
 	pthread_mutex_init(&s->unknown_lock, NULL);
 	sem_init(&s->taken, 0, 0);
 	s->tracks = calloc(shm->session_max, sizeof(*s->tracks));
-	s->unknown = calloc((size_t)settings->link_count + 1, sizeof(struct unknown_codes *));
-	s->accounts = calloc((size_t)settings->link_count + 1, sizeof(*s->accounts));
-	s->link_tally = calloc((size_t)settings->link_count + 1, sizeof(*s->link_tally));
+	s->unknown = calloc((size_t)s->link_count + 1, sizeof(struct unknown_codes *));
+	s->accounts = calloc((size_t)s->link_count + 1, sizeof(*s->accounts));
+	s->link_tally = calloc((size_t)s->link_count + 1, sizeof(*s->link_tally));
 	if (s->tracks == NULL || s->unknown == NULL || s->accounts == NULL ||
 		s->link_tally == NULL || !prepare_links(s, codes)) {
 		log_error("scribe: out of memory");

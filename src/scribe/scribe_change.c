@@ -13,16 +13,16 @@ struct scribe_change {
 	const struct code_profile **profiles; /* in that set; afterwards those of the set before */
 };
 
-const struct code_profile **scribe_profiles(const struct settings *s, const struct code_set *codes)
+const struct code_profile **scribe_profiles(const struct scribe *s, const struct code_set *codes)
 {
 	size_t lists = (size_t)s->link_count + 1;
 	const struct code_profile **all = calloc(lists * (NAMES_MAX + 1), sizeof(*all));
 
 	for (int i = 0; all != NULL && codes != NULL && i < s->link_count; i++) {
-		const struct link_settings *link = &s->links[i];
+		const struct link_settings *link = s->of[i];
 		const struct code_profile **next = all + (size_t)i * (NAMES_MAX + 1);
 
-		for (int p = 0; p < link->profile_count; p++) {
+		for (int p = 0; link != NULL && p < link->profile_count; p++) {
 			*next = codes_profile(codes, link->profiles[p]);
 			if (*next != NULL)
 				next++;
@@ -35,7 +35,7 @@ static void install(struct scribe *s, struct scribe_change *c)
 {
 	const struct code_profile **before = s->profiles;
 
-	for (int i = 0; i <= s->settings->link_count; i++) {
+	for (int i = 0; i <= s->link_count; i++) {
 		s->links[i].codes = c->codes;
 		s->links[i].profiles = c->profiles + (size_t)i * (NAMES_MAX + 1);
 	}
@@ -62,7 +62,7 @@ int scribe_change(struct scribe *s, const struct code_set *codes, struct record 
 	struct scribe_change c = { .record = r, .codes = codes };
 
 	if (codes != NULL) {
-		c.profiles = scribe_profiles(s->settings, codes);
+		c.profiles = scribe_profiles(s, codes);
 		if (c.profiles == NULL)
 			return -ENOMEM;
 	}

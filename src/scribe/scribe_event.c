@@ -249,8 +249,7 @@ static void on_refused(struct scribe *s, const struct ring_entry *entry,
 
 	record_init(&r, REC_REFUSED);
 	r.wall_ns = entry->wall_ns;
-	if (entry->link < (uint32_t)s->settings->link_count)
-		r.link = s->settings->links[entry->link].name;
+	r.link = s->links[scribe_link_of(s, entry->link)].name;
 	record_words_extra(&r, "reason", end_how_name((enum end_how)e->how));
 	record_uint_extra(&r, "count", e->value);
 	if (e->text[0] != '\0')

@@ -62,12 +62,15 @@ struct scribe {
 	struct shm *shm;
 	struct sink *const *sinks;
 	int sink_count;
+	/* By the number of a link: its settings, NULL if there are none any more; then what hangs on them. */
+	int link_count;
+	const struct link_settings **of;
 	struct scope_link *links; /* link_count of them, and one for a link that cannot be told */
 	const struct code_profile **profiles; /* their lists, one behind the other */
 	struct track *tracks;                 /* by slot */
 	struct tally tally;
 	struct link_tally *link_tally; /* as links */
-	int link;                      /* index of the entry in hand's; link_count: none */
+	int link;                      /* number of the entry in hand's; link_count: none */
 	pthread_t thread;
 	_Atomic bool stop;
 	_Atomic(struct scribe_change *) change; /* waits to be taken; NULL: none */
@@ -96,6 +99,18 @@ static inline void tally_add(_Atomic uint64_t *count, uint64_t n)
 		memory_order_relaxed);
 }
 
+/** By the settings' index of a link its number; link_count of either for none. */
+static inline int scribe_link(const struct scribe *s, int index)
+{
+	return index < s->settings->link_count ? s->settings->links[index].number : s->link_count;
+}
+
+/** The link of an entry, link_count if it cannot be told. */
+static inline int scribe_link_of(const struct scribe *s, uint32_t number)
+{
+	return number < (uint32_t)s->link_count ? (int)number : s->link_count;
+}
+
 /** Count the record for the link in hand. */
 void scribe_tally_link(struct scribe *s, const struct record *r);
 
@@ -109,7 +124,7 @@ void scribe_emit(struct scribe *s, struct record *r);
 void scribe_account(struct scribe *s);
 
 /** The links' lists of profiles in that set, one behind the other; the caller frees. NULL: no memory. */
-const struct code_profile **scribe_profiles(const struct settings *s, const struct code_set *codes);
+const struct code_profile **scribe_profiles(const struct scribe *s, const struct code_set *codes);
 
 /** Take what scribe_change() offers, if it offers anything. */
 void scribe_take_change(struct scribe *s);

@@ -48,21 +48,20 @@ void scribe_stories_open(struct scribe *s)
 		log_warn("scribe: the stories of the engine before do not fit: starting without");
 	if (broken > 0)
 		log_warn("scribe: %u stories of the engine before were broken and forgotten", broken);
-	for (int i = 0; i <= s->settings->link_count; i++) {
-		const struct link_settings *from =
-			i < s->settings->link_count ? &s->settings->links[i] : NULL;
+	for (int i = 0; i <= s->link_count; i++) {
+		const struct link_settings *from = s->of[i];
 		struct scope_link *l = &s->links[i];
 		int first = 0;
 
 		l->index = (uint16_t)i;
-		l->key = story_key(from != NULL ? from->name : "");
+		l->key = story_key(l->name != NULL ? l->name : "");
 		l->account = from != NULL && from->account != NULL ? story_key(from->account)
 								   : l->key;
 		while (first < i && s->links[first].account != l->account)
 			first++;
 		s->accounts[first].key = l->account;
 		l->unanswered = &s->accounts[first].unanswered;
-		l->stories = from != NULL ? s->stories : NULL;
+		l->stories = l->name != NULL ? s->stories : NULL;
 		if (from == NULL)
 			continue;
 		l->answer_us = from->answer_timeout_ms * 1000ull;
@@ -113,8 +112,7 @@ bool scribe_hold(struct scribe *s, const struct ring_entry *e)
 static void tell(struct scribe *s, struct held *h)
 {
 	s->given = 0;
-	s->link = h->entry.link < s->settings->link_count ? h->entry.link
-							  : s->settings->link_count;
+	s->link = scribe_link_of(s, h->entry.link);
 	scribe_frame(s, &h->entry, false, true);
 	scribe_account(s);
 	free(h);
@@ -194,7 +192,7 @@ static void tell_unreported(struct scribe *s, const struct story *x, bool full, 
 
 	record_init(&r, REC_NO_REPORT);
 	r.wall_ns = clock_wall_ns();
-	s->link = x->link < s->settings->link_count ? x->link : s->settings->link_count;
+	s->link = scribe_link_of(s, x->link);
 	r.link = s->links[s->link].name;
 	r.session = x->session;
 	r.story = x->part.number;

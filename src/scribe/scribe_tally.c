@@ -70,7 +70,7 @@ bool scribe_link_counts(const struct scribe *s, int link, struct scribe_link_cou
 
 	if (link < 0 || link > s->settings->link_count)
 		return false;
-	t = &s->link_tally[link];
+	t = &s->link_tally[scribe_link(s, link)];
 	ret->known = count_of(&t->known);
 	ret->unknown = count_of(&t->unknown);
 	ret->opened = count_of(&t->opened);

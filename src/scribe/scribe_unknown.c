@@ -16,7 +16,7 @@ static int link_of(const struct scribe *s, const struct record *r)
 	int i = 0;
 
 	/* The scope took the name from there. */
-	while (i < s->settings->link_count && s->links[i].name != r->link)
+	while (i < s->link_count && s->links[i].name != r->link)
 		i++;
 	return i;
 }
@@ -133,6 +133,7 @@ int scribe_unknown(struct scribe *s, int link, struct unknown_code *ret, int cap
 
 	if (link < 0 || link > s->settings->link_count)
 		return 0;
+	link = scribe_link(s, link);
 	pthread_mutex_lock(&s->unknown_lock);
 	if (s->unknown[link] != NULL)
 		count = (int)unknown_count(s->unknown[link]);
@@ -144,7 +145,7 @@ int scribe_unknown(struct scribe *s, int link, struct unknown_code *ret, int cap
 
 void scribe_unknown_free(struct scribe *s)
 {
-	for (int i = 0; s->unknown != NULL && i <= s->settings->link_count; i++)
+	for (int i = 0; s->unknown != NULL && i <= s->link_count; i++)
 		unknown_free(s->unknown[i]);
 	free(s->unknown);
 	pthread_mutex_destroy(&s->unknown_lock);

@@ -200,6 +200,8 @@ static inline int set_up(void **state)
 	snprintf(command, sizeof(command), "rm -rf %s", dir);
 	shm = shm_map(fd);
 	close(fd);
+	for (int i = 0; shm != NULL && i < settings.link_count; i++)
+		links[i].number = shm_link_number(shm, links[i].name);
 	return shm != NULL ? 0 : -1;
 }
 
