@@ -146,6 +146,7 @@ struct settings {
 	uint32_t stories;           /* messages remembered until their reports have come */
 	uint32_t story_age_ms;      /* … for so long */
 	uint32_t drain_timeout_ms;
+	bool blind;                 /* an engine's: relay, and nothing else */
 	bool core_dumps;            /* else nobody but root sees our memory */
 	char *codes_dir;            /* NULL: codes_dir() chooses */
 	char *codes_site_dir;       /* need not exist */

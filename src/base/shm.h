@@ -48,6 +48,16 @@ struct shm_link {
 	_Atomic uint64_t gone; /* it is in the configuration no more: its sessions stay with the engine they have */
 };
 
+/* The last change of configuration or program that was asked for: the keeper writes it. */
+struct shm_change {
+	_Atomic uint64_t number; /* of changes; grows when the rest is written */
+	uint64_t wall_ns;
+	uint8_t upgrade;     /* of the program; else of the configuration */
+	uint8_t failed;      /* nothing was changed */
+	uint8_t pad_[6];
+	char text[488];      /* why, or what is other now */
+};
+
 /* What is said of a PDU that rules looked at: behind its octets in the ring. */
 struct edit_note {
 	uint64_t made, refused_rules; /* bit r: rule r of the link */
@@ -132,6 +142,7 @@ struct shm {
 	_Atomic uint32_t older[SHM_SETS]; /* numbers of those that bring sessions to an end, by set; 0 none */
 	_Atomic uint32_t suspect;        /* the engine before died of a fault: what it had in hand is not parsed again */
 	_Atomic uint32_t pad3_;
+	struct shm_change change;
 	_Atomic uint64_t unkept;         /* sessions that the keeper has no sockets of, for want of room */
 	uint64_t made_mono_ns;           /* when the keeper made it: all uptime counts from there */
 	_Atomic uint64_t beat_front_ns, beat_scribe_ns; /* monotonic: that thread was alive then */

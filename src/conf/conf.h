@@ -59,6 +59,14 @@ void conf_list_keys(FILE *to);
 
 void settings_free(struct settings *s);
 
+typedef void conf_diff_fn(void *arg, const char *line);
+
+/**
+ * Tell how `to` differs from `from`, a line each: "link cmcc-bj max_pdu 4096 -> 8192". Keys that need a
+ * restart are told, too, and set back to what they are in `from`. Returns how many others there are.
+ */
+int conf_diff(const struct settings *from, struct settings *to, conf_diff_fn *tell, void *arg);
+
 /** Does the code set know every link's profiles, and what its rules name? 0, or SM_EFORMAT after reporting what it lacks. */
 int conf_check_profiles(const struct settings *s, const struct code_set *set,
 	struct conf_faults *faults);

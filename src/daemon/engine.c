@@ -57,8 +57,10 @@ struct engine {
 	struct edit_plan *plan;  /* over `codes` */
 	struct code_set *codes; /* of `late` until that has ended; the scribe borrows it */
 	struct scribe *scribe;
-	sem_t wake;            /* for `late`: tables to load, or the end */
-	_Atomic bool ending;
+	sem_t wake;            /* for `late`: something of these is wanted */
+	_Atomic bool ending, reload, changed;
+	bool late_ended;       /* it is joined */
+	bool blind;            /* engines before us died: relay, and nothing else */
 };
 
 int engine_settings_fd(const struct settings *s)
@@ -84,28 +86,36 @@ fail:
 	return err;
 }
 
-void engine_exec(int *fds, int count, enum log_level least)
+void engine_exec(const struct engine_start *how, int *fds, int count)
 {
-	static char name[] = "smscoped";
-	char *argv[] = { name, (char *)options_engine(least), NULL };
+	static char name[] = "smscoped", blind[] = "--blind";
+	char *argv[] = { name, (char *)options_engine(how->least), how->blind ? blind : NULL, NULL };
 	int end = ENGINE_FD_CONTROL + count, null = open("/dev/null", O_RDWR);
+	int program = how->program;
 	sigset_t none;
 
 	/* First all out of the way, or one dup2() closes what a later one needs. */
 	for (int i = 0; i < count; i++)
-		if ((fds[i] = fcntl(fds[i], F_DUPFD, end)) < 0)
+		if ((fds[i] = fcntl(fds[i], F_DUPFD, end + 1)) < 0)
 			_exit(EXIT_FAULT);
+	if (program >= 0 && (program = fcntl(program, F_DUPFD, end + 1)) < 0)
+		_exit(EXIT_FAULT);
 	for (int i = 0; i < count; i++)
 		if (dup2(fds[i], ENGINE_FD_CONTROL + i) < 0)
 			_exit(EXIT_FAULT);
+	if (program >= 0 && dup3(program, end, O_CLOEXEC) < 0)
+		_exit(EXIT_FAULT);
 	if (null >= 0)
 		dup2(null, STDIN_FILENO);
-	close_range((unsigned)end, ~0u, 0);
+	close_range(program >= 0 ? (unsigned)end + 1 : (unsigned)end, ~0u, 0);
 	setpgid(0, 0); /* Ctrl-C is for the keeper, who passes it on */
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	unsetenv("NOTIFY_SOCKET");
-	execv("/proc/self/exe", argv);
+	if (program >= 0)
+		execveat(end, "", argv, environ, AT_EMPTY_PATH);
+	else
+		execv("/proc/self/exe", argv);
 	_exit(EXIT_FAULT);
 }
 
@@ -164,6 +174,20 @@ static struct code_set *load_codes_patiently(const struct settings *s)
 	return codes;
 }
 
+/* No PDU is looked at, so none can be waited for. */
+static void see_nothing(struct settings *s)
+{
+	s->blind = true;
+	for (int i = 0; i < s->link_count; i++) {
+		struct link_settings *l = &s->links[i];
+
+		l->dial = DIAL_ACCEPT;
+		l->account_count = 0;
+		l->max_per_account = l->logins_per_minute = 0;
+	}
+	log_error("relaying blind: PDUs are not looked at, nothing is logged or rewritten");
+}
+
 static int number_links(struct engine *e)
 {
 	for (int i = 0; i < e->settings->link_count; i++) {
@@ -211,11 +235,16 @@ static void add_sink(struct engine *e, const struct sink_settings *s)
 	pthread_mutex_unlock(&e->lock);
 }
 
-static void tell_keeper(uint32_t verb)
+static void tell_keeper_value(uint32_t verb, uint32_t value)
 {
-	struct control c = { verb, 0 };
+	struct control c = { verb, value };
 
 	send(ENGINE_FD_CONTROL, &c, sizeof(c), MSG_NOSIGNAL);
+}
+
+static void tell_keeper(uint32_t verb)
+{
+	tell_keeper_value(verb, 0);
 }
 
 /* True: somebody wants something. False: it is time to look at the certificates' dates. */
@@ -245,11 +274,45 @@ static void take_plan(struct engine *e, const struct code_set *codes)
 	plan_free(before);
 }
 
+static void serve_reload(struct engine *e, struct certificates_told *told)
+{
+	struct code_set *next = tables_reload(e->settings, e->scribe, e->codes, &e->ending);
+
+	if (next != NULL) {
+		take_plan(e, next);
+		admin_codes(&e->admin, next);
+		codes_free(e->codes);
+		e->codes = next;
+	}
+	certificates_reload(e->settings, e->tls, e->scribe);
+	certificates_watch(e->settings, e->tls, e->scribe, told);
+	tell_keeper(CONTROL_RELOADED);
+}
+
+/* What the keeper changed, or could not: a configuration, the program. */
+static void tell_change(struct engine *e)
+{
+	const struct shm_change *c = &e->shm->change;
+	char text[sizeof(c->text)];
+	struct record r;
+
+	if (e->scribe == NULL)
+		return;
+	memcpy(text, c->text, sizeof(text));
+	text[sizeof(text) - 1] = '\0';
+	record_init(&r, REC_CONFIG);
+	r.wall_ns = clock_wall_ns();
+	record_words_extra(&r, "what", c->upgrade ? "program" : "config");
+	record_words_extra(&r, "state", c->failed ? "failed" : "ok");
+	if (text[0] != '\0')
+		record_words_extra(&r, c->failed ? "error" : "changes", text);
+	(void)!scribe_change(e->scribe, NULL, &r);
+}
+
 /* Asked again meanwhile, it loads once more, not once each. */
 static void serve_reloads(struct engine *e)
 {
 	struct certificates_told told = { 0 };
-	struct code_set *next;
 	bool woken;
 
 	thread_background();
@@ -262,16 +325,10 @@ static void serve_reloads(struct engine *e)
 			certificates_watch(e->settings, e->tls, e->scribe, &told);
 			continue;
 		}
-		next = tables_reload(e->settings, e->scribe, e->codes, &e->ending);
-		if (next != NULL) {
-			take_plan(e, next);
-			admin_codes(&e->admin, next);
-			codes_free(e->codes);
-			e->codes = next;
-		}
-		certificates_reload(e->settings, e->tls, e->scribe);
-		certificates_watch(e->settings, e->tls, e->scribe, &told);
-		tell_keeper(CONTROL_RELOADED);
+		if (atomic_exchange(&e->changed, false))
+			tell_change(e);
+		if (atomic_exchange(&e->reload, false))
+			serve_reload(e, &told);
 	}
 	free(told.one);
 }
@@ -281,7 +338,10 @@ static void *late_start(void *arg)
 	struct engine *e = arg;
 
 	thread_name("tables");
-
+	if (e->blind) {
+		tell_keeper(CONTROL_READY);
+		return NULL;
+	}
 	e->codes = load_codes_patiently(e->settings);
 	take_plan(e, e->codes);
 	admin_codes(&e->admin, e->codes);
@@ -303,6 +363,30 @@ static void reopen_sinks(struct engine *e)
 	for (int i = 0; i < e->sink_count; i++)
 		sink_reopen(e->sinks[i]);
 	pthread_mutex_unlock(&e->lock);
+}
+
+static void leave_sinks(struct engine *e)
+{
+	pthread_mutex_lock(&e->lock);
+	for (int i = 0; i < e->sink_count; i++)
+		sink_free(e->sinks[i], FLUSH_MS);
+	e->sink_count = 0;
+	pthread_mutex_unlock(&e->lock);
+}
+
+/* Everything but the sessions ends first: their pause is as short as can be. */
+static void engine_yield(struct engine *e, uint32_t limit_ms)
+{
+	atomic_store(&e->ending, true);
+	sem_post(&e->wake);
+	pthread_join(e->late, NULL);
+	e->late_ended = true;
+	control_free(e->control);
+	e->control = NULL;
+	scribe_leave(e->scribe);
+	e->scribe = NULL;
+	leave_sinks(e);
+	tell_keeper_value(CONTROL_YIELDED, front_yield(e->front, limit_ms));
 }
 
 /* One packet from the keeper; on_control of front_run(). */
@@ -327,8 +411,12 @@ static bool on_control(void *arg)
 		front_stop(e->front);
 	else if (c.verb == CONTROL_REOPEN)
 		reopen_sinks(e);
-	else if (c.verb == CONTROL_RELOAD)
+	else if (c.verb == CONTROL_YIELD && !e->late_ended)
+		engine_yield(e, c.value);
+	else if (c.verb == CONTROL_RELOAD || c.verb == CONTROL_TELL) {
+		atomic_store(c.verb == CONTROL_RELOAD ? &e->reload : &e->changed, true);
 		sem_post(&e->wake);
+	}
 	return true;
 }
 
@@ -368,6 +456,8 @@ static int engine_open(struct engine *e)
 		return -EINVAL;
 	if (!e->settings->core_dumps)
 		secret_hide_process();
+	if (e->blind)
+		see_nothing(e->settings);
 	err = number_links(e);
 	if (err < 0) {
 		log_error("more links than the shared memory has numbers for: restart");
@@ -394,21 +484,26 @@ static int engine_open(struct engine *e)
 	return 0;
 }
 
+static void end_sinks(struct engine *e)
+{
+	uint64_t end_ns = clock_mono_ns() + FLUSH_MS * 1000000ull, now;
+
+	for (int i = 0; i < e->sink_count; i++) {
+		now = clock_mono_ns();
+		sink_free(e->sinks[i], now < end_ns ? (uint32_t)((end_ns - now) / 1000000u) : 0);
+	}
+	e->sink_count = 0;
+}
+
 /* The scribe drains what the workers left, then the sinks write it. */
 static void engine_close(struct engine *e)
 {
-	uint64_t end_ns, now;
-
 	control_free(e->control);
 	front_free(e->front);
 	plan_free(e->plan);
 	tls_free(e->tls);
 	scribe_free(e->scribe);
-	end_ns = clock_mono_ns() + FLUSH_MS * 1000000ull;
-	for (int i = 0; i < e->sink_count; i++) {
-		now = clock_mono_ns();
-		sink_free(e->sinks[i], now < end_ns ? (uint32_t)((end_ns - now) / 1000000u) : 0);
-	}
+	end_sinks(e);
 	free(e->sinks);
 	codes_free(e->codes);
 	free(e->listeners);
@@ -416,9 +511,9 @@ static void engine_close(struct engine *e)
 	shm_unmap(e->shm);
 }
 
-int engine_main(enum log_level least)
+int engine_main(enum log_level least, bool blind)
 {
-	struct engine e = { .lock = PTHREAD_MUTEX_INITIALIZER };
+	struct engine e = { .lock = PTHREAD_MUTEX_INITIALIZER, .blind = blind };
 	int err;
 
 	sem_init(&e.wake, 0, 0);
@@ -435,7 +530,8 @@ int engine_main(enum log_level least)
 		err = front_run(e.front, ENGINE_FD_CONTROL, on_control, &e);
 		atomic_store(&e.ending, true);
 		sem_post(&e.wake);
-		pthread_join(e.late, NULL);
+		if (!e.late_ended)
+			pthread_join(e.late, NULL);
 	}
 	engine_close(&e);
 	return err == 0 ? 0 : 1;

@@ -32,18 +32,27 @@ enum {
 	CONTROL_READY,     /* to the keeper: relaying, decoding and logging */
 	CONTROL_RELOAD,    /* to the engine: load the code tables again */
 	CONTROL_RELOADED,  /* to the keeper: done, for better or worse; the next one may come */
+	CONTROL_YIELD,     /* to the engine: leave all that can go on to the next one; `value` ms for the rest, 0 no limit */
+	CONTROL_YIELDED,   /* to the keeper: `value` sessions are left */
+	CONTROL_TELL,    /* to the engine: shm_change tells what became of a change; make a record of it */
 };
 
 /** A sealed memfd with the settings, for ENGINE_FD_SETTINGS; or -errno. */
 int engine_settings_fd(const struct settings *s);
 
+struct engine_start {
+	int program;          /* what to execute; -1: what runs already */
+	enum log_level least; /* of the operator log */
+	bool blind;           /* relay, and nothing else */
+};
+
 /**
  * In a forked child of the keeper: become an engine that finds `fds`, `count` of them, from
  * ENGINE_FD_CONTROL on. Does not return; a failure is exit code 1.
  */
-void engine_exec(int *fds, int count, enum log_level least) __attribute__((noreturn));
+void engine_exec(const struct engine_start *how, int *fds, int count) __attribute__((noreturn));
 
 /** All of an engine's life; returns its exit code. */
-int engine_main(enum log_level least);
+int engine_main(enum log_level least, bool blind);
 
 #endif

@@ -4,9 +4,9 @@
 #include "daemon/options.h"
 
 /**
- * Bind the listeners of `s`, keep an engine running until TERM or INT. Returns the exit code of
+ * Bind the listeners of `s`, which is the keeper's from here on, keep an engine running until TERM or INT. Returns the exit code of
  * smscoped: EXIT_OK, EXIT_BIND, or EXIT_FAULT when there is no memory or no engine comes up.
  */
-int keeper_run(const struct settings *s, const struct options *o);
+int keeper_run(struct settings *s, const struct options *o);
 
 #endif

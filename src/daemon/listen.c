@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -45,28 +46,57 @@ static int open_one(const struct endpoint *at)
 	return err;
 }
 
-int listen_open(const struct settings *s, int *ret_fds)
+/* The descriptor that listens at that address; -1: none does. A port that the kernel chose is the link's own. */
+static int listener_of(const struct settings *s, const int *fds, const struct link_settings *link,
+	const struct endpoint *at)
+{
+	for (int i = 0; s != NULL && i < s->link_count; i++)
+		for (int j = 0; j < s->links[i].listen_count; j++, fds++) {
+			const struct endpoint *e = &s->links[i].listen[j];
+
+			if (e->addr_len == at->addr_len && memcmp(&e->addr, &at->addr, e->addr_len) == 0 &&
+				(((const struct sockaddr_in6 *)(const void *)&e->addr)->sin6_port != 0 ||
+					strcmp(s->links[i].name, link->name) == 0))
+				return *fds;
+		}
+	return -1;
+}
+
+int listen_reopen(const struct settings *before, const int *fds, const struct settings *now, int *ret_fds)
 {
 	int n = 0, err = 0;
 
-	for (int i = 0; i < s->link_count; i++) {
-		const struct link_settings *l = &s->links[i];
+	for (int i = 0; i < now->link_count; i++) {
+		const struct link_settings *l = &now->links[i];
 
 		for (int j = 0; j < l->listen_count; j++) {
-			int fd = open_one(&l->listen[j]);
+			int fd = listener_of(before, fds, l, &l->listen[j]);
 
-			if (fd >= 0) {
-				ret_fds[n++] = fd;
+			if (fd < 0)
+				fd = open_one(&l->listen[j]);
+			ret_fds[n++] = fd;
+			if (fd >= 0)
 				continue;
-			}
 			err = fd;
 			log_error("cannot listen link=%s on=%s: %s", l->name, l->listen[j].text,
 				err_text(err));
 		}
 	}
-	while (err < 0 && n > 0)
-		close(ret_fds[--n]);
+	while (err < 0 && n-- > 0) {
+		bool old = false;
+
+		for (int i = 0; before != NULL && i < listen_count(before); i++)
+			old = old || fds[i] == ret_fds[n];
+		if (ret_fds[n] >= 0 && !old)
+			close(ret_fds[n]);
+		ret_fds[n] = -1;
+	}
 	return err;
+}
+
+int listen_open(const struct settings *s, int *ret_fds)
+{
+	return listen_reopen(NULL, NULL, s, ret_fds);
 }
 
 static void announce_one(const struct link_settings *l, int fd, bool to_person)

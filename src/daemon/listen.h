@@ -14,6 +14,13 @@ int listen_count(const struct settings *s);
 int listen_open(const struct settings *s, int *ret_fds) MUST_CHECK;
 
 /**
+ * The same for other settings `now`: what listened for `before`, with descriptors `fds`, at the same
+ * address goes on. What was opened anew is closed when one fails.
+ */
+int listen_reopen(const struct settings *before, const int *fds, const struct settings *now, int *ret_fds)
+	MUST_CHECK;
+
+/**
  * Say on standard error where each listener is bound, with the port that the kernel chose: for a
  * person at a terminal, else as lines of the operator log.
  */

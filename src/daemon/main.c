@@ -13,6 +13,7 @@
 #include "daemon/engine.h"
 #include "daemon/keeper.h"
 #include "daemon/options.h"
+#include "daemon/prove.h"
 #include "daemon/tables.h"
 
 #ifndef SMSCOPE_COMMIT
@@ -53,32 +54,6 @@ static void print_version(void)
 		LIBCONFIG_VER_REVISION);
 }
 
-/* Settings from the file or from the command line; faults were printed. */
-static struct settings *load(const struct options *o)
-{
-	struct conf_faults faults = { .to = stderr };
-	struct settings *s;
-
-	s = o->quick ? conf_quick(&o->link, &faults) : conf_load(o->config, &faults);
-	if (s == NULL)
-		return NULL;
-	for (int i = 0; o->color_given && i < s->sink_count; i++)
-		s->sinks[i].color = o->color;
-	return s;
-}
-
-/* The code tables, and in them every profile that a link names; faults were printed. */
-static struct code_set *load_tables(const struct settings *s)
-{
-	struct conf_faults faults = { .to = stderr };
-	struct code_set *codes = codes_load(codes_dir(s->codes_dir), s->codes_site_dir, &faults);
-
-	if (codes != NULL && conf_check_profiles(s, codes, &faults) == 0)
-		return codes;
-	codes_free(codes);
-	return NULL;
-}
-
 static int dump(const struct settings *s)
 {
 	int err = conf_dump(s, stdout);
@@ -88,35 +63,42 @@ static int dump(const struct settings *s)
 	return err < 0 ? EXIT_FAULT : EXIT_OK;
 }
 
-/* The rest of every action that needs settings. */
-static int act(const struct settings *s, const struct options *o)
+static int check(const struct settings *s)
 {
 	struct conf_faults faults = { .to = stderr };
+	struct code_set *codes = prove_tables(s);
 	char certificates[96] = "";
-	struct code_set *codes;
-	int fit;
-
-	if (o->action == ACTION_DUMP)
-		return dump(s);
-	codes = load_tables(s);
 	/* Both are looked at, so that all faults are named at once. */
-	fit = o->action == ACTION_CHECK ?
-		certificates_check(s, &faults, certificates, sizeof(certificates)) :
-		certificates_check_apart(s);
+	int fit = certificates_check(s, &faults, certificates, sizeof(certificates));
+
 	if (codes == NULL || fit < 0) {
 		codes_free(codes);
 		return EXIT_FAULT;
 	}
-	if (o->action == ACTION_CHECK)
-		conf_summary(s, codes, certificates, stdout);
-	codes_free(codes); /* the engine loads its own: the keeper stays small */
-	return o->action == ACTION_CHECK ? EXIT_OK : keeper_run(s, o);
+	conf_summary(s, codes, certificates, stdout);
+	codes_free(codes);
+	return EXIT_OK;
+}
+
+/* The rest of every action that needs settings, which it frees. */
+static int act(struct settings *s, const struct options *o)
+{
+	int code;
+
+	if (o->action == ACTION_RUN) {
+		code = prove(s); /* the engine loads its own: the keeper stays small */
+		if (code == EXIT_OK)
+			return keeper_run(s, o);
+	} else {
+		code = o->action == ACTION_DUMP ? dump(s) : check(s);
+	}
+	settings_free(s);
+	return code;
 }
 
 static int run(const struct options *o)
 {
 	struct settings *s;
-	int code;
 
 	switch (o->action) {
 	case ACTION_HELP:
@@ -129,22 +111,22 @@ static int run(const struct options *o)
 		conf_list_keys(stdout);
 		return EXIT_OK;
 	case ACTION_ENGINE:
-		return engine_main(o->least);
+		return engine_main(o->least, o->blind);
+	case ACTION_PROVE:
+		return prove_settings();
 	case ACTION_TABLES:
 		return tables_check(o->tables, o->tables_site);
 	default:
 		break;
 	}
-	s = load(o);
+	s = prove_load(o);
 	if (s == NULL && o->quick) {
 		fputs("smscoped: bad option value; try --help\n", stderr);
 		return EXIT_USAGE;
 	}
 	if (s == NULL)
 		return EXIT_FAULT;
-	code = act(s, o);
-	settings_free(s);
-	return code;
+	return act(s, o);
 }
 
 int main(int argc, char **argv)

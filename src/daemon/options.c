@@ -11,7 +11,8 @@
 #endif
 
 enum { OPT_DUMP = 256, OPT_KEYS, OPT_LISTEN, OPT_UPSTREAM, OPT_PROTOCOL, OPT_PROFILE, OPT_LANG,
-	OPT_LOG, OPT_CONTROL, OPT_COLOR, OPT_ENGINE, OPT_TABLES, OPT_TABLES_SITE };
+	OPT_LOG, OPT_CONTROL, OPT_COLOR, OPT_ENGINE, OPT_TABLES, OPT_TABLES_SITE,
+	OPT_PROVE, OPT_BLIND };
 
 static const struct option longs[] = {
 	{ "config", required_argument, NULL, 'c' },
@@ -31,6 +32,8 @@ static const struct option longs[] = {
 	{ "engine", required_argument, NULL, OPT_ENGINE },
 	{ "tables", required_argument, NULL, OPT_TABLES },
 	{ "tables-site", required_argument, NULL, OPT_TABLES_SITE },
+	{ "prove", no_argument, NULL, OPT_PROVE },
+	{ "blind", no_argument, NULL, OPT_BLIND },
 	{ 0 },
 };
 
@@ -58,8 +61,9 @@ static const char help[] =
 	"\n"
 	"  smscoped --listen 127.0.0.1:7890 --upstream 10.0.0.1:7890 --profile infox --lang zh\n"
 	"\n"
-	"Signals: TERM lets sessions end, INT (Ctrl-C) stops at once, HUP loads the code tables\n"
-	"again, USR1 reopens log files.\n"
+	"Signals: TERM lets sessions end, INT (Ctrl-C) stops at once, HUP loads configuration, code\n"
+	"tables and certificates again, USR1 reopens log files, USR2 changes over to the program\n"
+	"that lies where this one did. Sessions go on.\n"
 	"Ends with 0; 1 fault in configuration or at run time, 2 usage, 3 cannot listen.\n";
 
 static const char *const engine_options[] = {
@@ -178,6 +182,12 @@ static int set_option(struct options *o, int opt, char **argv, FILE *err)
 	case OPT_TABLES:
 		o->action = ACTION_TABLES;
 		o->tables = optarg;
+		return 0;
+	case OPT_PROVE:
+		o->action = ACTION_PROVE;
+		return 0;
+	case OPT_BLIND:
+		o->blind = true;
 		return 0;
 	case OPT_TABLES_SITE:
 		o->tables_site = optarg;

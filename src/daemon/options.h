@@ -17,6 +17,7 @@ enum action {
 	ACTION_HELP,
 	ACTION_ENGINE,    /* how the keeper starts its engine; not for people */
 	ACTION_TABLES,    /* how an engine has code tables checked; not for people */
+	ACTION_PROVE,     /* how a keeper asks another version whether it would do; not for people */
 };
 
 enum { EXIT_OK = 0, EXIT_FAULT = 1, EXIT_USAGE = 2, EXIT_BIND = 3 };
@@ -29,6 +30,7 @@ struct options {
 	int color;               /* as sink_settings.color: -1 auto, 0 never, 1 always */
 	bool color_given;        /* on the command line or by NO_COLOR: beats the file */
 	enum log_level least;    /* of the operator log; an engine is told */
+	bool blind;              /* of ACTION_ENGINE: relay, and nothing else */
 	const char *tables, *tables_site; /* of ACTION_TABLES: folders */
 };
 

@@ -41,7 +41,7 @@ struct front {
 	struct gate *gates;
 	int gate_count;
 	int reserve_fd;           /* given up to accept and close one connection when descriptors run out */
-	bool paused, draining, stopping;
+	bool paused, draining, stopping, yielded;
 	uint64_t complained_ns, paused_ns, drain_end_ns;
 	bool (*on_control)(void *arg);
 	void *control_arg;
@@ -68,6 +68,8 @@ static uint32_t front_sessions(const struct front *f)
 
 static void front_gates(struct front *f, bool open)
 {
+	if (f->yielded)
+		return;
 	for (int i = 0; i < f->gate_count; i++) {
 		if (open)
 			event_add(f->gates[i].event, NULL);
@@ -208,7 +210,8 @@ static void front_on_tick(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	atomic_store(&f->shm->beat_front_ns, now);
+	if (!f->yielded)
+		atomic_store(&f->shm->beat_front_ns, now);
 	for (int i = 0; i < TELL_BUDGET && refusals_due(f->commons.refusals, now, &r); i++)
 		front_tell_refusal(f, &r);
 	if (f->paused && now - f->paused_ns >= PAUSE_MS * 1000000ull) {
@@ -355,6 +358,33 @@ void front_plan(struct front *f, const struct edit_plan *plan)
 			;
 	}
 	sem_destroy(&taken);
+}
+
+uint32_t front_yield(struct front *f, uint32_t limit_ms)
+{
+	struct worker_message m = { .kind = WORKER_YIELD };
+	sem_t done;
+
+	f->yielded = true;
+	for (int i = 0; i < f->gate_count; i++) {
+		event_del(f->gates[i].event);
+		close(f->gates[i].listener.fd);
+	}
+	sem_init(&done, 0, 0);
+	m.taken = &done;
+	front_tell_all(f, &m);
+	for (int i = 0; i < f->settings->workers; i++) {
+		while (sem_wait(&done) < 0 && errno == EINTR)
+			;
+	}
+	sem_destroy(&done);
+	if (limit_ms > 0) {
+		front_drain(f, limit_ms);
+	} else {
+		f->draining = true;
+		f->drain_end_ns = UINT64_MAX;
+	}
+	return front_sessions(f);
 }
 
 void front_stop(struct front *f)

@@ -48,6 +48,13 @@ int front_run(struct front *f, int control_fd, bool (*on_control)(void *arg), vo
 /** Stop accepting; let sessions end on their own for `timeout_ms`, then close them; front_run() returns when none is left. Callable from on_control. */
 void front_drain(struct front *f, uint32_t timeout_ms);
 
+/**
+ * Another engine takes over: accept no more, close the listeners, let go of the sessions that can go on
+ * there. What is left comes to its end here, by itself or in `limit_ms` (0: whenever it does); front_run()
+ * returns when none is left. Returns how many there are. Callable from on_control.
+ */
+uint32_t front_yield(struct front *f, uint32_t limit_ms);
+
 /** Make front_run() return at once: sessions are closed. Callable from on_control. */
 void front_stop(struct front *f);
 

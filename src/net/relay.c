@@ -121,6 +121,8 @@ static size_t flow_unframed(const struct flow *f, size_t n)
 {
 	uint64_t left = f->at->pass_until - f->at->taken_at;
 
+	if (f->edit.out_len > 0)
+		return 0; /* a blind engine, too, brings to its end what another has begun */
 	if (f->at->blind)
 		return n;
 	if (f->at->pass_until <= f->at->taken_at)
@@ -140,7 +142,11 @@ static bool flow_stops_to_edit(struct flow *f, struct span frame, uint64_t at)
 {
 	if (at < f->clear_until)
 		return false;
-	if (f->edit.out_len > 0 || flow_edit(f, frame, at))
+	const struct edit_plan *plan = f->session->worker->plan;
+
+	if (f->edit.out_len > 0)
+		return true;
+	if (plan != NULL && plan->links[f->session->link_index].rules != NULL && flow_edit(f, frame, at))
 		return true;
 	f->clear_until = at + frame.n;
 	return false;
@@ -151,7 +157,8 @@ static size_t flow_look(struct flow *f, const uint8_t *p, size_t n)
 {
 	const struct session *s = f->session;
 	const struct edit_plan *plan = s->worker->plan;
-	bool ruled = plan != NULL && plan->links[s->link_index].rules != NULL;
+	/* What another engine began to send in another form goes on so, rules or not. */
+	bool ruled = f->edit.out_len > 0 || (plan != NULL && plan->links[s->link_index].rules != NULL);
 	size_t least = (size_t)(f->at->sent_at - f->at->taken_at) + f->out->owed;
 	size_t k = flow_unframed(f, n);
 

@@ -41,6 +41,31 @@ void session_keep(struct session *s, enum side side)
 		atomic_fetch_add(&s->worker->shm->unkept, 1);
 }
 
+bool session_can_yield(const struct session *s)
+{
+	return s->kept && !s->proxied && s->shared->state < SESSION_CLOSED &&
+		!atomic_load(&shm_link(s->worker->shm, s->shared->link)->gone);
+}
+
+void session_yield(struct session *s)
+{
+	struct worker *w = s->worker;
+
+	for (int i = 0; i < 2; i++)
+		leg_close(&s->leg[i]); /* the keeper's duplicates keep the connections */
+	if (s->queued)
+		TAILQ_REMOVE(&w->run, s, run);
+	if (s->watched)
+		TAILQ_REMOVE(&w->watch, s, watch);
+	TAILQ_REMOVE(&w->all, s, all);
+	if (s->timer != NULL)
+		event_free(s->timer);
+	free(s->cause_text);
+	s->shared->engine = 0; /* of nobody who lives */
+	free(s);
+	atomic_fetch_sub(&w->session_count, 1);
+}
+
 void session_note_bases(struct session *s)
 {
 	struct leg_count c;
@@ -112,6 +137,7 @@ static void resume_flow(struct flow *f, const struct leg_count *in, const struct
 	f->done = out->fin_out;
 	f->hold = hold_of(f->in, f->session->worker->settings->hold_max);
 	resume_hand(f);
+	f->at->blind |= f->session->worker->settings->blind;
 }
 
 static bool resume_flows(struct session *s)
@@ -160,7 +186,6 @@ static struct session *resume_make(struct worker *w, uint32_t slot)
 	s->proto = proto_by_letter((char)shared->proto);
 	s->guarded = session_guarded(s->link);
 	s->kept = true;
-	shared->engine = w->engine;
 	for (int i = 0; i < 2; i++) {
 		flow_init(&s->flow[i], s, (enum side)i);
 		s->leg[i].fd = -1;
@@ -239,6 +264,7 @@ bool session_resume(struct worker *w, uint32_t slot)
 	struct shm_session *shared = shm_session(w->shm, slot);
 	struct session *s;
 
+	shared->engine = w->engine;
 	if (shared->id == 0 || settings_link(w->settings, shared->link) < 0) {
 		shared->id = 0;
 		shared->state = SESSION_FREE;

@@ -414,6 +414,10 @@ void session_connected(struct session *s)
 	if (getpeername(s->leg[SIDE_GW].fd, (struct sockaddr *)&gw, &len) == 0)
 		leg_address_text(&gw, len, s->shared->gw_addr, sizeof(s->shared->gw_addr));
 	session_note_bases(s);
+	if (s->worker->settings->blind) {
+		s->shared->login_seen = 1;
+		s->shared->flow[SIDE_SP].blind = s->shared->flow[SIDE_GW].blind = 1;
+	}
 	session_enter(s, SESSION_RELAYING);
 	session_keep(s, SIDE_GW); /* from the first relayed octet on */
 	/* An end that came while nobody relayed brings no further edge: the flow must know of it. */

@@ -91,6 +91,19 @@ static void worker_end_sessions(struct worker *w, bool at_once)
 	}
 }
 
+/** Sessions that can go on in the next engine leave this one, as they are. */
+static void worker_yield(struct worker *w)
+{
+	struct session *s, *next;
+
+	w->yielded = true;
+	for (s = TAILQ_FIRST(&w->all); s != NULL; s = next) {
+		next = TAILQ_NEXT(s, all);
+		if (session_can_yield(s))
+			session_yield(s);
+	}
+}
+
 static void worker_on_drained(evutil_socket_t fd, short what, void *arg)
 {
 	(void)fd;
@@ -117,6 +130,10 @@ static void worker_on_message(struct worker *w, const struct worker_message *m)
 	case WORKER_DRAIN:
 		evtimer_add(w->drain_event, &tv);
 		break;
+	case WORKER_YIELD:
+		worker_yield(w);
+		sem_post(m->taken);
+		break;
 	case WORKER_PLAN:
 		edits_take(w, m->plan);
 		sem_post(m->taken);
@@ -139,6 +156,22 @@ static void worker_on_inbox(evutil_socket_t fd, short what, void *arg)
 		worker_on_message(w, &m);
 }
 
+/** Slots of older engines whose sessions are over, or that died, are ours. */
+static void worker_reclaim(struct worker *w)
+{
+	uint32_t from = shm_slots_at(w->shm, (uint32_t)w->index);
+
+	for (uint32_t i = from; i < w->foreign_end; i++) {
+		struct shm_session *s = shm_session(w->shm, i);
+
+		if (s->engine == w->engine || (s->id != 0 && shm_engine_lives(w->shm, s->engine)))
+			continue;
+		if (!session_resume(w, i))
+			w->free_slots[w->free_count++] = i;
+		w->foreign_count--;
+	}
+}
+
 static void worker_look_for_idle(struct worker *w)
 {
 	struct session *s, *next;
@@ -159,7 +192,10 @@ static void worker_on_beat(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	worker_tick(w);
-	atomic_store(&w->shm->beat_worker_ns[w->index], w->mono_ns);
+	if (!w->yielded)
+		atomic_store(&w->shm->beat_worker_ns[w->index], w->mono_ns);
+	if (w->foreign_count > 0)
+		worker_reclaim(w);
 	TAILQ_CONCAT(&now, &w->watch, watch);
 	while ((s = TAILQ_FIRST(&now)) != NULL) {
 		TAILQ_REMOVE(&now, s, watch);
@@ -296,6 +332,7 @@ static int worker_take_slots(struct worker *w)
 		used++;
 	while (to-- > used)
 		w->free_slots[w->free_count++] = to;
+	w->foreign_end = used;
 	for (uint32_t i = used; i-- > from;) {
 		const struct shm_session *s = shm_session(w->shm, i);
 

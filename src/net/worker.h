@@ -44,6 +44,7 @@ struct worker {
 	struct event_base *base;
 	pthread_t thread;
 	bool started, stopping;
+	bool yielded;              /* another engine accepts: what we have left comes to its end here */
 	int inbox[2];              /* pipe of struct worker_message */
 	struct event *inbox_event, *beat_event, *drain_event;
 	uint8_t *scratch;          /* what leg_peek() shows, for one flow at a time */
@@ -51,6 +52,7 @@ struct worker {
 	uint32_t *free_slots;
 	uint32_t free_count;
 	uint32_t foreign_count;    /* slots of our share that an older engine has still */
+	uint32_t foreign_end;      /* all of them are before this one */
 	uint64_t *server_down_ns;  /* [link * SERVERS_MAX + server]: left alone until then (monotonic) */
 	uint64_t mono_ns, wall_ns; /* of this turn */
 	bool idle_limits;          /* a link has an idle_timeout */
@@ -67,7 +69,7 @@ struct worker {
 
 /* What the front tells a worker. */
 struct worker_message {
-	enum { WORKER_SESSION, WORKER_REFUSED, WORKER_DRAIN, WORKER_STOP, WORKER_PLAN } kind;
+	enum { WORKER_SESSION, WORKER_REFUSED, WORKER_DRAIN, WORKER_STOP, WORKER_PLAN, WORKER_YIELD } kind;
 	int fd, link;
 	enum end_how how;          /* WORKER_REFUSED */
 	uint64_t value;            /* WORKER_REFUSED: how many since the last such message; WORKER_DRAIN: ms */
@@ -75,7 +77,7 @@ struct worker_message {
 	socklen_t peer_len;
 	bool proxied;              /* WORKER_SESSION: a balancer's; its PROXY header is still to come */
 	const struct edit_plan *plan; /* WORKER_PLAN */
-	sem_t *taken;              /* WORKER_PLAN: posted when the one before is not used any more */
+	sem_t *taken;              /* WORKER_PLAN: posted when the one before is not used any more; WORKER_YIELD: when it is done */
 };
 
 /** Make and start worker `index`. 0 or negative; the reason is logged. */

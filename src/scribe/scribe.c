@@ -178,7 +178,8 @@ static int drain(struct scribe *s)
 {
 	int n, i;
 
-	for (n = 0; n < BUDGET && (i = oldest_ring(s)) >= 0; n++) {
+	for (n = 0; n < BUDGET && !atomic_load_explicit(&s->leave, memory_order_relaxed) &&
+		(i = oldest_ring(s)) >= 0; n++) {
 		struct ring *ring = shm_ring(s->shm, i);
 		struct ring_entry *e = ring_next(ring);
 
@@ -250,6 +251,8 @@ static void *run(void *arg)
 		struct timespec pause = { 0, POLL_MS * 1000000L };
 
 		scribe_take_change(s);
+		if (atomic_load(&s->leave))
+			return NULL;
 		n = turn(s);
 		if (n == BUDGET || (stop && n > 0))
 			continue;
@@ -407,6 +410,20 @@ void scribe_counts(const struct scribe *s, struct scribe_counts *ret)
 	};
 	for (int k = 0; k < REC_COUNT; k++)
 		ret->records[k] = read_count(&s->tally.records[k]);
+}
+
+void scribe_leave(struct scribe *s)
+{
+	if (s == NULL)
+		return;
+	atomic_store(&s->leave, true);
+	pthread_join(s->thread, NULL);
+	for (struct held *h = s->held, *next; h != NULL; h = next) {
+		next = h->next;
+		free(h);
+	}
+	s->held = NULL;
+	scribe_discard(s);
 }
 
 void scribe_free(struct scribe *s)

@@ -86,6 +86,9 @@ const struct story_table *scribe_stories(const struct scribe *s);
  */
 int scribe_unknown(struct scribe *s, int link, struct unknown_code *ret, int cap);
 
+/** End the thread where it stands: what is left in the rings is for the scribe of the next engine. */
+void scribe_leave(struct scribe *s);
+
 /**
  * Drain what is in the rings, flush the sinks, join the thread. Call when the workers have stopped.
  */

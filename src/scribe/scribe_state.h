@@ -72,7 +72,7 @@ struct scribe {
 	struct link_tally *link_tally; /* as links */
 	int link;                      /* number of the entry in hand's; link_count: none */
 	pthread_t thread;
-	_Atomic bool stop;
+	_Atomic bool stop, leave;
 	_Atomic(struct scribe_change *) change; /* waits to be taken; NULL: none */
 	sem_t taken;                            /* it was */
 	uint64_t lost_seen[SHM_RINGS_MAX];

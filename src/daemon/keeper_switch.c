@@ -1,0 +1,512 @@
+#include "daemon/keeper_state.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/notify.h"
+#include "conf/conf.h"
+#include "daemon/listen.h"
+#include "daemon/prove.h"
+
+/*
+ * Another configuration, or another program:
+ *
+ *   CHECK   a child loads all of it and says what is wrong; nothing has changed so far
+ *   YIELD   the engine leaves its sessions to the keeper, but those that cannot move
+ *   TRIAL   the next engine has them; if it dies before it has done well, all is taken back
+ *
+ * An engine never changes its own settings: what differs differs from its first octet on. Code tables and
+ * certificates are no settings; if nothing else is asked for, the engine itself loads them again.
+ */
+enum {
+	CHECK_MS = 60000,
+	YIELD_MS = 10000,
+	GOOD_MS = 10000,       /* a new program that lived so long is kept */
+	FAULT_LINES = 32,      /* that are logged */
+	LISTENERS_MAX = 65536,
+};
+
+/* For who asks; and in a record. */
+static void change_note(struct keeper *k, enum change kind, bool failed, const char *text)
+{
+	struct shm_change *c = &k->shm->change;
+
+	c->wall_ns = clock_wall_ns();
+	c->upgrade = kind == CHANGE_PROGRAM;
+	c->failed = failed;
+	snprintf(c->text, sizeof(c->text), "%s", text);
+	atomic_fetch_add(&c->number, 1);
+}
+
+static void change_tell(struct keeper *k, enum change kind, bool failed, const char *text)
+{
+	change_note(k, kind, failed, text);
+	if (k->engine != 0 && k->ready)
+		engine_tell(k, CONTROL_TELL, 0);
+	keeper_tell_ready(k);
+}
+
+static const char *change_name(enum change kind)
+{
+	return kind == CHANGE_PROGRAM ? "upgrade" : "reload";
+}
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+static bool in_plan(const struct plan_fds *p, int fd)
+{
+	for (int i = 1; p != NULL && i < p->count; i++)
+		if (p->fds[i] == fd)
+			return true;
+	return false;
+}
+
+void plan_close(struct plan_fds *p, const struct plan_fds *keep)
+{
+	for (int i = 1; p->fds != NULL && i < p->count; i++)
+		if (p->fds[i] >= 0 && !in_plan(keep, p->fds[i]))
+			close(p->fds[i]);
+	free(p->fds);
+	settings_free(p->settings);
+	*p = (struct plan_fds){ .settings = NULL };
+}
+
+static void change_over(struct keeper *k)
+{
+	struct keeper_change *c = &k->change;
+
+	close_fd(&c->settings_fd);
+	close_fd(&c->faults_fd);
+	c->kind = CHANGE_NONE;
+	c->checker = 0;
+}
+
+static void change_fail(struct keeper *k, const char *why)
+{
+	struct keeper_change *c = &k->change;
+	enum change kind = c->kind;
+
+	log_error("%s failed, nothing is changed: %s", change_name(kind), why);
+	plan_close(&c->after, &k->plan);
+	if (kind == CHANGE_PROGRAM)
+		close_fd(&c->program_after);
+	change_over(k);
+	change_tell(k, kind, true, why);
+	change_next(k);
+}
+
+/* The child that checks: nothing of ours stays open in it but what it writes to. */
+static void checker_run(struct keeper *k)
+{
+	struct keeper_change *c = &k->change;
+	bool program = c->kind == CHANGE_PROGRAM;
+	char *argv[] = { (char *)"smscoped", (char *)"--prove", NULL };
+	int at = program ? fcntl(k->plan.fds[FD_SETTINGS], F_DUPFD, 16) : fcntl(c->settings_fd, F_DUPFD, 16);
+	int exe = program ? fcntl(c->program_after, F_DUPFD_CLOEXEC, 16) : -1;
+	sigset_t none;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	setpgid(0, 0);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	unsetenv("NOTIFY_SOCKET");
+	if (at < 0 || dup2(c->faults_fd, STDERR_FILENO) < 0 || dup2(at, PROVE_FD) < 0)
+		_exit(EXIT_FAULT);
+	if (exe >= 0 && dup3(exe, PROVE_FD + 1, O_CLOEXEC) < 0)
+		_exit(EXIT_FAULT);
+	close_range(program ? PROVE_FD + 2 : PROVE_FD + 1, ~0u, 0);
+	if (!program)
+		_exit(prove_config(k->options, k->plan.settings, PROVE_FD));
+	execveat(PROVE_FD + 1, "", argv, environ, AT_EMPTY_PATH);
+	fprintf(stderr, "%s cannot be run: %s\n", k->program_path, strerror(errno));
+	_exit(EXIT_FAULT);
+}
+
+static int checker_start(struct keeper *k)
+{
+	struct keeper_change *c = &k->change;
+
+	c->faults_fd = memfd_create("smscope-faults", MFD_CLOEXEC);
+	if (c->faults_fd < 0)
+		return -errno;
+	c->settings_fd = c->kind == CHANGE_CONFIG ? memfd_create("smscope-next", MFD_CLOEXEC) : -1;
+	if (c->kind == CHANGE_CONFIG && c->settings_fd < 0)
+		return -errno;
+	if (c->kind == CHANGE_PROGRAM) {
+		c->program_after = open(k->program_path, O_PATH | O_CLOEXEC);
+		if (c->program_after < 0)
+			return -errno;
+	}
+	c->checker = fork();
+	if (c->checker == 0)
+		checker_run(k);
+	return c->checker < 0 ? -errno : 0;
+}
+
+/* A set of rings that no engine has; -1: older ones with sessions have them all. */
+static int free_set(const struct keeper *k)
+{
+	uint32_t now = atomic_load(&k->shm->set);
+
+	for (int i = 0; i < SHM_SETS; i++)
+		if ((uint32_t)i != now && atomic_load(&k->shm->older[i]) == 0)
+			return i;
+	return -1;
+}
+
+static bool change_allowed(const struct keeper *k, enum change kind, const char **ret_why)
+{
+	bool older = false;
+
+	for (int i = 0; i < SHM_SETS; i++)
+		older = older || atomic_load(&k->shm->older[i]) != 0;
+	*ret_why = kind == CHANGE_PROGRAM && older ?
+		"an engine of before still has sessions that cannot move" :
+		free_set(k) < 0 ? "too many engines of before still have sessions that cannot move" : NULL;
+	return *ret_why == NULL;
+}
+
+static void change_begin(struct keeper *k, enum change kind)
+{
+	struct keeper_change *c = &k->change;
+	char state[64];
+	const char *why;
+	int err;
+
+	*c = (struct keeper_change){ .kind = kind, .step = STEP_CHECK, .settings_fd = -1,
+		.faults_fd = -1, .program_after = -1, .program_before = -1,
+		.until_ns = clock_mono_ns() + ms_ns(CHECK_MS) };
+	log_info("%s: checking %s", kind == CHANGE_PROGRAM ? "USR2" : "HUP",
+		kind == CHANGE_PROGRAM ? k->program_path : "the configuration");
+	snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%llu",
+		(unsigned long long)(clock_mono_ns() / 1000));
+	notify_send(state);
+	if (!change_allowed(k, kind, &why)) {
+		change_fail(k, why);
+		return;
+	}
+	err = checker_start(k);
+	if (err < 0)
+		change_fail(k, err_text(err));
+}
+
+/* A new program that is still on trial has done well enough if the next change is asked for. */
+static void program_keep(struct keeper *k)
+{
+	close_fd(&k->change.program_before);
+	change_over(k);
+	log_info("the new program stays");
+}
+
+void change_ask(struct keeper *k, enum change kind)
+{
+	struct keeper_change *c = &k->change;
+	bool *again = kind == CHANGE_PROGRAM ? &k->upgrade_again : &k->reload_again;
+
+	if (k->stage != RUNNING)
+		return;
+	if (c->kind == CHANGE_PROGRAM && c->step == STEP_TRIAL && k->ready)
+		program_keep(k);
+	if (c->kind != CHANGE_NONE || !k->ready || k->reloading)
+		*again = true;
+	else
+		change_begin(k, kind);
+}
+
+void change_next(struct keeper *k)
+{
+	if (k->change.kind != CHANGE_NONE || !k->ready || k->reloading || k->stage != RUNNING)
+		return;
+	if (k->reload_again) {
+		k->reload_again = false;
+		change_begin(k, CHANGE_CONFIG);
+	} else if (k->upgrade_again) {
+		k->upgrade_again = false;
+		change_begin(k, CHANGE_PROGRAM);
+	}
+}
+
+/* What the checker had to say, each line to the log; the first one in `first`. */
+static void read_faults(int fd, char *first, size_t cap)
+{
+	FILE *f = lseek(fd, 0, SEEK_SET) == 0 ? fdopen(dup(fd), "r") : NULL;
+	char *line = NULL;
+	size_t room = 0;
+	ssize_t n;
+
+	first[0] = '\0';
+	for (int i = 0; f != NULL && (n = getline(&line, &room, f)) > 0; i++) {
+		if (line[n - 1] == '\n')
+			line[n - 1] = '\0';
+		if (first[0] == '\0')
+			snprintf(first, cap, "%s", line);
+		if (i < FAULT_LINES)
+			log_error("%s", line);
+	}
+	free(line);
+	if (f != NULL)
+		fclose(f);
+}
+
+/* The sessions of links that are in the configuration no more stay where they are. */
+static void mark_gone(struct keeper *k, const struct settings *s)
+{
+	uint32_t count = shm_link_count(k->shm);
+
+	for (uint32_t i = 0; i < count; i++) {
+		bool gone = true;
+
+		for (int l = 0; l < s->link_count && gone; l++)
+			gone = strcmp(s->links[l].name, shm_link(k->shm, i)->name) != 0;
+		atomic_store(&shm_link(k->shm, i)->gone, gone);
+	}
+}
+
+static void change_yield(struct keeper *k)
+{
+	struct keeper_change *c = &k->change;
+	uint32_t limit_ms = 0;
+
+	c->step = STEP_YIELD;
+	c->until_ns = clock_mono_ns() + ms_ns(YIELD_MS);
+	if (c->kind == CHANGE_PROGRAM)
+		limit_ms = k->plan.settings->drain_timeout_ms > 0 ? k->plan.settings->drain_timeout_ms : 1;
+	else
+		mark_gone(k, c->after.settings);
+	engine_tell(k, CONTROL_YIELD, limit_ms);
+}
+
+static void add_line(void *arg, const char *line)
+{
+	struct keeper_change *c = arg;
+	size_t n = strlen(c->text);
+
+	log_info("reload: %s", line);
+	snprintf(c->text + n, sizeof(c->text) - n, "%s%s", n > 0 ? "; " : "", line);
+}
+
+/* Descriptors of the plan: what listens already goes on doing so. 0 or negative, after saying why. */
+static int plan_open(struct keeper *k, struct plan_fds *p)
+{
+	int listeners = listen_count(p->settings), controls = k->plan.count - FIXED_FDS -
+		listen_count(k->plan.settings), err;
+
+	p->count = FIXED_FDS + listeners + controls;
+	p->fds = malloc((size_t)p->count * sizeof(*p->fds));
+	if (p->fds == NULL)
+		return -ENOMEM;
+	for (int i = 0; i < p->count; i++)
+		p->fds[i] = -1;
+	err = listen_reopen(k->plan.settings, k->plan.fds + FIXED_FDS, p->settings, p->fds + FIXED_FDS);
+	if (err < 0)
+		return err;
+	p->fds[FD_SHM] = k->plan.fds[FD_SHM];
+	for (int i = 0; i < controls; i++)
+		p->fds[FIXED_FDS + listeners + i] = k->plan.fds[k->plan.count - controls + i];
+	p->fds[FD_SETTINGS] = engine_settings_fd(p->settings);
+	return p->fds[FD_SETTINGS] < 0 ? p->fds[FD_SETTINGS] : 0;
+}
+
+/* The checker has found the configuration good: how does it differ from the one in effect? */
+static void config_checked(struct keeper *k)
+{
+	struct keeper_change *c = &k->change;
+	struct conf_faults faults = { .to = stderr };
+	int err;
+
+	c->text[0] = '\0';
+	c->after.settings = lseek(c->settings_fd, 0, SEEK_SET) == 0 ?
+		conf_load_fd(c->settings_fd, &faults) : NULL;
+	if (c->after.settings == NULL) {
+		change_fail(k, "what was checked cannot be read");
+		return;
+	}
+	if (conf_diff(k->plan.settings, c->after.settings, add_line, c) == 0 && !k->blind) {
+		plan_close(&c->after, &k->plan);
+		change_over(k);
+		log_info("reload: the configuration is the same; code tables and certificates are loaded again");
+		change_note(k, CHANGE_CONFIG, false, "");
+		k->reloading = true;
+		engine_tell(k, CONTROL_RELOAD, 0);
+		return;
+	}
+	err = plan_open(k, &c->after);
+	if (err < 0) {
+		change_fail(k, err == -EADDRINUSE ? "an address to listen on is in use" : err_text(err));
+		return;
+	}
+	change_yield(k);
+}
+
+void change_checked(struct keeper *k, int status)
+{
+	struct keeper_change *c = &k->change;
+	bool good = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_OK;
+
+	c->checker = 0;
+	read_faults(c->faults_fd, c->text, sizeof(c->text));
+	if (!good && c->text[0] == '\0' && WIFSIGNALED(status))
+		snprintf(c->text, sizeof(c->text), "the check ended by signal %d", WTERMSIG(status));
+	else if (!good && c->text[0] == '\0')
+		snprintf(c->text, sizeof(c->text), "the check ended with code %d", WEXITSTATUS(status));
+	if (k->stage != RUNNING) {
+		change_over(k);
+	} else if (!good) {
+		char why[sizeof(c->text)];
+
+		memcpy(why, c->text, sizeof(why));
+		change_fail(k, why);
+	} else if (k->engine == 0 || !k->ready) {
+		change_fail(k, "the engine died meanwhile");
+	} else if (c->kind == CHANGE_PROGRAM) {
+		c->text[0] = '\0';
+		change_yield(k);
+	} else {
+		config_checked(k);
+	}
+}
+
+/* The next engine starts with what is new. */
+static void change_try(struct keeper *k)
+{
+	struct keeper_change *c = &k->change;
+
+	c->step = STEP_TRIAL;
+	c->until_ns = UINT64_MAX;
+	k->blind = false;
+	k->deaths = 0;
+	if (c->kind == CHANGE_CONFIG) {
+		c->before = k->plan;
+		k->plan = c->after;
+		c->after = (struct plan_fds){ .settings = NULL };
+	} else {
+		c->program_before = k->program;
+		k->program = c->program_after;
+		c->program_after = -1;
+	}
+}
+
+void change_yielded(struct keeper *k, uint32_t left)
+{
+	uint32_t set = atomic_load(&k->shm->set);
+	struct older *o = k->older;
+	int next = free_set(k);
+
+	if (k->change.step != STEP_YIELD || k->change.kind == CHANGE_NONE)
+		return;
+	while (o->pid != 0 && o < k->older + OLDER_MAX - 1)
+		o++;
+	*o = (struct older){ k->engine, k->control, left > 0 ? set : SHM_SETS };
+	k->engine = 0;
+	k->control = -1;
+	if (left > 0) {
+		log_info("engine pid=%d keeps %u sessions until they end", (int)o->pid, left);
+		atomic_store(&k->shm->older[set], atomic_load(&k->shm->engine));
+		atomic_store(&k->shm->set, (uint32_t)next);
+	}
+	change_try(k);
+	engine_start(k);
+}
+
+/* All as it was before. */
+static void change_take_back(struct keeper *k)
+{
+	struct keeper_change *c = &k->change;
+
+	if (c->kind == CHANGE_CONFIG) {
+		c->after = k->plan;
+		k->plan = c->before;
+		c->before = (struct plan_fds){ .settings = NULL };
+		mark_gone(k, k->plan.settings);
+	} else {
+		c->program_after = k->program;
+		k->program = c->program_before;
+		c->program_before = -1;
+	}
+	change_fail(k, "the new engine died: the old one's place is taken by another of its kind");
+}
+
+bool change_engine_died(struct keeper *k)
+{
+	struct keeper_change *c = &k->change;
+
+	if (c->kind == CHANGE_NONE || c->step == STEP_CHECK || k->stage != RUNNING)
+		return false;
+	if (c->step == STEP_YIELD)
+		change_try(k); /* it need not yield any more */
+	else
+		change_take_back(k);
+	return true;
+}
+
+void change_engine_ready(struct keeper *k)
+{
+	struct keeper_change *c = &k->change;
+	char text[sizeof(c->text)];
+
+	if (c->kind == CHANGE_NONE || c->step != STEP_TRIAL) {
+		change_next(k);
+		return;
+	}
+	memcpy(text, c->text, sizeof(text));
+	log_info("%s done", change_name(c->kind));
+	change_tell(k, c->kind, false, text);
+	if (c->kind == CHANGE_PROGRAM) {
+		c->until_ns = clock_mono_ns() + ms_ns(GOOD_MS);
+		return;
+	}
+	plan_close(&c->before, &k->plan);
+	change_over(k);
+	change_next(k);
+}
+
+uint64_t change_due(struct keeper *k, uint64_t now)
+{
+	struct keeper_change *c = &k->change;
+
+	if (c->kind == CHANGE_NONE)
+		return UINT64_MAX;
+	if (now < c->until_ns)
+		return c->until_ns;
+	if (c->step == STEP_CHECK && c->checker > 0) {
+		snprintf(c->text, sizeof(c->text), "the check takes too long");
+		kill(c->checker, SIGKILL);
+	} else if (c->step == STEP_YIELD) {
+		engine_kill(k, "does not yield");
+	} else if (c->step == STEP_TRIAL) {
+		program_keep(k);
+		change_next(k);
+		return UINT64_MAX;
+	}
+	c->until_ns = now + ms_ns(CHECK_MS);
+	return c->until_ns;
+}
+
+void change_close(struct keeper *k)
+{
+	struct keeper_change *c = &k->change;
+
+	if (c->kind == CHANGE_NONE)
+		return;
+	if (c->checker > 0)
+		kill(c->checker, SIGKILL);
+	plan_close(&c->before, &k->plan);
+	plan_close(&c->after, &k->plan);
+	close_fd(&c->program_before);
+	close_fd(&c->program_after);
+	change_over(k);
+}

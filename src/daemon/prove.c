@@ -1,0 +1,79 @@
+#include "daemon/prove.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include "daemon/certificates.h"
+
+struct settings *prove_load(const struct options *o)
+{
+	struct conf_faults faults = { .to = stderr };
+	struct settings *s;
+
+	s = o->quick ? conf_quick(&o->link, &faults) : conf_load(o->config, &faults);
+	if (s == NULL)
+		return NULL;
+	for (int i = 0; o->color_given && i < s->sink_count; i++)
+		s->sinks[i].color = o->color;
+	return s;
+}
+
+struct code_set *prove_tables(const struct settings *s)
+{
+	struct conf_faults faults = { .to = stderr };
+	struct code_set *codes = codes_load(codes_dir(s->codes_dir), s->codes_site_dir, &faults);
+
+	if (codes != NULL && conf_check_profiles(s, codes, &faults) == 0)
+		return codes;
+	codes_free(codes);
+	return NULL;
+}
+
+int prove(const struct settings *s)
+{
+	struct code_set *codes = prove_tables(s);
+	/* Both are looked at, so that all faults are named at once. */
+	int fit = certificates_check_apart(s);
+
+	if (codes == NULL)
+		fit = -1;
+	codes_free(codes);
+	return fit < 0 ? EXIT_FAULT : EXIT_OK;
+}
+
+static struct settings *read_again(int fd)
+{
+	struct conf_faults faults = { .to = stderr };
+
+	return lseek(fd, 0, SEEK_SET) == 0 ? conf_load_fd(fd, &faults) : NULL;
+}
+
+static void ignore(void *arg, const char *line)
+{
+	(void)arg;
+	(void)line;
+}
+
+int prove_config(const struct options *o, const struct settings *now, int fd)
+{
+	struct settings *s = prove_load(o);
+	FILE *to = fdopen(dup(fd), "w");
+
+	if (s == NULL || to == NULL || conf_dump(s, to) < 0 || fclose(to) != 0)
+		return EXIT_FAULT;
+	if (conf_diff(now, s, ignore, NULL) > 0 && prove(s) != EXIT_OK)
+		return EXIT_FAULT;
+	settings_free(s);
+	s = read_again(fd);
+	settings_free(s);
+	return s != NULL ? EXIT_OK : EXIT_FAULT;
+}
+
+int prove_settings(void)
+{
+	struct settings *s = read_again(PROVE_FD);
+	int code = s != NULL ? prove(s) : EXIT_FAULT;
+
+	settings_free(s);
+	return code;
+}
