@@ -17,7 +17,7 @@ static struct sink *new_sink(const char *file, uint32_t queue)
 				  .kinds = UINT32_MAX,
 				  .queue = queue,
 				  .mask = MASK_NONE};
-	struct sink *k = sink_new(&s);
+	struct sink *k = sink_new(&s, NULL);
 
 	assert_non_null(k);
 	return k;
@@ -66,7 +66,7 @@ static void lines_reach_the_file(void **state)
 static void kinds_are_chosen(void **state)
 {
 	struct sink_settings s = { .type = SINK_FILE, .path = path, .kinds = 1u << REC_REPORT };
-	struct sink *k = sink_new(&s);
+	struct sink *k = sink_new(&s, NULL);
 	char *text;
 
 	(void)state;
@@ -362,7 +362,7 @@ static void stdout_reader_gone(void **state)
 		dup2(ends[1], STDOUT_FILENO);
 		close(ends[1]);
 		close(ends[0]);
-		k = sink_new(&s);
+		k = sink_new(&s, NULL);
 		worst_put(k, 1000);
 		nap(100);
 		sink_flush(k);
@@ -391,7 +391,7 @@ static void stdout_reader_stopped(void **state)
 		uint64_t before;
 
 		dup2(ends[1], STDOUT_FILENO);
-		k = sink_new(&s);
+		k = sink_new(&s, NULL);
 		worst_put(k, 20000);
 		before = clock_mono_ns();
 		sink_free(k, 50);
