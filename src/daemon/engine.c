@@ -226,7 +226,7 @@ static int adopt_listeners(struct engine *e)
 
 static void add_sink(struct engine *e, const struct sink_settings *s)
 {
-	struct sink *k = sink_new(s);
+	struct sink *k = sink_new(s, NULL);
 
 	if (k == NULL)
 		return;

@@ -19,10 +19,28 @@ struct sink_counts {
 };
 
 /**
+ * Octets of memory for the queue and the counters of such a sink, aligned to 64. Zeros are an empty
+ * queue.
+ */
+size_t sink_shared_bytes(const struct sink_settings *s);
+
+/**
+ * Do the lines in this memory, whatever its size, go to the place that `s` names? False for zeros,
+ * and for what this program cannot read.
+ */
+bool sink_shared_fits(const void *shared, const struct sink_settings *s);
+
+/**
  * Open what the settings name and start the writer. NULL with the reason logged; a path that cannot
  * be opened yet is no failure: it is retried.
+ *
+ * `shared` is sink_shared_bytes() of the caller's memory, or NULL: the sink has its own. In memory
+ * that outlives the process the lines do, too: whatever the moment of its death, the next sink over
+ * it writes them, each exactly once to a regular file, at least once elsewhere. That process must
+ * be gone, with all its threads. A memory of another layout, size or place, or with positions that
+ * cannot be, starts empty and says so.
  */
-struct sink *sink_new(const struct sink_settings *s);
+struct sink *sink_new(const struct sink_settings *s, void *shared);
 
 void sink_put(struct sink *k, const struct record *r);
 
@@ -44,7 +62,17 @@ const char *sink_name(const struct sink *k);
 /** Any thread. */
 void sink_counts(const struct sink *k, struct sink_counts *ret);
 
-/** Write what is queued for at most `wait_ms`, count the rest as dropped, stop the writer. */
-void sink_free(struct sink *k, uint32_t wait_ms);
+/**
+ * Write what is queued for at most `wait_ms`, count the rest as dropped, stop the writer. False:
+ * the system holds it in a write that does not return, so the shared memory has to stay mapped.
+ */
+bool sink_free(struct sink *k, uint32_t wait_ms);
+
+/**
+ * The end of a sink whose shared memory another process goes on with: the writer stops after its
+ * present write, lines and counters stay. False: that write does not return within `wait_ms`; the
+ * memory has to stay mapped, and another process may take it only when this one is gone.
+ */
+bool sink_leave(struct sink *k, uint32_t wait_ms);
 
 #endif

@@ -1,3 +1,4 @@
+#include "sink/sink_note.h"
 #include "sink/sink_ops.h"
 
 #include <errno.h>
@@ -24,28 +25,36 @@
  *
  * A line is consumed when all of it is out, so a new file, or a FIFO's next reader, gets it from
  * its beginning.
+ *
+ * The process may be killed anywhere here, and another one goes on with the queue. What a regular
+ * file has by then its size tells: sink_note.h. Nothing tells what went into a pipe, so a pipe gets
+ * whole lines, in writes that it takes whole or not at all, and some of them twice.
  */
 
 enum {
 	RETRY_MS = 1000,         /* between attempts while the system takes nothing */
-	WRITE_MAX = 256 * 1024,  /* octets of one write(2) */
+	WRITE_MAX = 256 * 1024,  /* octets of one write(2) to a regular file */
 	STUCK_MS = 200,          /* beyond the agreed time, for a thread that is about to end */
 };
 
 struct sink_writer {
 	struct sink_queue *queue;
-	struct sink_tally *tally;
 	char *path; /* NULL: standard output */
 	pthread_t thread;
 	int wake_fd;
 	_Atomic bool asleep;         /* waits for octets */
 	_Atomic uint64_t reopen_at;  /* position + 1 in the queue; 0 none */
 	_Atomic uint64_t stop_ns;    /* monotonic; 0 runs */
+	_Atomic bool leaving;        /* end, and the queue stays as it is */
 	_Atomic bool ended;
 
 	/* The thread's own. */
+	bool settled;                /* a dead process's last write was looked at */
 	int fd;                      /* -1: not open */
-	bool regular, paced; /* paced: cannot be made non-blocking, so poll and write little */
+	struct stat file;            /* what it is; size and times are those when it was opened */
+	bool regular;                /* a file that we write at its end */
+	bool paced;                  /* cannot be made non-blocking, so poll */
+	bool ragged;                 /* ends inside a line that is not the one at line_at */
 	bool reopening;      /* the new file could not be opened yet; the old one is used on */
 	uint64_t reopen_ns;          /* when to try again */
 	bool failing;                /* nothing is taken; logged */
@@ -53,6 +62,7 @@ struct sink_writer {
 	uint64_t at, line_at;
 	off_t size;                  /* of a regular file after the last write */
 	uint64_t retry_ns;
+	uint8_t piece[PIPE_BUF];     /* what a pipe gets next */
 };
 
 static const char *name_of(const struct sink_writer *w)
@@ -96,7 +106,7 @@ static uint64_t next_try(void)
 
 static void report_failure(struct sink_writer *w, int err)
 {
-	atomic_fetch_add_explicit(&w->tally->errors, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&w->queue->tally.errors, 1, memory_order_relaxed);
 	w->retry_ns = next_try();
 	if (w->failing)
 		return;
@@ -114,25 +124,15 @@ static void report_success(struct sink_writer *w)
 		return;
 	w->failing = false;
 	log_info("log %s: written again dropped=%llu", name_of(w),
-		(unsigned long long)atomic_load(&w->tally->dropped));
+		(unsigned long long)atomic_load(&w->queue->tally.dropped));
 }
 
-/* End a line that an earlier process, or a full disk, left half written. */
-static void repair_end(struct sink_writer *w)
+static void look_at_end(struct sink_writer *w)
 {
-	struct stat here, there;
-	char last = '\n';
-	int fd;
+	struct stat st;
 
-	if (!w->regular || w->path == NULL || fstat(w->fd, &here) < 0 || here.st_size == 0)
-		return;
-	fd = open(w->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	if (fstat(fd, &there) == 0 && there.st_ino == here.st_ino && there.st_dev == here.st_dev &&
-		pread(fd, &last, 1, here.st_size - 1) == 1 && last != '\n')
-		(void)!write(w->fd, "\n", 1);
-	close(fd);
+	w->ragged = w->regular && w->at == w->line_at && fstat(w->fd, &st) == 0 &&
+		    sink_file_is_ragged(w->path, w->fd, &st);
 }
 
 /* Take the sent part of an unfinished line out of the old file: it goes to the new one whole. */
@@ -147,15 +147,36 @@ static void take_back(struct sink_writer *w)
 	w->at = w->line_at;
 }
 
+/* Does what is written to standard output go behind what the file has? */
+static bool is_at_end(int fd, const struct stat *st)
+{
+	return (fcntl(fd, F_GETFL) & O_APPEND) != 0 || lseek(fd, 0, SEEK_CUR) == st->st_size;
+}
+
+/* Go on behind what a process that is no more wrote. */
+static void settle(struct sink_writer *w)
+{
+	w->settled = true;
+	if (w->regular) {
+		w->at = sink_note_settle(w->queue, w->path, w->fd, &w->file);
+		w->line_at = atomic_load(&w->queue->tail);
+	} else
+		w->ragged = sink_note_half(w->queue, &w->file);
+}
+
 static void adopt(struct sink_writer *w, int fd)
 {
-	struct stat st;
-
 	w->fd = fd;
-	w->regular = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+	w->regular = fstat(fd, &w->file) == 0 && S_ISREG(w->file.st_mode) &&
+		     (w->path != NULL || is_at_end(fd, &w->file));
+	w->size = w->regular ? w->file.st_size : 0;
 	w->paced = w->path == NULL && !w->regular;
 	w->at = w->line_at;
-	repair_end(w);
+	w->ragged = false;
+	if (!w->settled)
+		settle(w);
+	if (w->regular)
+		look_at_end(w);
 }
 
 /*
@@ -200,7 +221,7 @@ static void reopen(struct sink_writer *w)
 	w->reopen_ns = err < 0 ? next_try() : 0;
 	if (err == 0)
 		return;
-	atomic_fetch_add_explicit(&w->tally->errors, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&w->queue->tally.errors, 1, memory_order_relaxed);
 	if (!again)
 		log_warn("log %s: cannot be reopened: %s; the old file is used on", name_of(w),
 			strerrordesc_np(-err));
@@ -231,30 +252,16 @@ static void reopen_if_due(struct sink_writer *w)
 		reopen(w);
 }
 
-static uint64_t count_lines(struct span s)
+/* `n` octets are out. Whole lines are consumed, last: then the scribe writes over them. */
+static void advance(struct sink_writer *w, size_t n)
 {
-	uint64_t lines = 0;
+	uint64_t end, lines = sink_queue_lines(w->queue, w->at, w->at + n, &end);
 
-	for (const uint8_t *p = s.p, *end = s.p + s.n;
-	     (p = memchr(p, '\n', (size_t)(end - p))) != NULL; p++)
-		lines++;
-	return lines;
-}
-
-/*
- * `n` octets of `s` are out. Whole lines are consumed, last: from then on the scribe writes over
- * them.
- */
-static void advance(struct sink_writer *w, struct span s, size_t n)
-{
-	const uint8_t *last = memrchr(s.p, '\n', n);
-
-	atomic_fetch_add_explicit(&w->tally->octets, n, memory_order_relaxed);
-	atomic_fetch_add_explicit(&w->tally->lines, count_lines(span_of(s.p, n)),
-				  memory_order_relaxed);
-	if (last != NULL) {
-		w->line_at = w->at + (uint64_t)(last + 1 - s.p);
-		sink_queue_consume(w->queue, w->line_at);
+	atomic_fetch_add_explicit(&w->queue->tally.octets, n, memory_order_relaxed);
+	atomic_fetch_add_explicit(&w->queue->tally.lines, lines, memory_order_relaxed);
+	if (lines > 0) {
+		w->line_at = end;
+		sink_queue_consume(w->queue, end);
 	}
 	w->at += n;
 	w->size += (off_t)n;
@@ -269,7 +276,7 @@ static void check_unfinished(struct sink_writer *w)
 		return;
 	if (w->at > w->line_at && st.st_size != w->size) {
 		w->at = w->line_at;
-		repair_end(w);
+		look_at_end(w);
 	}
 	w->size = st.st_size;
 }
@@ -290,9 +297,42 @@ static void write_failed(struct sink_writer *w, int err)
 	w->gone = w->path == NULL;
 }
 
+/* End a line that an earlier process, a full disk or somebody else left half written. */
+static bool end_line(struct sink_writer *w)
+{
+	ssize_t n = write(w->fd, "\n", 1);
+
+	if (n < 0 && errno != EINTR)
+		write_failed(w, errno);
+	if (n != 1)
+		return false;
+	w->ragged = false;
+	w->size++;
+	return true;
+}
+
+/* Whole lines, as many as fit into one write to a pipe; the beginning of one that is longer. */
+static struct span gather(struct sink_writer *w, uint64_t until)
+{
+	uint64_t at = w->at, end;
+	size_t n = 0;
+
+	if (until - at > sizeof(w->piece))
+		until = at + sizeof(w->piece);
+	if (sink_queue_lines(w->queue, at, until, &end) > 0)
+		until = end;
+	while (at < until) {
+		struct span s = sink_queue_peek(w->queue, at, until);
+
+		memcpy(w->piece + n, s.p, s.n);
+		n += s.n;
+		at += s.n;
+	}
+	return span_of(w->piece, n);
+}
+
 static void write_some(struct sink_writer *w, uint64_t until)
 {
-	size_t most = w->paced ? PIPE_BUF : WRITE_MAX;
 	struct pollfd p = { w->fd, POLLOUT, 0 };
 	struct span s;
 	ssize_t n;
@@ -302,10 +342,15 @@ static void write_some(struct sink_writer *w, uint64_t until)
 		return;
 	}
 	check_unfinished(w);
-	s = sink_queue_peek(w->queue, w->at, until);
-	n = write(w->fd, s.p, s.n < most ? s.n : most);
+	if (w->ragged && !end_line(w))
+		return;
+	s = w->regular ? sink_queue_peek(w->queue, w->at, until) : gather(w, until);
+	if (s.n > WRITE_MAX)
+		s.n = WRITE_MAX;
+	sink_note_write(w->queue, &w->file, w->size, w->at, w->at + s.n);
+	n = write(w->fd, s.p, s.n);
 	if (n > 0) {
-		advance(w, s, (size_t)n);
+		advance(w, (size_t)n);
 		report_success(w);
 	} else if (n < 0 && errno != EINTR)
 		write_failed(w, errno);
@@ -314,13 +359,9 @@ static void write_some(struct sink_writer *w, uint64_t until)
 /* Lines that nobody will ever read. */
 static void discard(struct sink_writer *w, uint64_t until)
 {
-	struct span s;
+	uint64_t lines = sink_queue_lines(w->queue, w->line_at, until, &w->line_at);
 
-	while (w->line_at < until) {
-		s = sink_queue_peek(w->queue, w->line_at, until);
-		atomic_fetch_add_explicit(&w->tally->dropped, count_lines(s), memory_order_relaxed);
-		w->line_at += s.n;
-	}
+	atomic_fetch_add_explicit(&w->queue->tally.dropped, lines, memory_order_relaxed);
 	w->at = w->line_at;
 	sink_queue_consume(w->queue, w->line_at);
 }
@@ -356,26 +397,34 @@ static void turn(struct sink_writer *w)
 		write_some(w, until);
 }
 
+/* What there was no time for. */
+static void give_up(struct sink_writer *w)
+{
+	uint64_t dropped = atomic_load(&w->queue->tally.dropped);
+
+	discard(w, atomic_load_explicit(&w->queue->head, memory_order_acquire));
+	dropped = atomic_load(&w->queue->tally.dropped) - dropped;
+	if (dropped > 0)
+		log_warn("log %s: ended with lines unwritten dropped=%llu", name_of(w),
+			(unsigned long long)dropped);
+}
+
 static void *run(void *arg)
 {
 	struct sink_writer *w = arg;
-	uint64_t head, dropped;
+	uint64_t head;
 
 	thread_name("log-writer");
 	thread_background();
 	(void)open_first(w);
-	while (!out_of_time(w)) {
+	while (!out_of_time(w) && !atomic_load(&w->leaving)) {
 		head = atomic_load_explicit(&w->queue->head, memory_order_acquire);
 		if (stopping(w) && w->line_at == head)
 			break;
 		turn(w);
 	}
-	dropped = atomic_load(&w->tally->dropped);
-	discard(w, atomic_load_explicit(&w->queue->head, memory_order_acquire));
-	dropped = atomic_load(&w->tally->dropped) - dropped;
-	if (dropped > 0)
-		log_warn("log %s: ended with lines unwritten dropped=%llu", name_of(w),
-			(unsigned long long)dropped);
+	if (!atomic_load(&w->leaving))
+		give_up(w);
 	if (w->fd >= 0)
 		close(w->fd);
 	atomic_store(&w->ended, true);
@@ -406,8 +455,7 @@ static int start_thread(struct sink_writer *w)
 	return -err;
 }
 
-static struct sink_writer *file_start(const struct sink_settings *s, struct sink_queue *q,
-	struct sink_tally *tally)
+static struct sink_writer *file_start(const struct sink_settings *s, struct sink_queue *q)
 {
 	struct sink_writer *w = calloc(1, sizeof(*w));
 	int err = -ENOMEM;
@@ -415,7 +463,7 @@ static struct sink_writer *file_start(const struct sink_settings *s, struct sink
 	if (w == NULL)
 		goto fail;
 	w->queue = q;
-	w->tally = tally;
+	w->at = w->line_at = atomic_load(&q->tail);
 	w->fd = w->wake_fd = -1;
 	if (s->type == SINK_FILE) {
 		w->path = strdup(s->path);
@@ -461,11 +509,12 @@ static void file_reopen(struct sink_writer *w)
 	knock(w);
 }
 
-static bool file_stop(struct sink_writer *w, uint32_t wait_ms)
+static bool file_stop(struct sink_writer *w, uint32_t wait_ms, bool leave)
 {
 	const struct timespec nap = { 0, 1000000 };
 	uint64_t stop_ns = clock_mono_ns() + wait_ms * 1000000ull;
 
+	atomic_store(&w->leaving, leave);
 	atomic_store(&w->stop_ns, stop_ns);
 	knock(w);
 	while (!atomic_load(&w->ended) && clock_mono_ns() < stop_ns + STUCK_MS * 1000000ull)

@@ -4,19 +4,15 @@
 #include "base/settings.h"
 #include "sink/sink_queue.h"
 
-/* What the two threads of a sink count. */
-struct sink_tally {
-	_Atomic uint64_t lines, octets; /* the writer's */
-	_Atomic uint64_t dropped, errors;
-};
-
 struct sink_writer;
 
 /* What empties a sink's queue. A new kind of sink is one of these and a line in sink.c. */
 struct sink_ops {
-	/** Start the writer thread; queue and tally outlive it. NULL with the reason logged. */
-	struct sink_writer *(*start)(const struct sink_settings *s, struct sink_queue *q,
-		struct sink_tally *tally);
+	/**
+	 * Start the writer thread; the queue outlives it. What a process that is no more left in
+	 * the queue may be written already. NULL with the reason logged.
+	 */
+	struct sink_writer *(*start)(const struct sink_settings *s, struct sink_queue *q);
 
 	/** Look at the queue again; any thread, never waits. */
 	void (*wake)(struct sink_writer *w);
@@ -28,10 +24,12 @@ struct sink_ops {
 	void (*reopen)(struct sink_writer *w);
 
 	/**
-	 * Write what is queued for at most `wait_ms`, then end. False: the system holds the thread
-	 * in a write that does not return; it keeps the writer, the queue and the tally for ever.
+	 * Write what is queued for at most `wait_ms`, then drop the rest; or, with `leave`, end
+	 * after the present write, at most `wait_ms` from now, and leave the queue as it is. False:
+	 * the system holds the thread in a write that does not return; it keeps the writer and the
+	 * queue for ever.
 	 */
-	bool (*stop)(struct sink_writer *w, uint32_t wait_ms);
+	bool (*stop)(struct sink_writer *w, uint32_t wait_ms, bool leave);
 };
 
 extern const struct sink_ops sink_file;

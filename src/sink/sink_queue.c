@@ -1,30 +1,66 @@
 #include "sink/sink_queue.h"
 
-#include <errno.h>
-#include <stdlib.h>
+#include <assert.h>
 #include <string.h>
 
 enum { QUEUE_LEAST = 64 * 1024 };
 
-int sink_queue_init(struct sink_queue *q, uint32_t size)
+static uint32_t rounded(uint32_t size)
 {
 	uint32_t n = QUEUE_LEAST;
 
 	while (n < size && n < 1u << 30)
 		n <<= 1;
-	q->data = malloc(n);
-	if (q->data == NULL)
-		return -ENOMEM;
-	q->size = n;
-	atomic_init(&q->head, 0);
-	atomic_init(&q->tail, 0);
-	return SM_OK;
+	return n;
 }
 
-void sink_queue_fini(struct sink_queue *q)
+size_t sink_queue_bytes(uint32_t size)
 {
-	free(q->data);
-	q->data = NULL;
+	return sizeof(struct sink_queue) + rounded(size);
+}
+
+static enum sink_queue_was look(const struct sink_queue *q, uint32_t size, uint64_t place)
+{
+	uint64_t head = atomic_load(&q->head), tail = atomic_load(&q->tail);
+	uint32_t magic = atomic_load(&q->magic);
+
+	if (magic == 0)
+		return SINK_QUEUE_NEW;
+	if (magic != SINK_QUEUE_MAGIC || q->layout != SINK_QUEUE_LAYOUT)
+		return SINK_QUEUE_LAYOUT_BAD;
+	if (q->place != place)
+		return SINK_QUEUE_OF_OTHER;
+	if (q->size != size)
+		return SINK_QUEUE_SIZE_BAD;
+	if (tail > head || head - tail > size || atomic_load(&q->noted) > 2 ||
+		(head > tail && q->data[(head - 1) & (size - 1)] != '\n'))
+		return SINK_QUEUE_ENDS_BAD;
+	return SINK_QUEUE_KEPT;
+}
+
+enum sink_queue_was sink_queue_adopt(struct sink_queue *q, uint32_t size, uint64_t place)
+{
+	enum sink_queue_was was;
+
+	assert((uintptr_t)q % _Alignof(struct sink_queue) == 0);
+	size = rounded(size);
+	was = look(q, size, place);
+	if (was == SINK_QUEUE_KEPT)
+		return was;
+	atomic_store(&q->magic, 0); /* who dies in the middle of this leaves a new one */
+	memset(q, 0, sizeof(*q));
+	q->layout = SINK_QUEUE_LAYOUT;
+	q->place = place;
+	q->size = size;
+	atomic_store(&q->magic, SINK_QUEUE_MAGIC);
+	return was;
+}
+
+uint64_t sink_queue_place(const struct sink_queue *q)
+{
+	return atomic_load(&q->magic) == SINK_QUEUE_MAGIC && q->layout == SINK_QUEUE_LAYOUT
+		       ? q->place
+		       : 0;
 }
 
 uint32_t sink_queue_used(const struct sink_queue *q)
@@ -58,6 +94,26 @@ struct span sink_queue_peek(const struct sink_queue *q, uint64_t at, uint64_t un
 	uint64_t n = until - at, together = q->size - from;
 
 	return span_of(q->data + from, (size_t)(n < together ? n : together));
+}
+
+uint64_t sink_queue_lines(const struct sink_queue *q, uint64_t at, uint64_t until,
+	uint64_t *ret_end)
+{
+	uint64_t lines = 0, end_at = at;
+
+	while (at < until) {
+		struct span s = sink_queue_peek(q, at, until);
+		const uint8_t *end = s.p + s.n;
+
+		for (const uint8_t *p = s.p; (p = memchr(p, '\n', (size_t)(end - p))) != NULL;) {
+			p++;
+			lines++;
+			end_at = at + (uint64_t)(p - s.p);
+		}
+		at += s.n;
+	}
+	*ret_end = end_at;
+	return lines;
 }
 
 void sink_queue_consume(struct sink_queue *q, uint64_t at)

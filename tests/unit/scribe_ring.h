@@ -126,7 +126,7 @@ static inline void start(void)
 	struct sink_settings s = { .type = SINK_FILE, .path = path, .format = FORMAT_JSON,
 		.kinds = UINT32_MAX, .queue = 8 << 20, .mask = MASK_PART };
 
-	sinks[0] = sink_new(&s);
+	sinks[0] = sink_new(&s, NULL);
 	assert_non_null(sinks[0]);
 	scribe = scribe_new(&settings, shm, codes, sinks, 1);
 	assert_non_null(scribe);

@@ -1,26 +1,13 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-#include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/clock.h"
-#include "sink/sink.h"
+#include "sink_case.h"
 
 /* Rows S1 to S5 of faults.md, and what sink_put() costs while the system holds the writer. */
-
-static char dir[64], path[96], other[96];
 
 static struct sink *new_sink(const char *file, uint32_t queue)
 {
@@ -30,60 +17,10 @@ static struct sink *new_sink(const char *file, uint32_t queue)
 				  .kinds = UINT32_MAX,
 				  .queue = queue,
 				  .mask = MASK_NONE};
-	struct sink *k = sink_new(&s);
+	struct sink *k = sink_new(&s, NULL);
 
 	assert_non_null(k);
 	return k;
-}
-
-/* Line `n`, recognised by its sequence number. */
-static void put(struct sink *k, uint32_t n)
-{
-	struct record r;
-
-	record_init(&r, REC_SUBMIT);
-	r.wall_ns = 1795259820123456789ull + n;
-	r.link = "lab";
-	r.has_pdu = true;
-	r.sequence = n;
-	r.dst = span_of("13800001234", 11);
-	sink_put(k, &r);
-}
-
-static struct sink_counts counts_of(const struct sink *k)
-{
-	struct sink_counts c;
-
-	sink_counts(k, &c);
-	return c;
-}
-
-static void nap(int ms)
-{
-	poll(NULL, 0, ms);
-}
-
-/* Until all that was queued is out. */
-static void settle(struct sink *k)
-{
-	for (int i = 0; i < 1000 && counts_of(k).queued > 0; i++) {
-		sink_flush(k);
-		nap(5);
-	}
-	assert_int_equal(counts_of(k).queued, 0);
-}
-
-static char *read_file(const char *from)
-{
-	FILE *f = fopen(from, "r");
-	char *text = NULL;
-	size_t cap = 0;
-
-	assert_non_null(f);
-	if (getdelim(&text, &cap, '\0', f) < 0)
-		text[0] = '\0';
-	fclose(f);
-	return text;
 }
 
 /* Every line is whole; its numbers go on from *next. Returns how many lines. */
@@ -129,7 +66,7 @@ static void lines_reach_the_file(void **state)
 static void kinds_are_chosen(void **state)
 {
 	struct sink_settings s = { .type = SINK_FILE, .path = path, .kinds = 1u << REC_REPORT };
-	struct sink *k = sink_new(&s);
+	struct sink *k = sink_new(&s, NULL);
 	char *text;
 
 	(void)state;
@@ -425,7 +362,7 @@ static void stdout_reader_gone(void **state)
 		dup2(ends[1], STDOUT_FILENO);
 		close(ends[1]);
 		close(ends[0]);
-		k = sink_new(&s);
+		k = sink_new(&s, NULL);
 		worst_put(k, 1000);
 		nap(100);
 		sink_flush(k);
@@ -454,7 +391,7 @@ static void stdout_reader_stopped(void **state)
 		uint64_t before;
 
 		dup2(ends[1], STDOUT_FILENO);
-		k = sink_new(&s);
+		k = sink_new(&s, NULL);
 		worst_put(k, 20000);
 		before = clock_mono_ns();
 		sink_free(k, 50);
@@ -465,23 +402,6 @@ static void stdout_reader_stopped(void **state)
 	assert_int_equal(WEXITSTATUS(status), 0);
 	close(ends[0]);
 	close(ends[1]);
-}
-
-static int make_dir(void **state)
-{
-	(void)state;
-	strcpy(dir, "/tmp/smscope-sink-XXXXXX");
-	if (mkdtemp(dir) == NULL)
-		return -1;
-	snprintf(path, sizeof(path), "%s/log", dir);
-	snprintf(other, sizeof(other), "rm -rf %s", dir);
-	return 0;
-}
-
-static int remove_dir(void **state)
-{
-	(void)state;
-	return system(other);
 }
 
 int main(void)
