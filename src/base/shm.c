@@ -21,23 +21,25 @@ static uint64_t align_page(uint64_t n)
 	return (n + page - 1) & ~(page - 1);
 }
 
-int shm_create(int workers, uint32_t ring_size, uint32_t session_max, uint32_t stories,
-	uint32_t hold_max)
+int shm_create(const struct shm_wish *wish)
 {
-	int rings = workers * SHM_SETS;
+	uint32_t ring_size = wish->ring_size, session_max = wish->session_max;
+	int workers = wish->workers, rings = workers * SHM_SETS;
 	uint64_t links_at = align64(sizeof(struct shm));
 	uint64_t sessions_at = align64(links_at + SHM_LINKS_MAX * sizeof(struct shm_link));
 	uint64_t seen_at = align64(sessions_at + (uint64_t)session_max * sizeof(struct shm_session));
 	uint64_t at = align64(seen_at + (uint64_t)session_max * sizeof(struct shm_seen));
 	uint64_t edits_at = align64(at + (uint64_t)rings * align64(ring_bytes(ring_size)));
-	uint64_t edit_size = align64(hold_max + EDIT_GROWTH + sizeof(struct edit_note));
+	uint64_t edit_size = align64(wish->hold_max + EDIT_GROWTH + sizeof(struct edit_note));
 	uint64_t stories_at = align_page(edits_at + (uint64_t)rings * EDIT_SLOTS * edit_size);
-	uint64_t size = align_page(stories_at + story_bytes(stories));
+	uint64_t sinks_at = align_page(stories_at + story_bytes(wish->stories)), size = sinks_at;
 	struct shm *s;
 	int fd, err;
 
-	if (workers < 1 || workers > SHM_WORKERS_MAX)
+	if (workers < 1 || workers > SHM_WORKERS_MAX || wish->sink_count > SHM_SINKS_MAX)
 		return -EINVAL;
+	for (int i = 0; i < wish->sink_count; i++)
+		size += align_page(wish->sinks[i]);
 	fd = memfd_create("smscope", 0);
 	if (fd < 0)
 		return -errno;
@@ -55,10 +57,16 @@ int shm_create(int workers, uint32_t ring_size, uint32_t session_max, uint32_t s
 	s->links_at = links_at;
 	s->sessions_at = sessions_at;
 	s->seen_at = seen_at;
-	s->stories = stories;
+	s->stories = wish->stories;
 	s->edits_at = edits_at;
 	s->edit_size = (uint32_t)edit_size;
 	s->stories_at = stories_at;
+	s->sink_count = (uint32_t)wish->sink_count;
+	for (int i = 0; i < wish->sink_count; i++) {
+		s->sinks[i].at = sinks_at;
+		s->sinks[i].bytes = align_page(wish->sinks[i]);
+		sinks_at += s->sinks[i].bytes;
+	}
 	for (int i = 0; i < rings; i++) {
 		s->ring_at[i] = at + (uint64_t)i * align64(ring_bytes(ring_size));
 		if (ring_init((char *)s + s->ring_at[i], ring_size) == NULL) {
@@ -96,7 +104,10 @@ static bool shm_holds(const struct shm *s, uint64_t size)
 	if (s->edits_at > size || s->edit_size < sizeof(struct edit_note) ||
 		(uint64_t)s->ring_count * EDIT_SLOTS * s->edit_size > size - s->edits_at)
 		return false;
-	return s->stories_at == align_page(s->stories_at) && s->stories_at <= size &&
+	for (uint32_t i = 0; i < s->sink_count && i < SHM_SINKS_MAX; i++)
+		if (s->sinks[i].at > size || s->sinks[i].bytes > size - s->sinks[i].at)
+			return false;
+	return s->sink_count <= SHM_SINKS_MAX && s->stories_at == align_page(s->stories_at) && s->stories_at <= size &&
 		story_bytes(s->stories) <= size - s->stories_at;
 }
 
@@ -152,6 +163,8 @@ int shm_link_number(struct shm *s, const char *name)
 
 bool shm_engine_lives(const struct shm *s, uint32_t engine)
 {
+	if (engine == 0)
+		return false; /* nobody's */
 	for (int i = 0; i < SHM_SETS; i++)
 		if (atomic_load(&s->older[i]) == engine)
 			return true;
@@ -161,7 +174,7 @@ bool shm_engine_lives(const struct shm *s, uint32_t engine)
 struct story_table *shm_stories(struct shm *s, uint64_t first, uint32_t *ret_broken, bool *ret_lost)
 {
 	char *mem = (char *)s + s->stories_at;
-	size_t bytes = (size_t)(s->size - s->stories_at);
+	size_t bytes = (size_t)(align_page(s->stories_at + story_bytes(s->stories)) - s->stories_at);
 	struct story_table *t = story_adopt(mem, bytes, s->stories, ret_broken);
 
 	*ret_lost = t == NULL && atomic_load(&s->engine_starts) > 1;

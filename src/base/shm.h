@@ -10,7 +10,7 @@
 /*
  * The shared memory that outlives an engine: made by the keeper, mapped by every engine.
  *
- *   | struct shm | links | sessions | seen | rings | edits | stories |
+ *   | struct shm | links | sessions | seen | rings | edits | stories | queues of sinks |
  *
  * Parts are found by offset. Each part has its own layout number; one that does not fit starts empty.
  *
@@ -27,6 +27,7 @@ enum {
 	SHM_RINGS_MAX = SHM_WORKERS_MAX * SHM_SETS,
 	SHM_ADDR_TEXT = 56,
 	SHM_LINKS_MAX = 1024,
+	SHM_SINKS_MAX = 64,
 	SHM_ACCOUNT = 16,
 };
 
@@ -143,15 +144,27 @@ struct shm {
 	_Atomic uint32_t suspect;        /* the engine before died of a fault: what it had in hand is not parsed again */
 	_Atomic uint32_t pad3_;
 	struct shm_change change;
+	uint32_t sink_count, pad4_;
+	struct {
+		uint64_t at, bytes;
+		_Atomic uint64_t engine; /* number of the engine that writes it; 0 none */
+	} sinks[SHM_SINKS_MAX];
 	_Atomic uint64_t unkept;         /* sessions that the keeper has no sockets of, for want of room */
 	uint64_t made_mono_ns;           /* when the keeper made it: all uptime counts from there */
 	_Atomic uint64_t beat_front_ns, beat_scribe_ns; /* monotonic: that thread was alive then */
 	_Atomic uint64_t beat_worker_ns[SHM_WORKERS_MAX];
 };
 
-/** Make the shared memory for so many workers as a memfd; returns its descriptor (close-on-exec off) or -errno. */
-int shm_create(int workers, uint32_t ring_size, uint32_t session_max, uint32_t stories,
-	uint32_t hold_max);
+/* How large it is to be. */
+struct shm_wish {
+	int workers;
+	uint32_t ring_size, session_max, stories, hold_max;
+	const uint64_t *sinks; /* octets of the queues of sinks */
+	int sink_count;
+};
+
+/** Make the shared memory as a memfd; returns its descriptor (close-on-exec off) or -errno. */
+int shm_create(const struct shm_wish *wish);
 
 /** Map `fd`; NULL if it is not a shared memory of this layout (errno says more). */
 struct shm *shm_map(int fd);
@@ -177,6 +190,12 @@ int shm_link_number(struct shm *s, const char *name);
 
 /** How many numbers are given. */
 uint32_t shm_link_count(struct shm *s);
+
+/** The memory of a sink's queue. */
+static inline void *shm_sink(struct shm *s, uint32_t i)
+{
+	return (char *)s + s->sinks[i].at;
+}
 
 /** Is that engine bringing sessions to an end, or the one that accepts? */
 bool shm_engine_lives(const struct shm *s, uint32_t engine);

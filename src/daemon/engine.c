@@ -24,14 +24,13 @@
 #include "daemon/listen.h"
 #include "daemon/options.h"
 #include "daemon/plan.h"
+#include "daemon/sinks.h"
 #include "daemon/tables.h"
 #include "net/front.h"
 #include "net/tls.h"
 #include "scribe/scribe.h"
-#include "sink/sink.h"
 
 enum {
-	FLUSH_MS = 2000, /* all sinks together may take so long for their queues when we end */
 	WATCH_S = 3600, /* so often the certificates' dates are looked at */
 	CODES_TRIES = 4, /* a second apart */
 };
@@ -51,9 +50,7 @@ struct engine {
 	struct admin admin;
 	struct control *control; /* NULL: no control socket */
 	pthread_t late;
-	pthread_mutex_t lock;  /* sinks, sink_count: grown by `late`, used by the front on USR1 */
-	struct sink **sinks;
-	int sink_count;
+	struct sinks sinks;
 	struct edit_plan *plan;  /* over `codes` */
 	struct code_set *codes; /* of `late` until that has ended; the scribe borrows it */
 	struct scribe *scribe;
@@ -224,17 +221,6 @@ static int adopt_listeners(struct engine *e)
 	return 0;
 }
 
-static void add_sink(struct engine *e, const struct sink_settings *s)
-{
-	struct sink *k = sink_new(s, NULL);
-
-	if (k == NULL)
-		return;
-	pthread_mutex_lock(&e->lock);
-	e->sinks[e->sink_count++] = k;
-	pthread_mutex_unlock(&e->lock);
-}
-
 static void tell_keeper_value(uint32_t verb, uint32_t value)
 {
 	struct control c = { verb, value };
@@ -345,9 +331,8 @@ static void *late_start(void *arg)
 	e->codes = load_codes_patiently(e->settings);
 	take_plan(e, e->codes);
 	admin_codes(&e->admin, e->codes);
-	for (int i = 0; i < e->settings->sink_count; i++)
-		add_sink(e, &e->settings->sinks[i]);
-	e->scribe = scribe_new(e->settings, e->shm, e->codes, e->sinks, e->sink_count);
+	sinks_open(&e->sinks);
+	e->scribe = scribe_new(e->settings, e->shm, e->codes, e->sinks.all, e->sinks.count);
 	if (e->scribe == NULL)
 		log_error("relaying without records: no scribe");
 	else
@@ -357,26 +342,11 @@ static void *late_start(void *arg)
 	return NULL;
 }
 
-static void reopen_sinks(struct engine *e)
-{
-	pthread_mutex_lock(&e->lock);
-	for (int i = 0; i < e->sink_count; i++)
-		sink_reopen(e->sinks[i]);
-	pthread_mutex_unlock(&e->lock);
-}
-
-static void leave_sinks(struct engine *e)
-{
-	pthread_mutex_lock(&e->lock);
-	for (int i = 0; i < e->sink_count; i++)
-		sink_free(e->sinks[i], FLUSH_MS);
-	e->sink_count = 0;
-	pthread_mutex_unlock(&e->lock);
-}
-
 /* Everything but the sessions ends first: their pause is as short as can be. */
 static void engine_yield(struct engine *e, uint32_t limit_ms)
 {
+	uint32_t left;
+
 	atomic_store(&e->ending, true);
 	sem_post(&e->wake);
 	pthread_join(e->late, NULL);
@@ -385,8 +355,9 @@ static void engine_yield(struct engine *e, uint32_t limit_ms)
 	e->control = NULL;
 	scribe_leave(e->scribe);
 	e->scribe = NULL;
-	leave_sinks(e);
-	tell_keeper_value(CONTROL_YIELDED, front_yield(e->front, limit_ms));
+	sinks_leave(&e->sinks);
+	left = front_yield(e->front, limit_ms);
+	tell_keeper_value(CONTROL_YIELDED, left + e->sinks.stuck);
 }
 
 /* One packet from the keeper; on_control of front_run(). */
@@ -410,7 +381,7 @@ static bool on_control(void *arg)
 	else if (c.verb == CONTROL_STOP)
 		front_stop(e->front);
 	else if (c.verb == CONTROL_REOPEN)
-		reopen_sinks(e);
+		sinks_reopen(&e->sinks);
 	else if (c.verb == CONTROL_YIELD && !e->late_ended)
 		engine_yield(e, c.value);
 	else if (c.verb == CONTROL_RELOAD || c.verb == CONTROL_TELL) {
@@ -468,9 +439,9 @@ static int engine_open(struct engine *e)
 		log_error("listeners do not fit the settings: %s", err_text(err));
 		return err;
 	}
-	e->sinks = calloc((size_t)e->settings->sink_count + 1, sizeof(*e->sinks));
-	if (e->sinks == NULL)
-		return -ENOMEM;
+	err = sinks_init(&e->sinks, e->shm, e->settings);
+	if (err < 0)
+		return err;
 	err = open_tls(e);
 	if (err < 0) {
 		log_error("no TLS: %s", err_text(err));
@@ -484,17 +455,6 @@ static int engine_open(struct engine *e)
 	return 0;
 }
 
-static void end_sinks(struct engine *e)
-{
-	uint64_t end_ns = clock_mono_ns() + FLUSH_MS * 1000000ull, now;
-
-	for (int i = 0; i < e->sink_count; i++) {
-		now = clock_mono_ns();
-		sink_free(e->sinks[i], now < end_ns ? (uint32_t)((end_ns - now) / 1000000u) : 0);
-	}
-	e->sink_count = 0;
-}
-
 /* The scribe drains what the workers left, then the sinks write it. */
 static void engine_close(struct engine *e)
 {
@@ -503,17 +463,18 @@ static void engine_close(struct engine *e)
 	plan_free(e->plan);
 	tls_free(e->tls);
 	scribe_free(e->scribe);
-	end_sinks(e);
-	free(e->sinks);
+	sinks_end(&e->sinks);
+	sinks_fini(&e->sinks);
 	codes_free(e->codes);
 	free(e->listeners);
 	settings_free(e->settings);
-	shm_unmap(e->shm);
+	if (!e->sinks.stuck)
+		shm_unmap(e->shm);
 }
 
 int engine_main(enum log_level least, bool blind)
 {
-	struct engine e = { .lock = PTHREAD_MUTEX_INITIALIZER, .blind = blind };
+	struct engine e = { .blind = blind };
 	int err;
 
 	sem_init(&e.wake, 0, 0);

@@ -15,6 +15,7 @@
 #include "base/secret.h"
 #include "conf/conf_keys.h"
 #include "daemon/listen.h"
+#include "sink/sink.h"
 
 /*
  * The keeper owns what must outlive an engine: listeners, shared memory, the settings in effect, and a
@@ -189,6 +190,24 @@ static int open_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+/* A queue for each log, and room for a few that a later configuration may name. */
+static int make_shm(const struct settings *s)
+{
+	enum { MORE = 2 };
+	uint64_t bytes[SHM_SINKS_MAX], most = 0;
+	struct shm_wish wish = { s->workers, s->ring_size, s->max_sessions, s->stories, s->hold_max,
+		bytes, 0 };
+
+	for (int i = 0; i < s->sink_count && i < SHM_SINKS_MAX - MORE; i++) {
+		bytes[wish.sink_count++] = sink_shared_bytes(&s->sinks[i]);
+		if (bytes[i] > most)
+			most = bytes[i];
+	}
+	for (int i = 0; i < MORE && most > 0; i++)
+		bytes[wish.sink_count++] = most;
+	return shm_create(&wish);
+}
+
 /* Everything but the listeners, which fds[FIXED_FDS…] already hold. */
 static int keeper_open(struct keeper *k)
 {
@@ -198,7 +217,7 @@ static int keeper_open(struct keeper *k)
 	k->signal_fd = open_signals();
 	if (k->signal_fd < 0)
 		return -errno;
-	fds[FD_SHM] = shm_create(s->workers, s->ring_size, s->max_sessions, s->stories, s->hold_max);
+	fds[FD_SHM] = make_shm(s);
 	if (fds[FD_SHM] < 0)
 		return fds[FD_SHM];
 	k->shm = shm_map(fds[FD_SHM]);

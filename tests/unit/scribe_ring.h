@@ -189,7 +189,8 @@ static inline long long number(json_t *all, size_t i, const char *key)
 
 static inline int set_up(void **state)
 {
-	int fd = shm_create(2, RING_SIZE, SLOTS, STORIES, 32768);
+	struct shm_wish wish = { 2, RING_SIZE, SLOTS, STORIES, 32768, NULL, 0 };
+	int fd = shm_create(&wish);
 
 	(void)state;
 	memset(sessions, 0, sizeof(sessions));
