@@ -32,7 +32,8 @@ int shm_create(const struct shm_wish *wish)
 	uint64_t edits_at = align64(at + (uint64_t)rings * align64(ring_bytes(ring_size)));
 	uint64_t edit_size = align64(wish->hold_max + EDIT_GROWTH + sizeof(struct edit_note));
 	uint64_t stories_at = align_page(edits_at + (uint64_t)rings * EDIT_SLOTS * edit_size);
-	uint64_t sinks_at = align_page(stories_at + story_bytes(wish->stories)), size = sinks_at;
+	uint64_t counts_at = align_page(stories_at + story_bytes(wish->stories));
+	uint64_t sinks_at = align_page(counts_at + wish->counts), size = sinks_at;
 	struct shm *s;
 	int fd, err;
 
@@ -61,6 +62,8 @@ int shm_create(const struct shm_wish *wish)
 	s->edits_at = edits_at;
 	s->edit_size = (uint32_t)edit_size;
 	s->stories_at = stories_at;
+	s->counts_at = counts_at;
+	s->counts_bytes = wish->counts;
 	s->sink_count = (uint32_t)wish->sink_count;
 	for (int i = 0; i < wish->sink_count; i++) {
 		s->sinks[i].at = sinks_at;
@@ -103,6 +106,8 @@ static bool shm_holds(const struct shm *s, uint64_t size)
 			return false;
 	if (s->edits_at > size || s->edit_size < sizeof(struct edit_note) ||
 		(uint64_t)s->ring_count * EDIT_SLOTS * s->edit_size > size - s->edits_at)
+		return false;
+	if (s->counts_at > size || s->counts_bytes > size - s->counts_at)
 		return false;
 	for (uint32_t i = 0; i < s->sink_count && i < SHM_SINKS_MAX; i++)
 		if (s->sinks[i].at > size || s->sinks[i].bytes > size - s->sinks[i].at)

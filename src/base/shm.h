@@ -10,7 +10,7 @@
 /*
  * The shared memory that outlives an engine: made by the keeper, mapped by every engine.
  *
- *   | struct shm | links | sessions | seen | rings | edits | stories | queues of sinks |
+ *   | struct shm | links | sessions | seen | rings | edits | stories | counts | queues of sinks |
  *
  * Parts are found by offset. Each part has its own layout number; one that does not fit starts empty.
  *
@@ -131,6 +131,7 @@ struct shm {
 	uint64_t sessions_at;            /* of the session table */
 	uint64_t seen_at;                /* of the scribe's, a struct shm_seen a slot */
 	uint64_t stories_at;             /* of the story table, at a page */
+	uint64_t counts_at, counts_bytes; /* of what the scribe counts */
 	uint64_t edits_at;               /* of the slots for edited PDUs, EDIT_SLOTS for each ring */
 	uint32_t edit_size;              /* octets of one, its note included */
 	uint32_t pad2_;
@@ -159,6 +160,7 @@ struct shm {
 struct shm_wish {
 	int workers;
 	uint32_t ring_size, session_max, stories, hold_max;
+	uint64_t counts;       /* octets for what the scribe counts */
 	const uint64_t *sinks; /* octets of the queues of sinks */
 	int sink_count;
 };
@@ -190,6 +192,12 @@ int shm_link_number(struct shm *s, const char *name);
 
 /** How many numbers are given. */
 uint32_t shm_link_count(struct shm *s);
+
+/** The memory for what the scribe counts; NULL: there are no `bytes` of it. */
+static inline void *shm_counts(struct shm *s, size_t bytes)
+{
+	return s->counts_bytes >= bytes ? (char *)s + s->counts_at : NULL;
+}
 
 /** The memory of a sink's queue. */
 static inline void *shm_sink(struct shm *s, uint32_t i)

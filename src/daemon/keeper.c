@@ -15,6 +15,7 @@
 #include "base/secret.h"
 #include "conf/conf_keys.h"
 #include "daemon/listen.h"
+#include "scribe/scribe.h"
 #include "sink/sink.h"
 
 /*
@@ -196,7 +197,7 @@ static int make_shm(const struct settings *s)
 	enum { MORE = 2 };
 	uint64_t bytes[SHM_SINKS_MAX], most = 0;
 	struct shm_wish wish = { s->workers, s->ring_size, s->max_sessions, s->stories, s->hold_max,
-		bytes, 0 };
+		scribe_shared_bytes(), bytes, 0 };
 
 	for (int i = 0; i < s->sink_count && i < SHM_SINKS_MAX - MORE; i++) {
 		bytes[wish.sink_count++] = sink_shared_bytes(&s->sinks[i]);

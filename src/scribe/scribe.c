@@ -37,11 +37,11 @@ static uint64_t next_id(struct scribe *s)
 void scribe_emit(struct scribe *s, struct record *r)
 {
 	r->id = next_id(s);
-	tally_add(&s->tally.records[r->kind], 1);
+	tally_add(&s->tallies->all.records[r->kind], 1);
 	if (r->has_code && r->kind != REC_UNKNOWN_CODE)
-		tally_add(r->answer_count > 0 ? &s->tally.known : &s->tally.unknown, 1);
+		tally_add(r->answer_count > 0 ? &s->tallies->all.known : &s->tallies->all.unknown, 1);
 	if (r->kind == REC_MALFORMED)
-		tally_add(&s->tally.malformed, 1);
+		tally_add(&s->tallies->all.malformed, 1);
 	scribe_tally_link(s, r);
 	s->given++;
 	for (int i = 0; i < s->sink_count; i++)
@@ -53,9 +53,9 @@ void scribe_emit(struct scribe *s, struct record *r)
 void scribe_account(struct scribe *s)
 {
 	if (s->given == 0)
-		tally_add(&s->tally.silent, 1);
+		tally_add(&s->tallies->all.silent, 1);
 	else
-		tally_add(&s->tally.extra, s->given - 1);
+		tally_add(&s->tallies->all.extra, s->given - 1);
 }
 
 void track_end(struct scribe *s, struct track *t)
@@ -151,7 +151,7 @@ static void take_entry(struct scribe *s, struct ring_entry *e, bool suspect)
 	}
 	s->entry = NULL;
 	s->told_id = 0;
-	tally_add(&s->tally.entries, 1);
+	tally_add(&s->tallies->all.entries, 1);
 	if (!s->kept)
 		scribe_account(s);
 }
@@ -209,8 +209,8 @@ static void tell_lost(struct scribe *s, int i)
 	if (first != 0)
 		record_time_extra(&r, "from", first);
 	record_time_extra(&r, "to", atomic_load(&ring->lost_last_ns));
-	tally_add(&s->tally.lost, lost - s->lost_seen[i]);
-	tally_add(&s->tally.extra, 1);
+	tally_add(&s->tallies->all.lost, lost - s->lost_seen[i]);
+	tally_add(&s->tallies->all.extra, 1);
 	s->lost_seen[i] = lost;
 	s->link = s->link_count;
 	scribe_emit(s, &r);
@@ -337,6 +337,25 @@ static void prepare_rings(struct scribe *s)
 	}
 }
 
+size_t scribe_shared_bytes(void)
+{
+	return sizeof(struct tallies);
+}
+
+/* Those that an engine before us counted on, or from zero. */
+static struct tallies *find_tallies(struct scribe *s)
+{
+	struct tallies *t = shm_counts(s->shm, sizeof(*t));
+
+	if (t == NULL)
+		t = s->own_tallies = calloc(1, sizeof(*t));
+	if (t != NULL && t->layout != TALLIES_LAYOUT) {
+		memset(t, 0, sizeof(*t));
+		t->layout = TALLIES_LAYOUT;
+	}
+	return t;
+}
+
 static void scribe_discard(struct scribe *s)
 {
 	if (s->tracks != NULL) {
@@ -348,7 +367,7 @@ static void scribe_discard(struct scribe *s)
 	free(s->links);
 	free(s->of);
 	free(s->profiles);
-	free(s->link_tally);
+	free(s->own_tallies);
 	scribe_unknown_free(s);
 	sem_destroy(&s->taken);
 	free(s);
@@ -374,9 +393,9 @@ struct scribe *scribe_new(const struct settings *settings, struct shm *shm,
 	s->tracks = calloc(shm->session_max, sizeof(*s->tracks));
 	s->unknown = calloc((size_t)s->link_count + 1, sizeof(struct unknown_codes *));
 	s->accounts = calloc((size_t)s->link_count + 1, sizeof(*s->accounts));
-	s->link_tally = calloc((size_t)s->link_count + 1, sizeof(*s->link_tally));
+	s->tallies = find_tallies(s);
 	if (s->tracks == NULL || s->unknown == NULL || s->accounts == NULL ||
-		s->link_tally == NULL || !prepare_links(s, codes)) {
+		s->tallies == NULL || !prepare_links(s, codes)) {
 		log_error("scribe: out of memory");
 		scribe_discard(s);
 		return NULL;
@@ -400,16 +419,16 @@ static uint64_t read_count(const _Atomic uint64_t *count)
 void scribe_counts(const struct scribe *s, struct scribe_counts *ret)
 {
 	*ret = (struct scribe_counts){
-		.entries = read_count(&s->tally.entries),
-		.silent = read_count(&s->tally.silent),
-		.extra = read_count(&s->tally.extra),
-		.lost = read_count(&s->tally.lost),
-		.known = read_count(&s->tally.known),
-		.unknown = read_count(&s->tally.unknown),
-		.malformed = read_count(&s->tally.malformed),
+		.entries = read_count(&s->tallies->all.entries),
+		.silent = read_count(&s->tallies->all.silent),
+		.extra = read_count(&s->tallies->all.extra),
+		.lost = read_count(&s->tallies->all.lost),
+		.known = read_count(&s->tallies->all.known),
+		.unknown = read_count(&s->tallies->all.unknown),
+		.malformed = read_count(&s->tallies->all.malformed),
 	};
 	for (int k = 0; k < REC_COUNT; k++)
-		ret->records[k] = read_count(&s->tally.records[k]);
+		ret->records[k] = read_count(&s->tallies->all.records[k]);
 }
 
 void scribe_leave(struct scribe *s)

@@ -14,7 +14,7 @@
 struct scribe;
 
 /*
- * Totals since the scribe started: entries + extra == sum of records + silent. A PDU may give a
+ * Totals since the shared memory was made: entries + extra == sum of records + silent. A PDU may give a
  * second record (malformed beside what could be read of it), and a loss gives one without an entry:
  * these are `extra`.
  */
@@ -48,6 +48,9 @@ struct scribe_sink {
 	const char *name;
 	struct sink_counts counts;
 };
+
+/** Octets of the shared memory for what is counted. */
+size_t scribe_shared_bytes(void);
 
 /**
  * Start the thread. `codes` is borrowed until scribe_free() or another set takes its place; the

@@ -52,7 +52,7 @@ void scribe_take_change(struct scribe *s)
 	c = atomic_exchange_explicit(&s->change, NULL, memory_order_acquire);
 	if (c->codes != NULL)
 		install(s, c);
-	tally_add(&s->tally.extra, 1);
+	tally_add(&s->tallies->all.extra, 1);
 	scribe_emit(s, c->record);
 	sem_post(&s->taken);
 }

@@ -57,6 +57,15 @@ struct link_tally {
 	_Atomic uint64_t edits[RULES_MAX], edits_refused[EDIT_REFUSALS];
 };
 
+/* All that is counted, in the shared memory: it goes on in the next engine. */
+struct tallies {
+	uint64_t layout; /* TALLIES_LAYOUT */
+	struct tally all;
+	struct link_tally links[SHM_LINKS_MAX + 1]; /* by number; the last one: no link */
+};
+
+enum { TALLIES_LAYOUT = 1u << 24 | (sizeof(struct tallies) & 0xffffff) };
+
 struct scribe {
 	const struct settings *settings;
 	struct shm *shm;
@@ -68,8 +77,7 @@ struct scribe {
 	struct scope_link *links; /* link_count of them, and one for a link that cannot be told */
 	const struct code_profile **profiles; /* their lists, one behind the other */
 	struct track *tracks;                 /* by slot */
-	struct tally tally;
-	struct link_tally *link_tally; /* as links */
+	struct tallies *tallies, *own_tallies; /* own: where the shared memory has no room for any */
 	int link;                      /* number of the entry in hand's; link_count: none */
 	pthread_t thread;
 	_Atomic bool stop, leave;
@@ -109,6 +117,11 @@ static inline int scribe_link(const struct scribe *s, int index)
 static inline int scribe_link_of(const struct scribe *s, uint32_t number)
 {
 	return number < (uint32_t)s->link_count ? (int)number : s->link_count;
+}
+
+static inline struct link_tally *scribe_link_tally(const struct scribe *s, int number)
+{
+	return &s->tallies->links[number < s->link_count ? number : SHM_LINKS_MAX];
 }
 
 /** Count the record for the link in hand. */

@@ -207,7 +207,7 @@ static void tell_unreported(struct scribe *s, const struct story *x, bool full, 
 		out_fmt(&o, "%u/%u", x->part.part, x->part.total);
 		record_text_extra(&r, "part", span_of(part, out_len(&o)));
 	}
-	tally_add(&s->tally.extra, 1);
+	tally_add(&s->tallies->all.extra, 1);
 	scribe_emit(s, &r);
 }
 
@@ -237,7 +237,7 @@ static void tell_overdue(struct scribe *s, uint64_t now_us)
 		while (left > 0 && t->scope != NULL &&
 			scope_overdue(t->scope, now_us, wall_ns, &s->work) > 0) {
 			s->link = t->link;
-			tally_add(&s->tally.extra, 1);
+			tally_add(&s->tallies->all.extra, 1);
 			scribe_emit(s, &s->work.records[0]);
 			left--;
 		}

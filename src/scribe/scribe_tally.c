@@ -20,7 +20,7 @@ static int result_of(enum record_kind kind)
 
 void scribe_tally_link(struct scribe *s, const struct record *r)
 {
-	struct link_tally *t = &s->link_tally[s->link];
+	struct link_tally *t = scribe_link_tally(s, s->link);
 	int result = result_of(r->kind);
 	enum code_class cls;
 
@@ -36,7 +36,7 @@ void scribe_tally_link(struct scribe *s, const struct record *r)
 
 void scribe_tally_event(struct scribe *s, const struct session_event *e)
 {
-	struct link_tally *t = &s->link_tally[s->link];
+	struct link_tally *t = scribe_link_tally(s, s->link);
 	unsigned how = e->how < END_COUNT ? e->how : END_NONE;
 
 	if (e->kind == EVENT_OPEN)
@@ -56,7 +56,7 @@ static uint64_t count_of(const _Atomic uint64_t *count)
 
 void scribe_tally_edit(struct scribe *s, const struct edit_note *n)
 {
-	struct link_tally *t = &s->link_tally[s->link];
+	struct link_tally *t = scribe_link_tally(s, s->link);
 
 	for (int r = 0; r < RULES_MAX; r++)
 		tally_add(&t->edits[r], n->made >> r & 1);
@@ -70,7 +70,7 @@ bool scribe_link_counts(const struct scribe *s, int link, struct scribe_link_cou
 
 	if (link < 0 || link > s->settings->link_count)
 		return false;
-	t = &s->link_tally[scribe_link(s, link)];
+	t = scribe_link_tally(s, scribe_link(s, link));
 	ret->known = count_of(&t->known);
 	ret->unknown = count_of(&t->unknown);
 	ret->opened = count_of(&t->opened);

@@ -189,7 +189,7 @@ static inline long long number(json_t *all, size_t i, const char *key)
 
 static inline int set_up(void **state)
 {
-	struct shm_wish wish = { 2, RING_SIZE, SLOTS, STORIES, 32768, NULL, 0 };
+	struct shm_wish wish = { 2, RING_SIZE, SLOTS, STORIES, 32768, 0, NULL, 0 };
 	int fd = shm_create(&wish);
 
 	(void)state;

@@ -297,7 +297,7 @@ static void large_table(void **state)
 {
 	enum { MANY = 20000 };
 	struct shm *small = shm;
-	struct shm_wish wish = { 2, RING_SIZE, 2 * MANY, STORIES, 32768, NULL, 0 };
+	struct shm_wish wish = { 2, RING_SIZE, 2 * MANY, STORIES, 32768, 0, NULL, 0 };
 	int fd = shm_create(&wish);
 	json_t *all;
 
