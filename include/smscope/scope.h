@@ -52,6 +52,8 @@ struct scope_frame {
 	const char *why;    /* with `ours`: why it had to; NULL not known */
 	bool may_wait;      /* a report whose message is not known yet is not told: see `wait` */
 	bool again;         /* it had to wait; it was taken in then */
+	bool replayed;      /* told by a scope before this one, which gave a submit `part`; stories are left alone */
+	struct story_part part;
 	uint64_t mono_us, wall_ns;
 };
 
@@ -67,8 +69,9 @@ struct scope_work {
 	struct pending request; /* that the PDU answers */
 	struct story story;     /* of the report */
 	struct story_report waiting; /* with `wait` */
+	struct story_part part; /* of the submit in hand; number 0: it is none */
 	bool wait;  /* give the frame again, when story_known() or when it will never be */
-	char part[16], parts[16];
+	char part_text[16], parts[16];
 	int count;
 	struct record records[SCOPE_RECORDS_MAX];
 };

@@ -124,8 +124,55 @@ bool ring_suspect(const struct ring *r)
 
 void ring_consume(struct ring *r, const struct ring_entry *e)
 {
+	uint64_t tail = atomic_load_explicit(&r->tail, memory_order_relaxed), next = tail + e->size;
+	uint64_t step = r->size / RING_MARKS;
+
+	if (tail / step != next / step)
+		r->marks[next / step % RING_MARKS] = next;
+	atomic_store_explicit(&r->hand, 0, memory_order_relaxed);
+	atomic_store_explicit(&r->tail, next, memory_order_release);
+}
+
+/* The producer may be writing an entry that is not published yet. */
+static bool ring_has(const struct ring *r, uint64_t at)
+{
+	uint64_t head = atomic_load_explicit(&r->head, memory_order_acquire);
+
+	return at + r->size >= head + r->size / 4;
+}
+
+uint64_t ring_kept(const struct ring *r)
+{
+	uint64_t tail = atomic_load_explicit(&r->tail, memory_order_relaxed), oldest = tail;
+
+	if (tail < r->size / 2 && ring_has(r, 0))
+		return 0;
+	for (int i = 0; i < RING_MARKS; i++)
+		if (r->marks[i] != 0 && r->marks[i] < oldest && ring_has(r, r->marks[i]))
+			oldest = r->marks[i];
+	return oldest;
+}
+
+bool ring_kept_next(struct ring *r, uint64_t *at, void *to, size_t cap, struct ring_entry **ret_where)
+{
 	uint64_t tail = atomic_load_explicit(&r->tail, memory_order_relaxed);
 
-	atomic_store_explicit(&r->hand, 0, memory_order_relaxed);
-	atomic_store_explicit(&r->tail, tail + e->size, memory_order_release);
+	while (*at < tail) {
+		struct ring_entry *e = (void *)(r->data + *at % r->size);
+		uint32_t size = *(volatile uint32_t *)&e->size;
+		uint8_t kind = *(volatile uint8_t *)&e->kind;
+
+		if (!ring_has(r, *at) || size == 0 || size % 8 != 0 || size > r->size - *at % r->size)
+			return false;
+		if (kind != RING_PAD && size >= sizeof(*e) && size <= cap) {
+			memcpy(to, e, size);
+			if (!ring_has(r, *at))
+				return false;
+			*at += size;
+			*ret_where = e;
+			return true;
+		}
+		*at += size;
+	}
+	return false;
 }

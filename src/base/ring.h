@@ -31,6 +31,13 @@ enum {
 	RING_LOGGED_IN = 16, /* the session's login had succeeded */
 };
 
+/* What became of an entry that was consumed. */
+enum ring_told {
+	RING_TOLD,
+	RING_WAITS,   /* it is to be told later */
+	RING_SHUNNED, /* it is not to be parsed again: an engine died of it */
+};
+
 struct ring_entry {
 	uint32_t size;      /* of the whole entry, header and padding included */
 	uint8_t kind, flags;
@@ -44,8 +51,15 @@ struct ring_entry {
 	uint64_t session;   /* session id; 0 none */
 	uint64_t mono_ns, wall_ns;
 	uint64_t offset;    /* of the PDU's first octet in its direction's stream */
-	uint64_t record;    /* the consumer's: id of the first record it made of this; 0 none yet */
+	/* The consumer's own, for the one after it. */
+	uint64_t record;    /* id of the first record made of this; 0 none yet */
+	uint64_t story;     /* number of the message that was submitted; 0 none */
+	uint16_t join;
+	uint8_t told;       /* enum ring_told */
+	uint8_t pad_[5];
 };
+
+enum { RING_LAYOUT = 3, RING_RESERVE = 64 * 1024, RING_MARKS = 16 };
 
 struct ring {
 	uint32_t layout;    /* RING_LAYOUT */
@@ -57,10 +71,9 @@ struct ring {
 	uint64_t tail_seen;                  /* the producer's last look at `tail` */
 	_Alignas(64) _Atomic uint64_t tail;  /* the consumer's */
 	_Atomic uint64_t hand;               /* position + 1 of the entry being parsed; 0 none */
+	uint64_t marks[RING_MARKS];          /* the consumer's: where entries began, a sixteenth apart; 0 none */
 	_Alignas(64) uint8_t data[];
 };
-
-enum { RING_LAYOUT = 2, RING_RESERVE = 64 * 1024 };
 
 /** Octets of memory for a ring of `size` octets of data. */
 size_t ring_bytes(uint32_t size);
@@ -89,6 +102,14 @@ struct ring_entry *ring_next(struct ring *r);
 /** Note that the next entry is about to be parsed: if the process dies of it, ring_suspect() tells the next one. */
 void ring_hold(struct ring *r);
 bool ring_suspect(const struct ring *r);
+
+/**
+ * What was consumed and is still there, for a consumer that wants to know what the one before knew: start
+ * with *at = ring_kept(), then ask for one entry after another. Each is copied to `to`, of `cap` octets,
+ * for the producer may write over it; true while there is one, *ret_where is the entry itself.
+ */
+uint64_t ring_kept(const struct ring *r);
+bool ring_kept_next(struct ring *r, uint64_t *at, void *to, size_t cap, struct ring_entry **ret_where);
 
 /** Done with the next entry. */
 void ring_consume(struct ring *r, const struct ring_entry *e);

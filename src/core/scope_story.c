@@ -21,23 +21,27 @@ void scope_submitted(const struct scope *s, const struct scope_frame *f, struct 
 	request->wants_report = wants_report(&w->pdu);
 	request->part = (struct story_part){ .part = (uint8_t)body->part,
 		.total = (uint8_t)body->total };
-	if (s->link->stories == NULL)
-		return;
-	story_begin(s->link->stories, s->link->account, r->src, r->dst, body->reference,
-		request->part.part, request->part.total, f->mono_us, &request->part);
+	if (f->replayed) {
+		request->part.number = f->part.number;
+		request->part.join = f->part.join;
+	} else if (s->link->stories != NULL) {
+		story_begin(s->link->stories, s->link->account, r->src, r->dst, body->reference,
+			request->part.part, request->part.total, f->mono_us, &request->part);
+	}
+	w->part = request->part;
 	r->story = request->part.number;
 }
 
 void scope_part(struct record *r, struct scope_work *w, const struct story_part *p)
 {
-	struct out o = out_of(w->part, sizeof(w->part));
+	struct out o = out_of(w->part_text, sizeof(w->part_text));
 
 	if (p->total <= 1)
 		return;
 	out_dec(&o, p->part);
 	out_char(&o, '/');
 	out_dec(&o, p->total);
-	record_text_extra(r, "part", span_of(w->part, out_len(&o)));
+	record_text_extra(r, "part", span_of(w->part_text, out_len(&o)));
 }
 
 void scope_answered(const struct scope *s, const struct scope_frame *f, struct record *r,
@@ -61,7 +65,7 @@ void scope_answered(const struct scope *s, const struct scope_frame *f, struct r
 
 	r->story = q->part.number;
 	scope_part(r, w, &q->part);
-	if (s->link->stories == NULL || q->part.number == 0)
+	if (s->link->stories == NULL || q->part.number == 0 || f->replayed)
 		return;
 	if (r->has_code && r->code != 0)
 		story_refused(s->link->stories, &q->part);
@@ -171,6 +175,8 @@ void scope_report(const struct scope *s, const struct scope_frame *f, struct sco
 	bool known = false;
 	struct record *r;
 
+	if (f->replayed)
+		return;
 	if (s->link->stories != NULL && !join(s, f, w, &known)) {
 		w->wait = true;
 		return;

@@ -246,6 +246,9 @@ static void *run(void *arg)
 
 	thread_name("scribe");
 	thread_background();
+	/* What an engine died of may be among what it had read before. */
+	if (atomic_load(&s->shm->engine_starts) > 1 && atomic_load(&s->shm->suspect) == 0)
+		scribe_look_back(s);
 	for (;;) {
 		bool stop = atomic_load(&s->stop);
 		struct timespec pause = { 0, POLL_MS * 1000000L };

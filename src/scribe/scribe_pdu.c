@@ -40,33 +40,61 @@ static bool read_note(const struct ring_entry *e, struct edit_note *ret)
 	return true;
 }
 
-void scribe_frame(struct scribe *s, const struct ring_entry *e, bool suspect, bool again)
+static struct scope_frame frame_of(const struct ring_entry *e)
 {
-	struct track *t = scribe_track(s, e);
-	struct edit_note note; /* the records point into it */
-	struct scope_frame f = {
+	return (struct scope_frame){
 		.octets = span_of(e + 1, e->len),
 		.from = (e->flags & RING_GW) != 0 ? SIDE_GW : SIDE_SP,
 		.cut = (e->flags & RING_CUT) != 0,
 		.ours = (e->flags & RING_OURS) != 0,
-		.may_wait = !again,
-		.again = again,
+		.may_wait = true,
 		.mono_us = e->mono_ns / 1000,
 		.wall_ns = e->wall_ns,
 	};
+}
+
+void scribe_replay(struct scribe *s, const struct ring_entry *e)
+{
+	struct track *t = scribe_track(s, e);
+	struct scope_frame f = frame_of(e);
+
+	if (t == NULL || t->scope == NULL || e->kind != RING_FRAME || (e->flags & RING_TAIL) != 0)
+		return;
+	f.replayed = true;
+	f.part.number = e->story;
+	f.part.join = e->join;
+	s->work.count = 0;
+	s->work.wait = false;
+	(void)scope_pdu(t->scope, &f, &s->work);
+}
+
+void scribe_frame(struct scribe *s, const struct ring_entry *e, bool suspect, bool again)
+{
+	struct track *t = scribe_track(s, e);
+	struct edit_note note; /* the records point into it */
+	struct scope_frame f = frame_of(e);
 
 	if (t == NULL || t->scope == NULL)
 		return;
+	f.may_wait = !again;
+	f.again = again;
 	if (f.ours && t->words != NULL && t->words->down[0] != '\0')
 		f.why = t->words->down;
 	s->work.count = 0;
 	s->work.wait = false;
+	s->work.part.number = 0;
+	if (suspect && s->entry != NULL)
+		s->entry->told = RING_SHUNNED;
 	if (suspect)
 		scope_malformed(t->scope, &f, "in hand when smscope died", &s->work);
 	else if ((e->flags & RING_TAIL) != 0)
 		scope_malformed(t->scope, &f, "stream ended inside a PDU", &s->work);
 	else
 		(void)scope_pdu(t->scope, &f, &s->work);
+	if (s->entry != NULL && s->work.part.number != 0) {
+		s->entry->story = s->work.part.number;
+		s->entry->join = s->work.part.join;
+	}
 	if (!s->work.wait && read_note(e, &note))
 		put_edit(s, &note);
 	for (int i = 0; i < s->work.count; i++) {

@@ -37,6 +37,7 @@ struct held {
 	uint32_t account;
 	struct story_report ask;    /* its id lies in `id` */
 	char id[ID_FOLDED_MAX];
+	struct ring_entry *where;   /* in its ring, which may have something else there by now */
 	struct ring_entry entry;    /* its octets follow */
 };
 
@@ -176,6 +177,12 @@ void track_end(struct scribe *s, struct track *t);
  * it was held.
  */
 void scribe_frame(struct scribe *s, const struct ring_entry *e, bool suspect, bool again);
+
+/** A frame that a scribe before us has told of: what it changes in its session's state, and nothing else. */
+void scribe_replay(struct scribe *s, const struct ring_entry *e);
+
+/** Read what is left in the rings of what was told before: requests that wait, reports that do. */
+void scribe_look_back(struct scribe *s);
 
 /** Find the story table in the shared memory; the links' scopes are told of it. */
 void scribe_stories_open(struct scribe *s);

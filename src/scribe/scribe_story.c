@@ -101,6 +101,9 @@ bool scribe_hold(struct scribe *s, const struct ring_entry *e)
 	h->ask.id.p = (const uint8_t *)h->id;
 	h->ask.dst.n = 0;
 	memcpy(&h->entry, e, sizeof(*e) + e->len + e->note_len);
+	h->where = s->entry;
+	if (s->entry != NULL)
+		s->entry->told = RING_WAITS;
 	*s->held_end = h;
 	s->held_end = &h->next;
 	s->held_count++;
@@ -115,6 +118,10 @@ static void tell(struct scribe *s, struct held *h)
 	s->link = scribe_link_of(s, h->entry.link);
 	scribe_frame(s, &h->entry, false, true);
 	scribe_account(s);
+	/* If the ring has it still, who comes after us need not tell it. */
+	if (h->where != NULL && h->where->session == h->entry.session &&
+		h->where->offset == h->entry.offset && h->where->mono_ns == h->entry.mono_ns)
+		h->where->told = RING_TOLD;
 	free(h);
 }
 
