@@ -22,6 +22,7 @@ struct admin {
 	pthread_mutex_t lock;
 	const struct code_set *codes;              /* NULL: none; used under `lock` only */
 	_Atomic(struct scribe *) scribe;           /* NULL until it runs */
+	void (*ask)(bool upgrade);                 /* the keeper for a change; NULL: nobody can be asked */
 };
 
 void admin_init(struct admin *a, const struct settings *settings, struct shm *shm,
@@ -41,6 +42,5 @@ static inline struct scribe *admin_scribe(const struct admin *a)
 {
 	return atomic_load_explicit(&a->scribe, memory_order_acquire);
 }
-
 
 #endif

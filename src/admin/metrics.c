@@ -353,7 +353,7 @@ static void id_matches(struct reply *r, const char *name, uint32_t i)
 
 static uint32_t each_worker(const struct reply *r)
 {
-	return r->admin->shm->ring_count;
+	return r->admin->shm->workers;
 }
 
 static void records_lost(struct reply *r, const char *name, uint32_t i)
@@ -361,17 +361,15 @@ static void records_lost(struct reply *r, const char *name, uint32_t i)
 	char worker[16];
 
 	number_text(i, worker);
-	SAMPLE(r, name, atomic_load(&shm_ring(r->admin->shm, (int)i)->lost), "worker", worker);
+	SAMPLE(r, name, shm_lost(r->admin->shm, i), "worker", worker);
 }
 
 static void ring_used(struct reply *r, const char *name, uint32_t i)
 {
-	struct ring *ring = shm_ring(r->admin->shm, (int)i);
-	uint64_t tail = atomic_load(&ring->tail), head = atomic_load(&ring->head);
 	char worker[16];
 
 	number_text(i, worker);
-	SAMPLE(r, name, head - tail, "worker", worker);
+	SAMPLE(r, name, shm_waiting(r->admin->shm, i), "worker", worker);
 }
 
 static uint32_t each_log(const struct reply *r)
@@ -437,6 +435,23 @@ static uint32_t each_table(const struct reply *r)
 	return count;
 }
 
+static void last_reload(struct reply *r, const char *name, uint32_t i)
+{
+	(void)i;
+	metrics_sample(r->out, name, !r->admin->shm->change.failed, (const char *const[]){ NULL });
+}
+
+static uint32_t one_change(const struct reply *r)
+{
+	return atomic_load(&r->admin->shm->change.number) > 0;
+}
+
+static void unkept(struct reply *r, const char *name, uint32_t i)
+{
+	(void)i;
+	metrics_sample(r->out, name, atomic_load(&r->admin->shm->unkept), (const char *const[]){ NULL });
+}
+
 static void table_entries(struct reply *r, const char *name, uint32_t i)
 {
 	const struct code_set *codes = admin_codes_lock(r->admin);
@@ -458,6 +473,10 @@ static const struct family {
 	  start_time },
 	{ "smscope_engine_starts_total", "counter", "Engines started by this keeper.", two,
 	  engine_starts },
+	{ "smscope_config_last_reload_successful", "gauge",
+	  "Whether the last reload or upgrade was done.", one_change, last_reload },
+	{ "smscope_sessions_unkept_total", "counter",
+	  "Sockets that the keeper was not sent: their sessions end with their engine.", one, unkept },
 	{ "smscope_sessions", "gauge", "Sessions by state.", each_state, sessions },
 	{ "smscope_session_up", "gauge", "Sessions whose login succeeded.", each_link, session_up },
 	{ "smscope_blind_sessions", "gauge", "Directions of sessions that are relayed unparsed.",

@@ -77,6 +77,14 @@ static bool text_head(struct reply *r, uint32_t i)
 	out_fmt(r->out, "\nlinks %d, workers %d, sessions %u of %u%s\n", a->settings->link_count,
 		a->settings->workers, count, a->shm->session_max,
 		admin_scribe(a) != NULL ? "" : "; nothing is decoded yet");
+	for (int set = 0; set < SHM_SETS; set++)
+		if (atomic_load(&a->shm->older[set]) != 0)
+			out_str(r->out, "an engine of before still has sessions that cannot move\n");
+	if (a->settings->blind)
+		out_str(r->out, "BLIND: PDUs are relayed without being looked at; reload to see again\n");
+	if (a->shm->change.failed)
+		out_fmt(r->out, "the last %s failed: %.300s\n",
+			a->shm->change.upgrade ? "upgrade" : "reload", a->shm->change.text);
 	stories_text(r);
 	return true;
 }
@@ -210,11 +218,6 @@ static bool text_link(struct reply *r, uint32_t i)
 	return true;
 }
 
-static uint64_t ring_lost(const struct reply *r, uint32_t i)
-{
-	return atomic_load_explicit(&shm_ring(r->admin->shm, (int)i)->lost, memory_order_relaxed);
-}
-
 /* One line for all rings: how many records each had no room for. */
 static bool text_rings(struct reply *r, uint32_t i)
 {
@@ -224,11 +227,11 @@ static bool text_rings(struct reply *r, uint32_t i)
 		return false;
 	out_str(r->out, "\nrecords lost before decoding, by worker\n");
 	line = line_begin(r, "worker");
-	for (uint32_t w = 0; w < r->admin->shm->ring_count; w++) {
+	for (uint32_t w = 0; w < r->admin->shm->workers; w++) {
 		char name[16];
 
 		snprintf(name, sizeof(name), "%u:", w);
-		line_put(&line, name, ring_lost(r, w));
+		line_put(&line, name, shm_lost(r->admin->shm, w));
 	}
 	line_end(&line);
 	return true;
@@ -379,10 +382,10 @@ static bool json_rings(struct reply *r, uint32_t i)
 		return false;
 	reply_close(r, ']');
 	reply_open(r, "rings", '[');
-	for (uint32_t w = 0; w < r->admin->shm->ring_count; w++) {
+	for (uint32_t w = 0; w < r->admin->shm->workers; w++) {
 		reply_open(r, NULL, '{');
 		reply_uint(r, "worker", w);
-		reply_uint(r, "lost", ring_lost(r, w));
+		reply_uint(r, "lost", shm_lost(r->admin->shm, w));
 		reply_close(r, '}');
 	}
 	reply_close(r, ']');

@@ -1,3 +1,4 @@
+#include "admin/change.h"
 #include "admin/metrics.h"
 #include "admin/reply.h"
 #include "admin/sessions.h"
@@ -24,6 +25,9 @@ static const struct verb verbs[] = {
 	{ "sessions", "the sessions that are open now", sessions_text, sessions_json, false },
 	{ "unknown", "codes that no table knows, by link", unknown_text, unknown_json, false },
 	{ "metrics", "counters in Prometheus text format", metrics_text, NULL, false },
+	{ "reload", "read the configuration again, as HUP does", reload_text, NULL, true },
+	{ "upgrade", "change over to the program on disk, as USR2 does", upgrade_text, NULL, true },
+	{ "change", "what became of the last reload or upgrade", change_text, NULL, false },
 	{ "help", "these verbs", help_text, NULL, false },
 	{ NULL, NULL, NULL, NULL, false },
 };

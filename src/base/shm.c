@@ -166,6 +166,28 @@ int shm_link_number(struct shm *s, const char *name)
 	return (int)count;
 }
 
+uint64_t shm_lost(struct shm *s, uint32_t i)
+{
+	uint64_t n = 0;
+
+	for (uint32_t set = 0; set < SHM_SETS; set++)
+		n += atomic_load(&shm_ring(s, (int)shm_ring_of(s, set, i))->lost);
+	return n;
+}
+
+uint64_t shm_waiting(struct shm *s, uint32_t i)
+{
+	uint64_t n = 0;
+
+	for (uint32_t set = 0; set < SHM_SETS; set++) {
+		const struct ring *ring = shm_ring(s, (int)shm_ring_of(s, set, i));
+		uint64_t tail = atomic_load(&ring->tail);
+
+		n += atomic_load(&ring->head) - tail;
+	}
+	return n;
+}
+
 bool shm_engine_lives(const struct shm *s, uint32_t engine)
 {
 	if (engine == 0)

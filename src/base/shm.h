@@ -193,6 +193,10 @@ int shm_link_number(struct shm *s, const char *name);
 /** How many numbers are given. */
 uint32_t shm_link_count(struct shm *s);
 
+/** Of the rings of worker `i`, in all sets: entries that found no room, and octets that wait. */
+uint64_t shm_lost(struct shm *s, uint32_t i);
+uint64_t shm_waiting(struct shm *s, uint32_t i);
+
 /** The memory for what the scribe counts; NULL: there are no `bytes` of it. */
 static inline void *shm_counts(struct shm *s, size_t bytes)
 {

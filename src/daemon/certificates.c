@@ -145,7 +145,7 @@ static void emit(struct scribe *scribe, struct record *r)
 		(void)!scribe_change(scribe, NULL, r);
 }
 
-void certificates_reload(const struct settings *s, struct tls *tls, struct scribe *scribe)
+bool certificates_reload(const struct settings *s, struct tls *tls, struct scribe *scribe)
 {
 	struct loading o = { .s = s };
 	struct tls_set *set;
@@ -153,7 +153,7 @@ void certificates_reload(const struct settings *s, struct tls *tls, struct scrib
 	int count;
 
 	if (!wanted(s))
-		return;
+		return true;
 	set = tls_load(s, TLS_STRICT, log_fault, &o);
 	(void)tls_set_certificates(set, &count);
 	if (set != NULL && tls_install(tls, set) < 0) {
@@ -175,6 +175,7 @@ void certificates_reload(const struct settings *s, struct tls *tls, struct scrib
 		log_error("certificates not reloaded: those in use stay, faults=%d", o.count);
 	}
 	emit(scribe, &r);
+	return set != NULL;
 }
 
 /* The nearest threshold that has been reached: days, or -1 for none. */

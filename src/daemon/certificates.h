@@ -27,8 +27,8 @@ int certificates_check_apart(const struct settings *s);
  */
 int certificates_load(const struct settings *s, struct tls *tls);
 
-/** Load them again; with any fault those in use stay. The log and a `config` record say which it was. */
-void certificates_reload(const struct settings *s, struct tls *tls, struct scribe *scribe);
+/** Load them again; with any fault those in use stay: false. The log and a `config` record say which it was. */
+bool certificates_reload(const struct settings *s, struct tls *tls, struct scribe *scribe);
 
 /* Which certificates an operator was warned of. */
 struct certificates_told {

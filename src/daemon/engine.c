@@ -263,6 +263,7 @@ static void take_plan(struct engine *e, const struct code_set *codes)
 static void serve_reload(struct engine *e, struct certificates_told *told)
 {
 	struct code_set *next = tables_reload(e->settings, e->scribe, e->codes, &e->ending);
+	bool fit;
 
 	if (next != NULL) {
 		take_plan(e, next);
@@ -270,9 +271,9 @@ static void serve_reload(struct engine *e, struct certificates_told *told)
 		codes_free(e->codes);
 		e->codes = next;
 	}
-	certificates_reload(e->settings, e->tls, e->scribe);
+	fit = certificates_reload(e->settings, e->tls, e->scribe);
 	certificates_watch(e->settings, e->tls, e->scribe, told);
-	tell_keeper(CONTROL_RELOADED);
+	tell_keeper_value(CONTROL_RELOADED, next == NULL || !fit);
 }
 
 /* What the keeper changed, or could not: a configuration, the program. */
@@ -391,12 +392,18 @@ static bool on_control(void *arg)
 	return true;
 }
 
+static void ask_keeper(bool upgrade)
+{
+	tell_keeper_value(CONTROL_ASK, upgrade);
+}
+
 /* The control socket, if the keeper has one; an engine without it relays as well. */
 static void serve_control(struct engine *e)
 {
 	int fd = ENGINE_FD_LISTENERS + listen_count(e->settings);
 
 	admin_init(&e->admin, e->settings, e->shm, tls_status(e->tls), SMSCOPE_VERSION);
+	e->admin.ask = ask_keeper;
 	if (!listens(fd))
 		return;
 	e->control = control_new(front_base(e->front), fd, &e->admin);

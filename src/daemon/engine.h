@@ -31,9 +31,10 @@ enum {
 	CONTROL_REOPEN,    /* to the engine: reopen log files */
 	CONTROL_READY,     /* to the keeper: relaying, decoding and logging */
 	CONTROL_RELOAD,    /* to the engine: load the code tables again */
-	CONTROL_RELOADED,  /* to the keeper: done, for better or worse; the next one may come */
+	CONTROL_RELOADED,  /* to the keeper: done, the next one may come; `value` 1: what was in use stays */
 	CONTROL_YIELD,     /* to the engine: leave all that can go on to the next one; `value` ms for the rest, 0 no limit */
 	CONTROL_YIELDED,   /* to the keeper: `value` sessions are left */
+	CONTROL_ASK,       /* to the keeper: somebody wants a reload, or, `value` 1, an upgrade */
 	CONTROL_TELL,    /* to the engine: shm_change tells what became of a change; make a record of it */
 };
 

@@ -269,9 +269,10 @@ void engine_hear(struct keeper *k)
 		keeper_tell_ready(k);
 		break;
 	case CONTROL_RELOADED:
-		k->reloading = false;
-		keeper_tell_ready(k);
-		change_next(k);
+		change_reloaded(k, c.value != 0);
+		break;
+	case CONTROL_ASK:
+		change_ask(k, c.value != 0 ? CHANGE_PROGRAM : CHANGE_CONFIG);
 		break;
 	case CONTROL_YIELDED:
 		(void)vault_hear(&k->vault, k->passed);

@@ -339,7 +339,6 @@ static void config_checked(struct keeper *k)
 		plan_close(&c->after, &k->plan);
 		change_over(k);
 		log_info("reload: the configuration is the same; code tables and certificates are loaded again");
-		change_note(k, CHANGE_CONFIG, false, "");
 		k->reloading = true;
 		engine_tell(k, CONTROL_RELOAD, 0);
 		return;
@@ -350,6 +349,15 @@ static void config_checked(struct keeper *k)
 		return;
 	}
 	change_yield(k);
+}
+
+void change_reloaded(struct keeper *k, bool failed)
+{
+	k->reloading = false;
+	change_note(k, CHANGE_CONFIG, failed,
+		failed ? "code tables or certificates do not load: those in use stay, the log says why" : "");
+	keeper_tell_ready(k);
+	change_next(k);
 }
 
 void change_checked(struct keeper *k, int status)

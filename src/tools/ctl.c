@@ -19,7 +19,8 @@
 #define SMSCOPE_CONF "/etc/smscope/smscope.conf"
 #endif
 
-enum { EXIT_REFUSED = 1, EXIT_USAGE = 2, LINE_ROOM = 1024, WAIT_MS = 15000, GROW = 64 * 1024 };
+enum { EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_OLD_RUNS = 4, LINE_ROOM = 1024, WAIT_MS = 15000,
+	GROW = 64 * 1024, CHANGE_TRIES = 400, CHANGE_PAUSE_MS = 250 };
 
 struct ctl {
 	const char *socket, *config; /* NULL: not given */
@@ -39,7 +40,9 @@ static const char usage_text[] =
 	"  -c, --config FILE   the configuration that names it (" SMSCOPE_CONF ")\n"
 	"      --json          an answer for programs\n"
 	"\n"
-	"Ends with 0; 1 refused or no answer, 2 usage.\n";
+	"reload and upgrade wait until it is done or has failed.\n"
+	"\n"
+	"Ends with 0; 1 refused or no answer, 2 usage, 4 the upgrade failed and the old one runs on.\n";
 
 static int usage(FILE *to, int code)
 {
@@ -224,26 +227,74 @@ static int print_answer(struct ctl *c)
 	return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_REFUSED;
 }
 
+/* One request, the answer into `c`. NULL, or what went wrong; "": nobody answers, which was said. */
+static const char *ask(struct ctl *c, const char *line, size_t n)
+{
+	int fd = connect_to(c->path);
+	const char *why;
+
+	if (fd < 0)
+		return "";
+	c->answer_len = 0;
+	/* Who is turned away is told so before it is asked what it wants: read in any case. */
+	(void)send(fd, line, n, MSG_NOSIGNAL);
+	why = read_answer(c, fd);
+	close(fd);
+	return why;
+}
+
+/* The number an answer begins with; 0: it begins with none. */
+static unsigned long long number_of(struct ctl *c)
+{
+	if (!room(c))
+		return 0;
+	c->answer[c->answer_len] = '\0';
+	return strtoull(c->answer, NULL, 10);
+}
+
+/* Until another change than `number` has come to its end: its words, and the exit code. */
+static int await_change(struct ctl *c, unsigned long long number)
+{
+	static const char request[] = "change\n";
+	const char *why;
+
+	for (int i = 0; i < CHANGE_TRIES; i++) {
+		poll(NULL, 0, CHANGE_PAUSE_MS);
+		why = ask(c, request, sizeof(request) - 1);
+		if (why == NULL && number_of(c) > number) {
+			bool failed = strstr(c->answer, " failed ") != NULL;
+			bool upgrade = strstr(c->answer, " upgrade ") != NULL;
+			const char *words = strchr(c->answer, ' ');
+
+			fprintf(failed ? stderr : stdout, "%.*s\n",
+				(int)strcspn(words + 1, "\n"), words + 1);
+			return !failed ? EXIT_SUCCESS : upgrade ? EXIT_OLD_RUNS : EXIT_REFUSED;
+		}
+	}
+	fputs("smscope: it takes too long\n", stderr);
+	return EXIT_REFUSED;
+}
+
 int ctl_main(int argc, char **argv)
 {
 	struct ctl c = { .socket = NULL };
-	int code = read_options(&c, argc, argv), fd;
+	int code = read_options(&c, argc, argv);
+	bool change = strcmp(c.line, "reload\n") == 0 || strcmp(c.line, "upgrade\n") == 0;
 	const char *why;
 
 	if (code != 0)
 		return code - 1;
 	if (!find_socket(&c))
 		return EXIT_REFUSED;
-	fd = connect_to(c.path);
-	if (fd < 0)
-		return EXIT_REFUSED;
-	/* Who is turned away is told so before it is asked what it wants: read in any case. */
-	(void)send(fd, c.line, c.line_len, MSG_NOSIGNAL);
-	why = read_answer(&c, fd);
-	close(fd);
-	if (why != NULL)
+	why = ask(&c, c.line, c.line_len);
+	if (why != NULL && why[0] != '\0')
 		fprintf(stderr, "smscope: %s: %s\n", c.path, why);
-	code = why != NULL ? EXIT_REFUSED : print_answer(&c);
+	if (why != NULL)
+		code = EXIT_REFUSED;
+	else if (change && c.answer_len > 0 && c.answer[0] >= '0' && c.answer[0] <= '9')
+		code = await_change(&c, number_of(&c));
+	else
+		code = print_answer(&c);
 	free(c.answer);
 	return code;
 }

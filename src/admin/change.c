@@ -1,0 +1,43 @@
+#include "admin/change.h"
+
+/*
+ * The keeper does it, and another engine may answer when it is done: so the answer is the number that the
+ * last change had, and who wants to know asks `change` until there is another.
+ */
+
+static bool ask(struct reply *r, uint32_t i, bool upgrade)
+{
+	if (i > 0)
+		return false;
+	out_fmt(r->out, "%llu\n", (unsigned long long)atomic_load(&r->admin->shm->change.number));
+	if (r->admin->ask != NULL)
+		r->admin->ask(upgrade);
+	return true;
+}
+
+static bool ask_reload(struct reply *r, uint32_t i)
+{
+	return ask(r, i, false);
+}
+
+static bool ask_upgrade(struct reply *r, uint32_t i)
+{
+	return ask(r, i, true);
+}
+
+static bool last_change(struct reply *r, uint32_t i)
+{
+	const struct shm_change *c = &r->admin->shm->change;
+
+	if (i > 0)
+		return false;
+	out_fmt(r->out, "%llu %s %s ", (unsigned long long)atomic_load(&c->number),
+		c->upgrade ? "upgrade" : "reload", c->failed ? "failed" : "ok");
+	text_escape(r->out, span_of(c->text, strnlen(c->text, sizeof(c->text))), false);
+	out_char(r->out, '\n');
+	return true;
+}
+
+const struct part reload_text[] = { { ask_reload }, { NULL } };
+const struct part upgrade_text[] = { { ask_upgrade }, { NULL } };
+const struct part change_text[] = { { last_change }, { NULL } };
