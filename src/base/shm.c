@@ -21,71 +21,65 @@ static uint64_t align_page(uint64_t n)
 	return (n + page - 1) & ~(page - 1);
 }
 
+/** Where everything will lie; `s` is the header alone. */
+static void lay_out(struct shm *s, const struct shm_wish *w)
+{
+	uint64_t ring = align64(ring_bytes(w->ring_size)), at;
+
+	s->workers = (uint32_t)w->workers;
+	s->ring_count = s->workers * SHM_SETS;
+	s->ring_size = w->ring_size;
+	s->session_max = w->session_max;
+	s->stories = w->stories;
+	s->links_at = align64(sizeof(struct shm));
+	s->sessions_at = align64(s->links_at + SHM_LINKS_MAX * sizeof(struct shm_link));
+	s->seen_at = align64(s->sessions_at + (uint64_t)w->session_max * sizeof(struct shm_session));
+	at = align64(s->seen_at + (uint64_t)w->session_max * sizeof(struct shm_seen));
+	for (uint32_t i = 0; i < s->ring_count; i++, at += ring)
+		s->ring_at[i] = at;
+	s->edits_at = at;
+	s->edit_size = (uint32_t)align64(w->hold_max + EDIT_GROWTH + sizeof(struct edit_note));
+	s->stories_at = align_page(at + (uint64_t)s->ring_count * EDIT_SLOTS * s->edit_size);
+	s->counts_at = align_page(s->stories_at + story_bytes(w->stories));
+	s->counts_bytes = w->counts;
+	at = align_page(s->counts_at + w->counts);
+	s->sink_count = (uint32_t)w->sink_count;
+	for (int i = 0; i < w->sink_count; i++, at += s->sinks[i - 1].bytes) {
+		s->sinks[i].at = at;
+		s->sinks[i].bytes = align_page(w->sinks[i]);
+	}
+	s->size = at;
+}
+
 int shm_create(const struct shm_wish *wish)
 {
-	uint32_t ring_size = wish->ring_size, session_max = wish->session_max;
-	int workers = wish->workers, rings = workers * SHM_SETS;
-	uint64_t links_at = align64(sizeof(struct shm));
-	uint64_t sessions_at = align64(links_at + SHM_LINKS_MAX * sizeof(struct shm_link));
-	uint64_t seen_at = align64(sessions_at + (uint64_t)session_max * sizeof(struct shm_session));
-	uint64_t at = align64(seen_at + (uint64_t)session_max * sizeof(struct shm_seen));
-	uint64_t edits_at = align64(at + (uint64_t)rings * align64(ring_bytes(ring_size)));
-	uint64_t edit_size = align64(wish->hold_max + EDIT_GROWTH + sizeof(struct edit_note));
-	uint64_t stories_at = align_page(edits_at + (uint64_t)rings * EDIT_SLOTS * edit_size);
-	uint64_t counts_at = align_page(stories_at + story_bytes(wish->stories));
-	uint64_t sinks_at = align_page(counts_at + wish->counts), size = sinks_at;
-	struct shm *s;
+	struct shm head = { .made_mono_ns = clock_mono_ns() }, *s;
+	bool good = true;
 	int fd, err;
 
-	if (workers < 1 || workers > SHM_WORKERS_MAX || wish->sink_count > SHM_SINKS_MAX)
+	if (wish->workers < 1 || wish->workers > SHM_WORKERS_MAX || wish->sink_count > SHM_SINKS_MAX)
 		return -EINVAL;
-	for (int i = 0; i < wish->sink_count; i++)
-		size += align_page(wish->sinks[i]);
+	lay_out(&head, wish);
 	fd = memfd_create("smscope", 0);
 	if (fd < 0)
 		return -errno;
-	if (ftruncate(fd, (off_t)size) < 0)
-		goto fail;
-	s = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (s == MAP_FAILED)
-		goto fail;
-	s->size = size;
-	s->session_max = session_max;
-	s->workers = (uint32_t)workers;
-	s->ring_count = (uint32_t)rings;
-	s->ring_size = ring_size;
-	s->made_mono_ns = clock_mono_ns();
-	s->links_at = links_at;
-	s->sessions_at = sessions_at;
-	s->seen_at = seen_at;
-	s->stories = wish->stories;
-	s->edits_at = edits_at;
-	s->edit_size = (uint32_t)edit_size;
-	s->stories_at = stories_at;
-	s->counts_at = counts_at;
-	s->counts_bytes = wish->counts;
-	s->sink_count = (uint32_t)wish->sink_count;
-	for (int i = 0; i < wish->sink_count; i++) {
-		s->sinks[i].at = sinks_at;
-		s->sinks[i].bytes = align_page(wish->sinks[i]);
-		sinks_at += s->sinks[i].bytes;
+	s = ftruncate(fd, (off_t)head.size) == 0 ?
+		mmap(NULL, head.size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) : MAP_FAILED;
+	if (s == MAP_FAILED) {
+		err = -errno;
+		close(fd);
+		return err;
 	}
-	for (int i = 0; i < rings; i++) {
-		s->ring_at[i] = at + (uint64_t)i * align64(ring_bytes(ring_size));
-		if (ring_init((char *)s + s->ring_at[i], ring_size) == NULL) {
-			munmap(s, size);
-			close(fd);
-			return -EINVAL;
-		}
-	}
+	memcpy(s, &head, sizeof(head));
+	for (uint32_t i = 0; i < s->ring_count; i++)
+		good = ring_init((char *)s + s->ring_at[i], s->ring_size) != NULL && good;
 	s->layout = SHM_LAYOUT;
 	s->magic = SHM_MAGIC;
-	munmap(s, size);
-	return fd;
-fail:
-	err = -errno;
+	munmap(s, head.size);
+	if (good)
+		return fd;
 	close(fd);
-	return err;
+	return -EINVAL;
 }
 
 /** Do the parts that the header names lie inside the file? */
