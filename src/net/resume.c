@@ -160,6 +160,16 @@ static bool resume_flows(struct session *s)
 	return true;
 }
 
+/* One of the directions, or both, had ended: who did that first says the verdict. */
+static void resume_ends(struct session *s)
+{
+	for (int i = 0; i < 2; i++)
+		if (s->flow[i].done && !s->flow[side_other((enum side)i)].done)
+			session_cause(s, (unsigned)i, END_FIN, 0, NULL);
+	if (s->flow[SIDE_SP].done || s->flow[SIDE_GW].done)
+		session_flow_done(s);
+}
+
 /* The counts that the front keeps of sessions know nothing of this one yet. */
 static void resume_census(struct session *s)
 {
@@ -229,10 +239,9 @@ static bool resume_state(struct session *s)
 			return false;
 		if (!s->shared->login_seen)
 			session_arm(s, s->link->login_timeout_ms);
-		else if (s->flow[SIDE_SP].done || s->flow[SIDE_GW].done)
-			session_arm(s, s->link->half_close_timeout_ms);
 		worker_watch(s->worker, s);
 		worker_queue(s->worker, s);
+		resume_ends(s);
 		return true;
 	case SESSION_DRAINING:
 		session_arm(s, s->link->linger_timeout_ms);
