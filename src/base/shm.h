@@ -21,7 +21,7 @@
 
 enum {
 	SHM_MAGIC = 0x736d7363,
-	SHM_LAYOUT = 5,
+	SHM_LAYOUT = 6,
 	SHM_WORKERS_MAX = 64,
 	SHM_SETS = 4,
 	SHM_RINGS_MAX = SHM_WORKERS_MAX * SHM_SETS,
@@ -105,6 +105,7 @@ struct shm_session {
 	uint8_t account[SHM_ACCOUNT];
 	int32_t fd[2];       /* by side, in an engine that starts: what the keeper had kept; 0 nothing */
 	uint64_t got_base[2], put_base[2]; /* by side: what the socket had received and sent before the streams */
+	int32_t error[2];    /* by side: what broke the connection, which its socket says only once */
 	uint64_t opened_wall_ns, opened_mono_ns;
 	uint64_t admitted_at; /* stream offset of the SP's login that was admitted last */
 	struct sockaddr_in6 peer; /* the SP's address, of either family */

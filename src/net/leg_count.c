@@ -82,6 +82,7 @@ int leg_count(int fd, bool broken, struct leg_count *ret)
 		before.tcpi_state != after.tcpi_state);
 	ret->unread = (uint64_t)unread;
 	ret->fin_out = fin_is_out(&after, broken);
+	ret->over = after.tcpi_state == STATE_CLOSE;
 	ret->got = (uint64_t)after.tcpi_bytes_received - ret->unread - fin_has_come(&after, broken);
 	ret->put = (uint64_t)after.tcpi_bytes_acked + (uint64_t)unconfirmed - ret->fin_out;
 	return 0;

@@ -15,6 +15,7 @@ struct leg_count {
 	uint64_t unread; /* octets that have arrived behind those */
 	uint64_t put;    /* octets written */
 	bool fin_out;    /* our FIN is out */
+	bool over;       /* nothing comes or goes any more: a FIN may be among `got`, or missing */
 };
 
 /** `broken`: the connection was reset, so its end is no FIN. 0 or -errno. */

@@ -223,6 +223,7 @@ void flow_undeliverable(struct flow *f, int error)
 	f->dead = true;
 	if (f->out->error == 0)
 		f->out->error = error == EPIPE ? ECONNRESET : error;
+	f->session->shared->error[side_other(f->from)] = f->out->error;
 	other->ready = true;
 	worker_queue(f->session->worker, f->session);
 }
@@ -523,8 +524,11 @@ static void flow_watch_end(struct flow *f)
 
 void flow_watch(struct flow *f)
 {
+	bool broken = leg_broken(f->in);
+
+	f->session->shared->error[f->from] = f->in->error;
 	/* A reset that came together with octets brought one edge, which showed the octets. */
-	if (leg_broken(f->in) || f->in->eof)
+	if (broken || f->in->eof)
 		flow_watch_end(f);
 	else if (f->partial_ns != 0)
 		flow_watch_partial(f);

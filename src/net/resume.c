@@ -115,9 +115,12 @@ static void resume_flow(struct flow *f, const struct leg_count *in, const struct
 {
 	const struct shm_session *s = f->session->shared;
 	uint64_t written = out->put - s->put_base[side_other(f->from)], sent;
+	uint64_t taken = in->got - s->got_base[f->from];
 	int64_t ahead;
 
-	f->at->taken_at = in->got - s->got_base[f->from];
+	/* Did a FIN come before the reset? The table knows: but for an instant it is exact, and then a PDU behind. */
+	if (!in->over || taken - f->at->taken_at + 1 > 2)
+		f->at->taken_at = taken;
 	resume_edit(f, written);
 	sent = f->edit.out_len > 0 && written > f->edit.out_at ? f->edit.at
 							       : written - (uint64_t)f->shift;
@@ -145,16 +148,26 @@ static bool resume_flows(struct session *s)
 	struct leg_count count[2];
 
 	for (int i = 0; i < 2; i++) {
-		bool broken = leg_broken(&s->leg[i]);
-
-		if (leg_count(s->leg[i].fd, broken, &count[i]) < 0)
+		s->leg[i].error = s->shared->error[i];
+		if (leg_count(s->leg[i].fd, leg_broken(&s->leg[i]), &count[i]) < 0)
 			return false;
+		s->shared->error[i] = s->leg[i].error;
 		(void)leg_ended(&s->leg[i]);
 		s->leg[i].finished = count[i].fin_out;
 	}
 	for (int i = 0; i < 2; i++)
 		resume_flow(&s->flow[i], &count[i], &count[side_other((enum side)i)]);
 	return true;
+}
+
+/* One of the directions, or both, had ended: who did that first says the verdict. */
+static void resume_ends(struct session *s)
+{
+	for (int i = 0; i < 2; i++)
+		if (s->flow[i].done && !s->flow[side_other((enum side)i)].done)
+			session_cause(s, (unsigned)i, END_FIN, 0, NULL);
+	if (s->flow[SIDE_SP].done || s->flow[SIDE_GW].done)
+		session_flow_done(s);
 }
 
 /* The counts that the front keeps of sessions know nothing of this one yet. */
@@ -226,10 +239,9 @@ static bool resume_state(struct session *s)
 			return false;
 		if (!s->shared->login_seen)
 			session_arm(s, s->link->login_timeout_ms);
-		else if (s->flow[SIDE_SP].done || s->flow[SIDE_GW].done)
-			session_arm(s, s->link->half_close_timeout_ms);
 		worker_watch(s->worker, s);
 		worker_queue(s->worker, s);
+		resume_ends(s);
 		return true;
 	case SESSION_DRAINING:
 		session_arm(s, s->link->linger_timeout_ms);
