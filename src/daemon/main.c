@@ -56,7 +56,9 @@ static void print_version(void)
 /* Settings from the file or from the command line; faults were printed. */
 static struct settings *load(const struct options *o)
 {
-	struct conf_faults faults = { .to = stderr };
+	/* While it runs, names of gateways are the engine's affair; here they would delay the start. */
+	struct conf_faults faults = { .to = stderr,
+		.look_up = o->action == ACTION_CHECK ? LOOK_UP_ALL : LOOK_UP_LISTEN };
 	struct settings *s;
 
 	s = o->quick ? conf_quick(&o->link, &faults) : conf_load(o->config, &faults);
