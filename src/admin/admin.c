@@ -3,9 +3,10 @@
 #include "base/clock.h"
 
 void admin_init(struct admin *a, const struct settings *settings, struct shm *shm,
-	const struct tls_status *tls, const char *version)
+	const struct tls_status *tls, const struct upstreams *upstreams, const char *version)
 {
-	*a = (struct admin){ .settings = settings, .shm = shm, .tls = tls, .version = version,
+	*a = (struct admin){ .settings = settings, .shm = shm, .tls = tls, .upstreams = upstreams,
+		.version = version,
 		.started_mono_ns = clock_mono_ns(), .started_wall_ns = clock_wall_ns(),
 		.lock = PTHREAD_MUTEX_INITIALIZER };
 }

@@ -7,6 +7,7 @@
 #include "base/settings.h"
 #include "base/shm.h"
 #include "base/tls_status.h"
+#include "base/upstreams.h"
 #include "scribe/scribe.h"
 
 /*
@@ -17,6 +18,7 @@ struct admin {
 	const struct settings *settings;
 	struct shm *shm;
 	const struct tls_status *tls;
+	const struct upstreams *upstreams;
 	const char *version;
 	uint64_t started_mono_ns, started_wall_ns; /* this engine */
 	pthread_mutex_t lock;
@@ -26,7 +28,7 @@ struct admin {
 };
 
 void admin_init(struct admin *a, const struct settings *settings, struct shm *shm,
-	const struct tls_status *tls, const char *version);
+	const struct tls_status *tls, const struct upstreams *upstreams, const char *version);
 
 /** What comes up after relaying has begun, once: any thread. */
 void admin_late(struct admin *a, struct scribe *scribe);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "admin/certificates.h"
+#include "admin/servers.h"
 #include "admin/sessions.h"
 #include "admin/stories.h"
 #include "smscope/record.h"
@@ -486,6 +487,13 @@ static const struct family {
 	  each_connection, connections },
 	{ "smscope_session_end_total", "counter", "Sessions that ended, by what ended them.",
 	  each_connection, session_ends },
+	{ "smscope_upstream_up", "gauge", "0: the gateway's server is down; 1: it is not, or not known to be.",
+	  servers_count, servers_up },
+	{ "smscope_upstream_sessions", "gauge", "Sessions that a gateway's server has.",
+	  servers_count, servers_sessions },
+	{ "smscope_upstream_failures_total", "counter",
+	  "Sessions and probes that a gateway's server did not answer.", servers_count,
+	  servers_failures },
 	{ "smscope_records_total", "counter", "Records by kind.", each_kind, records },
 	{ "smscope_annotations_total", "counter",
 	  "Codes with and without a meaning, and PDUs that did not parse.", each_outcome,

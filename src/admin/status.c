@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "admin/certificates.h"
+#include "admin/servers.h"
 #include "admin/sessions.h"
 #include "admin/stories.h"
 #include "base/clock.h"
@@ -182,6 +183,11 @@ static void text_connections(struct reply *r, const struct link_in_hand *l)
 	text_ends(r, "ended", l->counts.ended);
 }
 
+static void text_servers(struct reply *r, const struct link_in_hand *l)
+{
+	servers_text(r, l->index);
+}
+
 static void text_tls(struct reply *r, const struct link_in_hand *l)
 {
 	certificates_text(r, l->index);
@@ -189,6 +195,7 @@ static void text_tls(struct reply *r, const struct link_in_hand *l)
 
 /* Lines about a link, each with line_begin() … line_end(). */
 static void (*const link_lines[])(struct reply *, const struct link_in_hand *) = {
+	text_servers,
 	text_connections,
 	text_records,
 	text_codes,
@@ -332,6 +339,11 @@ static void json_connections(struct reply *r, const struct link_in_hand *l)
 	json_ends(r, "ended", l->counts.ended);
 }
 
+static void json_servers(struct reply *r, const struct link_in_hand *l)
+{
+	servers_json(r, l->index);
+}
+
 static void json_tls(struct reply *r, const struct link_in_hand *l)
 {
 	certificates_json(r, l->index);
@@ -339,6 +351,7 @@ static void json_tls(struct reply *r, const struct link_in_hand *l)
 
 /* Members of a link's object. */
 static void (*const link_members[])(struct reply *, const struct link_in_hand *) = {
+	json_servers,
 	json_connections,
 	json_records,
 	json_codes,

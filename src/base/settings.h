@@ -14,6 +14,7 @@
  */
 
 enum { NAMES_MAX = 16, SERVERS_MAX = 16, LISTEN_MAX = 8, LINK_NAME_MAX = 32 };
+enum { RESOLVERS_MAX = 8 };
 enum { PREFIXES_MAX = 128, PROXIES_MAX = 16, ACCOUNTS_MAX = 256, ACCOUNT_NAME_MAX = 16 };
 
 /* Where a key was set, for what is said about it later. file NULL: nowhere, its default holds. */
@@ -25,7 +26,7 @@ struct setting_origin {
 struct endpoint {
 	char *text; /* as configured: "10.0.0.1:7890", "[::1]:2775", "smsc.example:2775" */
 	struct sockaddr_storage addr;
-	socklen_t addr_len; /* 0: a name that did not resolve at load time */
+	socklen_t addr_len; /* 0: a name that was not looked up at load time, or in vain */
 };
 
 /* Addresses that begin alike. IPv4 ones are written as IPv6, mapped: 10.0.0.0/8 has 104 bits. */
@@ -38,6 +39,7 @@ enum dial { DIAL_LOGIN, DIAL_ACCEPT };
 enum tls_version { TLS_1_2, TLS_1_3 };
 enum proxy_to { PROXY_TO_NONE, PROXY_TO_V1, PROXY_TO_V2 };
 enum bad_length { BAD_LENGTH_BLIND, BAD_LENGTH_CLOSE };
+enum balance { BALANCE_ORDER, BALANCE_LEAST };
 
 enum { RULE_TEXTS_MAX = 32 };
 enum rule_from { RULE_FROM_ANY, RULE_FROM_SP, RULE_FROM_GW };
@@ -81,7 +83,11 @@ struct link_settings {
 	enum bad_length bad_length;
 	uint32_t connect_timeout_ms, login_timeout_ms, linger_timeout_ms, half_close_timeout_ms;
 	uint32_t stall_ms;          /* a PDU half arrived for so long gives a stall record */
-	uint32_t retry_ms;          /* a server that failed is left alone for so long */
+	enum balance balance;       /* which of several servers a session gets */
+	uint32_t retry_ms;          /* a server that failed is left alone for so long, twice as long after the next failure */
+	uint32_t retry_max_ms;      /* … up to this */
+	uint32_t down_after;        /* failures in a row that make a server down */
+	uint32_t probe_interval_ms; /* between two probes of a server that is down */
 	uint32_t max_pdu;           /* octets */
 	uint32_t max_sessions, max_per_ip;
 	struct prefix allow[PREFIXES_MAX], deny[PREFIXES_MAX]; /* of SPs; the longest one decides */
@@ -147,6 +153,9 @@ struct settings {
 	uint32_t story_age_ms;      /* … for so long */
 	uint32_t drain_timeout_ms;
 	bool blind;                 /* an engine's: relay, and nothing else */
+	struct endpoint resolvers[RESOLVERS_MAX]; /* name servers; none: those of the system */
+	int resolver_count;
+	uint32_t resolve_interval_ms; /* names of gateways are looked up so often */
 	bool core_dumps;            /* else nobody but root sees our memory */
 	char *codes_dir;            /* NULL: codes_dir() chooses */
 	char *codes_site_dir;       /* need not exist */

@@ -103,6 +103,8 @@ struct shm_session {
 	uint8_t login_seen;
 	uint8_t account_len; /* of an account that counts for max_per_account */
 	uint8_t account[SHM_ACCOUNT];
+	uint32_t server;     /* upstreams_key() of the one it has, or tries */
+	uint32_t pad_;
 	int32_t fd[2];       /* by side, in an engine that starts: what the keeper had kept; 0 nothing */
 	uint64_t got_base[2], put_base[2]; /* by side: what the socket had received and sent before the streams */
 	int32_t error[2];    /* by side: what broke the connection, which its socket says only once */
@@ -254,11 +256,14 @@ enum event_kind {
 	EVENT_CLOSE,        /* the session is over: who, how, at which step, error */
 	EVENT_BLIND,        /* framing lost in direction `side`: `offset`, `value` is the impossible length */
 	EVENT_STALL,        /* a PDU of `value` octets has been half arrived for longer than stall_ms */
-	EVENT_UPSTREAM_UP,  /* connected to `text` */
-	EVENT_UPSTREAM_DOWN,/* `text` did not answer: `error`, and behind the text's NUL more words */
+	EVENT_UPSTREAM_UP,  /* connected to `text`, which had failed before; without a session, a probe did */
+	EVENT_UPSTREAM_DOWN,/* `text` did not answer and is down: `error`, and behind the text's NUL more words;
+				`value` failures in a row */
 	EVENT_TLS,          /* TLS stands on `side`: version and cipher, behind the NUL the SP's name */
 	EVENT_REFUSED,      /* no session (entry's session is 0): `how`, `value` of them, `text` the last address */
 	EVENT_UNEDITED,     /* the PDU at `offset` goes out as it came for want of room to edit it */
+	EVENT_UPSTREAM_FAILED, /* as EVENT_UPSTREAM_DOWN, but the server is not down yet */
+	EVENT_UPSTREAM_MOVED, /* the name `text` has another address: behind NULs that one, and the one before */
 };
 
 /* How a session ended, or why it was refused. */

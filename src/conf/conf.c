@@ -119,6 +119,8 @@ static void complete(struct settings *s, struct conf_faults *faults)
 			l->max_sessions = lesser(l->max_sessions, s->max_sessions);
 		if (conf_origin(CONF_LINK, l, "max_per_ip")->file == NULL)
 			l->max_per_ip = lesser(l->max_per_ip, l->max_sessions);
+		if (conf_origin(CONF_LINK, l, "retry_max")->file == NULL && l->retry_max_ms < l->retry_ms)
+			l->retry_max_ms = l->retry_ms;
 		if (l->max_pdu == 0)
 			l->max_pdu = default_max_pdu(l->proto);
 		if (l->account == NULL && l->name != NULL) {

@@ -11,10 +11,19 @@
  * "FILE:LINE: error: …" through `faults`, all of them, not the first.
  */
 
+/* Which host names are looked up while loading: name servers may be slow, or dead. */
+enum conf_look_up {
+	LOOK_UP_ALL,    /* to check them: those of gateways for as long as a few seconds have not passed */
+	LOOK_UP_LISTEN, /* what is listened on; gateways are looked up while smscoped runs */
+	LOOK_UP_NONE,   /* nothing: listen and upstream may then be without an address */
+};
+
 /* Where faults go: one call a fault; `line` 0 when there is none. Counts live in the struct. */
 struct conf_faults {
 	FILE *to;      /* NULL: count only */
 	int errors, warnings;
+	enum conf_look_up look_up;
+	uint64_t looked_ns; /* how long names of gateways have taken so far */
 };
 
 void conf_error(struct conf_faults *f, const char *file, int line, const char *fmt, ...) PRINTF_LIKE(4, 5);

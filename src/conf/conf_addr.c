@@ -7,9 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "smscope/err.h"
 
-enum { HOST_MAX = 253 };
+enum { HOST_MAX = 253, DNS_PORT = 53, PATIENCE_S = 5 };
 
 /* An endpoint taken apart: host without brackets, port as written or empty. */
 struct parts {
@@ -95,6 +96,27 @@ static int look_up(const char *host, int flags, struct endpoint *ret)
 	return 0;
 }
 
+/* May the name be looked up now? */
+static bool may_look_up(const struct conf_key *k, const struct conf_faults *f)
+{
+	if (k->type == CONF_LISTEN)
+		return f->look_up != LOOK_UP_NONE;
+	return f->look_up == LOOK_UP_ALL && f->looked_ns < PATIENCE_S * 1000000000ull;
+}
+
+/* A gateway's name, for a warning only: it is looked up again while smscoped runs. */
+static void look_up_server(const struct conf_key *k, const char *text, const struct parts *parts,
+	struct endpoint *ret, const struct conf_at *at)
+{
+	uint64_t began_ns = clock_mono_ns();
+	int err = look_up(parts->host, 0, ret);
+
+	at->faults->looked_ns += clock_mono_ns() - began_ns;
+	if (err != 0)
+		conf_warn(at->faults, at->file, at->line, "%s = \"%s\": does not resolve now: %s",
+			k->name, text, gai_strerror(err));
+}
+
 /* The address without its port: 0, or SM_EVALUE after reporting. */
 static int resolve(const struct conf_key *k, const char *text, const struct parts *parts,
 	struct endpoint *ret, const struct conf_at *at)
@@ -122,13 +144,16 @@ static int resolve(const struct conf_key *k, const char *text, const struct part
 		return refuse(k, text, "no host name", at);
 	if (k->type == CONF_SOURCE)
 		return refuse(k, text, "an address of this machine, not a name", at);
+	if (k->type == CONF_RESOLVERS)
+		return refuse(k, text, "an address, not a name", at);
+	if (!may_look_up(k, at->faults))
+		return 0;
+	if (k->type == CONF_SERVERS) {
+		look_up_server(k, text, parts, ret, at);
+		return 0;
+	}
 	err = look_up(parts->host, 0, ret);
-	if (err != 0 && k->type == CONF_LISTEN)
-		return refuse(k, text, gai_strerror(err), at);
-	if (err != 0)
-		conf_warn(at->faults, at->file, at->line, "%s = \"%s\": does not resolve now: %s",
-			k->name, text, gai_strerror(err));
-	return 0;
+	return err == 0 ? 0 : refuse(k, text, gai_strerror(err), at);
 }
 
 int conf_endpoint(const struct conf_key *k, const char *text, struct endpoint *ret,
@@ -136,16 +161,21 @@ int conf_endpoint(const struct conf_key *k, const char *text, struct endpoint *r
 {
 	struct endpoint e = { 0 };
 	struct parts parts;
-	const char *why = split(text, k->type == CONF_SOURCE, &parts);
+	bool optional = k->type == CONF_SOURCE || k->type == CONF_RESOLVERS;
+	const char *why = split(text, optional, &parts);
 	int port;
 
 	if (why != NULL)
 		return refuse(k, text, why, at);
 	port = digits_only(parts.port, "") ? atoi(parts.port) : -1;
+	if (k->type == CONF_RESOLVERS && parts.port[0] == '\0')
+		port = DNS_PORT;
 	if (port < 0 || port > 65535)
 		return refuse(k, text, "the port is a number up to 65535", at);
 	if (port == 0 && k->type == CONF_SERVERS)
 		return refuse(k, text, "port 0 cannot be dialled", at);
+	if (port == 0 && k->type == CONF_RESOLVERS)
+		return refuse(k, text, "port 0 cannot be asked", at);
 	if (resolve(k, text, &parts, &e, at) != 0)
 		return SM_EVALUE;
 	if (e.addr.ss_family == AF_INET)

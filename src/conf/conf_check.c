@@ -111,7 +111,11 @@ static void check_access(const struct link_settings *l, struct conf_faults *faul
 
 static void check_servers(const struct link_settings *l, struct conf_faults *faults)
 {
-	struct setting_origin o = link_at(l, "upstream");
+	struct setting_origin o = link_at(l, "retry_max");
+
+	if (l->retry_max_ms < l->retry_ms)
+		conf_error(faults, o.file, o.line, "retry_max is less than retry");
+	o = link_at(l, "upstream");
 
 	for (int i = 0; i < l->upstream_count; i++) {
 		const struct endpoint *u = &l->upstream[i];

@@ -110,6 +110,7 @@ static void list_range(const struct conf_key *k, FILE *to)
 		break;
 	case CONF_LISTEN:
 	case CONF_SERVERS:
+	case CONF_RESOLVERS:
 	case CONF_NAMES:
 	case CONF_TEXTS:
 	case CONF_ACCOUNTS:

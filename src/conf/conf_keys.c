@@ -11,6 +11,7 @@
 #include "smscope/err.h"
 
 #define SETTING(f)	offsetof(struct settings, f), 0
+#define SETTING_ARRAY(f, n) offsetof(struct settings, f), offsetof(struct settings, n)
 #define LINK(f)		offsetof(struct link_settings, f), 0
 #define LINK_ARRAY(f, n) offsetof(struct link_settings, f), offsetof(struct link_settings, n)
 #define SINK(f)		offsetof(struct sink_settings, f), 0
@@ -18,6 +19,7 @@
 enum { KIB = 1024, MIB = 1024 * 1024, SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE };
 
 _Static_assert(sizeof(enum dial) == sizeof(int) && sizeof(enum bad_length) == sizeof(int) &&
+	sizeof(enum balance) == sizeof(int) &&
 	sizeof(enum sink_type) == sizeof(int) && sizeof(enum log_format) == sizeof(int) &&
 	sizeof(enum proxy_to) == sizeof(int) && sizeof(enum tls_version) == sizeof(int) &&
 	sizeof(enum record_lang) == sizeof(int) && sizeof(enum mask) == sizeof(int),
@@ -28,6 +30,9 @@ static const struct conf_word dial_words[] = {
 };
 static const struct conf_word bad_length_words[] = {
 	{ "blind", BAD_LENGTH_BLIND }, { "close", BAD_LENGTH_CLOSE }, { NULL, 0 }
+};
+static const struct conf_word balance_words[] = {
+	{ "order", BALANCE_ORDER }, { "least", BALANCE_LEAST }, { NULL, 0 }
 };
 static const struct conf_word tls_version_words[] = {
 	{ "1.2", TLS_1_2 }, { "1.3", TLS_1_3 }, { NULL, 0 }
@@ -99,6 +104,14 @@ static const struct conf_key daemon_keys[] = {
 	  .max = 24 * HOUR,
 	  .preset = "30s", .unit = "milliseconds", .reloadable = true,
 	  .help = "After SIGTERM sessions may end on their own for so long." },
+	{ .name = "resolvers", .type = CONF_RESOLVERS, SETTING_ARRAY(resolvers, resolver_count),
+	  .min = 1, .max = RESOLVERS_MAX, .computed = "those of the system",
+	  .help = "Name servers that are asked for the gateways' names, ADDRESS or ADDRESS:PORT, one or "
+		"a list." },
+	{ .name = "resolve_interval", .type = CONF_DURATION, SETTING(resolve_interval_ms),
+	  .min = SECOND, .max = 24 * HOUR, .preset = "60s", .unit = "milliseconds",
+	  .help = "How often names of gateways are looked up again; sooner while one is not answered, or "
+		"its server does not answer." },
 	{ .name = "core_dumps", .type = CONF_FLAG, SETTING(core_dumps), .preset = "false",
 	  .help = "Allow core files, and debuggers of the daemon's own user: memory holds what is "
 		"relayed, logins too." },
@@ -124,7 +137,11 @@ static const struct conf_key link_keys[] = {
 	  .help = "Addresses the SP connects to, HOST:PORT, one or a list." },
 	{ .name = "upstream", .type = CONF_SERVERS, LINK_ARRAY(upstream, upstream_count), .min = 1,
 	  .max = SERVERS_MAX, .required = true, .reloadable = true,
-	  .help = "The gateway's servers, HOST:PORT, tried in this order." },
+	  .help = "The gateway's servers, HOST:PORT, one or a list; see balance." },
+	{ .name = "balance", .type = CONF_CHOICE, LINK(balance), .preset = "order",
+	  .reloadable = true, .words = balance_words,
+	  .help = "Which of several servers a session gets: the first in order that answers, or the one "
+		"with the least sessions." },
 	{ .name = "source", .type = CONF_SOURCE, LINK(source), .computed = "the kernel chooses",
 	  .reloadable = true,
 	  .help = "Local address to dial the gateway from, for gateways that know you by it." },
@@ -163,7 +180,19 @@ static const struct conf_key link_keys[] = {
 	{ .name = "retry", .type = CONF_DURATION, LINK(retry_ms), .min = 10, .max = HOUR,
 	  .preset = "1s",
 	  .unit = "milliseconds", .reloadable = true,
-	  .help = "A server that failed is left alone for so long." },
+	  .help = "A server that failed is left alone for so long, and for twice as long after each further "
+		"failure, all give or take a quarter." },
+	{ .name = "retry_max", .type = CONF_DURATION, LINK(retry_max_ms), .min = 10, .max = HOUR,
+	  .preset = "60s", .unit = "milliseconds", .reloadable = true,
+	  .help = "The longest such pause." },
+	{ .name = "down_after", .type = CONF_COUNT, LINK(down_after), .min = 1, .max = 1000,
+	  .preset = "3", .unit = "failures", .reloadable = true,
+	  .help = "A server that failed so often in a row is down: no session tries it while there is "
+		"another." },
+	{ .name = "probe_interval", .type = CONF_DURATION, LINK(probe_interval_ms), .min = 100,
+	  .max = HOUR, .preset = "10s", .unit = "milliseconds", .reloadable = true,
+	  .help = "How often a server that is down is connected to, and nothing said, to see whether it is "
+		"back; give or take a quarter." },
 	{ .name = "max_pdu", .type = CONF_OCTETS, LINK(max_pdu), .min = 12, .max = 16 * MIB,
 	  .computed = "the protocol's", .unit = "octets", .reloadable = true,
 	  .help = "A length field above this is impossible: before login the session is closed, "

@@ -33,6 +33,7 @@ enum conf_type {
 	CONF_LISTEN,    /* struct endpoint []: here the kernel may choose the port (0) */
 	CONF_SERVERS,   /* struct endpoint [] */
 	CONF_SOURCE,    /* struct endpoint, the port may be left off */
+	CONF_RESOLVERS, /* struct endpoint [], no names; without a port it is that of DNS */
 	CONF_NAMES,     /* char *[] */
 	CONF_TEXTS,     /* char *[], any text without control characters */
 	CONF_ACCOUNTS,  /* char *[]: what a login may call itself */

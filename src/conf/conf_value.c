@@ -48,6 +48,7 @@ const char *conf_type_words(enum conf_type type)
 		return "true or false";
 	case CONF_LISTEN:
 	case CONF_SERVERS:
+	case CONF_RESOLVERS:
 	case CONF_NAMES:
 	case CONF_TEXTS:
 	case CONF_ACCOUNTS:
@@ -376,6 +377,7 @@ int conf_value_text(const struct conf_key *k, void *section, const char *text,
 		return set_protocol(k, section, text, at);
 	case CONF_LISTEN:
 	case CONF_SERVERS:
+	case CONF_RESOLVERS:
 	case CONF_NAMES:
 	case CONF_TEXTS:
 	case CONF_ACCOUNTS:
@@ -428,6 +430,7 @@ void conf_value_clear(const struct conf_key *k, void *section)
 		break;
 	case CONF_LISTEN:
 	case CONF_SERVERS:
+	case CONF_RESOLVERS:
 	case CONF_SOURCE:
 		for (struct endpoint *e = (struct endpoint *)(void *)at; count-- > 0; e++) {
 			free(e->text);

@@ -139,7 +139,7 @@ static void log_faults(char *text)
 
 static struct settings *load_settings(void)
 {
-	struct conf_faults faults = { 0 };
+	struct conf_faults faults = { .look_up = LOOK_UP_NONE }; /* the keeper listens already */
 	struct settings *s;
 	char *text = NULL;
 	size_t len;
@@ -402,7 +402,8 @@ static void serve_control(struct engine *e)
 {
 	int fd = ENGINE_FD_LISTENERS + listen_count(e->settings);
 
-	admin_init(&e->admin, e->settings, e->shm, tls_status(e->tls), SMSCOPE_VERSION);
+	admin_init(&e->admin, e->settings, e->shm, tls_status(e->tls), front_upstreams(e->front),
+		SMSCOPE_VERSION);
 	e->admin.ask = ask_keeper;
 	if (!listens(fd))
 		return;

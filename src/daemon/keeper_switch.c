@@ -325,7 +325,7 @@ static int plan_open(struct keeper *k, struct plan_fds *p)
 static void config_checked(struct keeper *k)
 {
 	struct keeper_change *c = &k->change;
-	struct conf_faults faults = { .to = stderr };
+	struct conf_faults faults = { .to = stderr, .look_up = LOOK_UP_LISTEN };
 	int err;
 
 	c->text[0] = '\0';

@@ -10,10 +10,13 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/upstreams.h"
 #include "net/access.h"
 #include "net/admit.h"
 #include "net/census.h"
+#include "net/lookup.h"
 #include "net/pace.h"
+#include "net/probe.h"
 #include "net/refusals.h"
 #include "net/tls.h"
 
@@ -35,6 +38,8 @@ struct front {
 	const struct settings *settings;
 	struct shm *shm;
 	struct commons commons;
+	struct lookups *lookups;
+	struct probes *probes;
 	struct event_base *base;
 	struct event *tick_event, *control_event;
 	struct worker *workers;
@@ -42,6 +47,7 @@ struct front {
 	int gate_count;
 	int reserve_fd;           /* given up to accept and close one connection when descriptors run out */
 	bool paused, draining, stopping, yielded;
+	bool waiting;             /* a gate stays closed for want of an address to dial */
 	uint64_t complained_ns, paused_ns, drain_end_ns;
 	bool (*on_control)(void *arg);
 	void *control_arg;
@@ -66,15 +72,21 @@ static uint32_t front_sessions(const struct front *f)
 	return n;
 }
 
+/** Open or close all gates; those of a link whose servers' names are being looked up for the first time stay closed. */
 static void front_gates(struct front *f, bool open)
 {
+	uint64_t now = clock_mono_ns();
+
 	if (f->yielded)
 		return;
+	f->waiting = false;
 	for (int i = 0; i < f->gate_count; i++) {
-		if (open)
+		if (!open)
+			event_del(f->gates[i].event);
+		else if (lookups_settled(f->lookups, f->gates[i].listener.link, now))
 			event_add(f->gates[i].event, NULL);
 		else
-			event_del(f->gates[i].event);
+			f->waiting = true;
 	}
 }
 
@@ -202,6 +214,19 @@ static void front_tell_all(struct front *f, const struct worker_message *m)
 			usleep(1000);	/* its inbox is full of sessions: it is being read */
 }
 
+/** Servers: names, probes, and what came of them. A worker has a ring to write to. */
+static void front_mind_upstreams(struct front *f, uint64_t now)
+{
+	struct worker_message m = { .kind = WORKER_NEWS };
+
+	lookups_tick(f->lookups, now);
+	probes_tick(f->probes, now);
+	if (upstreams_have_news(f->commons.upstreams))
+		(void)worker_tell(&f->workers[0], &m);	/* if its inbox is full: in the next tick */
+	if (f->waiting && !f->paused && !f->draining)
+		front_gates(f, true);
+}
+
 static void front_on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct front *f = arg;
@@ -214,6 +239,7 @@ static void front_on_tick(evutil_socket_t fd, short what, void *arg)
 		atomic_store(&f->shm->beat_front_ns, now);
 	for (int i = 0; i < TELL_BUDGET && refusals_due(f->commons.refusals, now, &r); i++)
 		front_tell_refusal(f, &r);
+	front_mind_upstreams(f, now);
 	if (f->paused && now - f->paused_ns >= PAUSE_MS * 1000000ull) {
 		f->paused = false;
 		if (!f->draining)
@@ -280,10 +306,16 @@ struct front *front_new(const struct settings *settings, struct shm *shm, struct
 	f->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	f->base = event_base_new();
 	f->commons = (struct commons){ census_new(settings), pace_new(),
-		refusals_new(settings->link_count), tls, vault };
+		refusals_new(settings->link_count), tls, vault,
+		upstreams_new(settings, clock_wall_ns(), clock_mono_ns()) };
 	if (f->base == NULL || f->commons.census == NULL || f->commons.pace == NULL ||
-		f->commons.refusals == NULL)
+		f->commons.refusals == NULL || f->commons.upstreams == NULL)
 		goto fail;
+	f->lookups = lookups_new(settings, f->commons.upstreams, f->base);
+	f->probes = probes_new(settings, f->commons.upstreams, f->base);
+	if (f->lookups == NULL || f->probes == NULL)
+		goto fail;
+	lookups_tick(f->lookups, clock_mono_ns());	/* what the hosts file has is known before anybody dials */
 	f->tick_event = event_new(f->base, -1, EV_PERSIST, front_on_tick, f);
 	if (f->tick_event == NULL || event_add(f->tick_event, &tick) < 0)
 		goto fail;
@@ -299,6 +331,11 @@ fail:
 	log_error("the front cannot start: %s", err_text(err));
 	front_free(f);
 	return NULL;
+}
+
+const struct upstreams *front_upstreams(const struct front *f)
+{
+	return f->commons.upstreams;
 }
 
 struct event_base *front_base(struct front *f)
@@ -414,8 +451,11 @@ void front_free(struct front *f)
 		event_free(f->control_event);
 	if (f->tick_event != NULL)
 		event_free(f->tick_event);
+	probes_free(f->probes);
+	lookups_free(f->lookups);
 	if (f->base != NULL)
 		event_base_free(f->base);
+	upstreams_free(f->commons.upstreams);
 	census_free(f->commons.census);
 	pace_free(f->commons.pace);
 	refusals_free(f->commons.refusals);

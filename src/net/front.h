@@ -36,6 +36,11 @@ void front_plan(struct front *f, const struct edit_plan *plan);
 
 struct event_base;
 
+struct upstreams;
+
+/** What is known of the gateways' servers; valid until front_free(). */
+const struct upstreams *front_upstreams(const struct front *f);
+
 /** The front's loop, for what else shall run in it; valid until front_free(). */
 struct event_base *front_base(struct front *f);
 

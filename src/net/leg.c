@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <linux/sock_diag.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -11,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/address.h"
 #include "net/leg_tls.h"
 
 /* A peer that is gone without a FIN is found in KEEP_IDLE + KEEP_COUNT × KEEP_INTERVAL seconds. */
@@ -54,15 +54,7 @@ static void leg_make_room(int fd)
 
 void leg_address_text(const struct sockaddr_storage *a, socklen_t len, char *to, size_t cap)
 {
-	char host[46], port[8];
-
-	if (getnameinfo((const struct sockaddr *)a, len, host, sizeof(host), port, sizeof(port),
-			NI_NUMERICHOST | NI_NUMERICSERV) != 0)
-		snprintf(to, cap, "?");
-	else if (a->ss_family == AF_INET6)
-		snprintf(to, cap, "[%s]:%s", host, port);
-	else
-		snprintf(to, cap, "%s:%s", host, port);
+	address_text(a, len, to, cap);
 }
 
 int leg_open(struct leg *l, struct event_base *base, int fd, event_callback_fn on_event, void *arg)

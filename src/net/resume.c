@@ -237,6 +237,7 @@ static bool resume_state(struct session *s)
 		if (s->leg[SIDE_SP].fd < 0 || s->leg[SIDE_GW].fd < 0 || s->proto == NULL ||
 			!resume_flows(s))
 			return false;
+		dial_adopt(s);
 		if (!s->shared->login_seen)
 			session_arm(s, s->link->login_timeout_ms);
 		worker_watch(s->worker, s);
@@ -244,6 +245,7 @@ static bool resume_state(struct session *s)
 		resume_ends(s);
 		return true;
 	case SESSION_DRAINING:
+		dial_adopt(s);
 		session_arm(s, s->link->linger_timeout_ms);
 		for (int i = 0; i < 2; i++)
 			leg_finish(&s->leg[i]);
@@ -292,6 +294,7 @@ bool session_resume(struct worker *w, uint32_t slot)
 	TAILQ_REMOVE(&w->all, s, all);
 	census_leave(w->census, s->link_index, session_peer(s));
 	admit_leave(s);
+	dial_leave(s);
 	atomic_fetch_sub(&w->session_count, 1);
 	resume_over(s);
 	return false;

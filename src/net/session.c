@@ -296,6 +296,7 @@ void session_close(struct session *s)
 	session_enter(s, SESSION_CLOSED);
 	census_leave(w->census, s->link_index, session_peer(s));
 	admit_leave(s);
+	dial_leave(s);
 	if (s->queued)
 		TAILQ_REMOVE(&w->run, s, run);
 	if (s->watched)

@@ -6,6 +6,7 @@
 #include "net/leg.h"
 #include "net/worker.h"
 #include "base/tls_status.h"
+#include "base/upstreams.h"
 #include "smscope/proxy_header.h"
 
 /*
@@ -61,8 +62,11 @@ struct session {
 	bool account_counted;        /* the account is in the census */
 	bool kept;                   /* the keeper has, or was sent, our sockets */
 	bool ending;                 /* relays no more than the PDUs of which a part is out */
+	bool on_server;              /* counted in by upstreams_choose() */
 	uint8_t server;              /* index of the server being tried */
+	uint16_t tried;              /* a bit for each server tried so far */
 	uint8_t cause_side, cause_how;
+	uint64_t dial_ns;            /* when the server being tried was begun with */
 	int cause_error;
 	char *cause_text;            /* NULL: there is none */
 	struct leg leg[2];           /* by enum side */
@@ -189,7 +193,7 @@ void flow_copy(struct flow *f, const uint8_t *p, uint32_t len, uint32_t wire_len
 
 /* dial.c */
 
-/** Try the link's servers from `s->server` on; ends in session_connected() or in session_refuse(). */
+/** Try the link's servers, each once; ends in session_connected() or in session_refuse(). */
 void dial_next(struct session *s);
 
 /** The gateway's leg had an edge while dialing. */
@@ -197,5 +201,17 @@ void dial_event(struct session *s);
 
 /** connect_timeout is over. */
 void dial_timeout(struct session *s);
+
+/** A socket that is connecting to one of the link's servers; or -errno. */
+int dial_connect(const struct link_settings *l, const struct upstream_address *to);
+
+/** A session of an engine before is counted in at the server that it has. */
+void dial_adopt(struct session *s);
+
+/** The session has left its server, if it had one. */
+void dial_leave(struct session *s);
+
+/** Report what the front has found out of servers, in the worker's own thread. */
+void dial_tell_news(struct worker *w);
 
 #endif

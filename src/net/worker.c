@@ -138,6 +138,9 @@ static void worker_on_message(struct worker *w, const struct worker_message *m)
 		edits_take(w, m->plan);
 		sem_post(m->taken);
 		break;
+	case WORKER_NEWS:
+		dial_tell_news(w);
+		break;
 	case WORKER_STOP:
 		w->stopping = true;
 		worker_end_sessions(w, true);
@@ -282,7 +285,6 @@ static void worker_free(struct worker *w)
 			close(w->inbox[i]);
 	free(w->scratch);
 	free(w->free_slots);
-	free(w->server_down_ns);
 	edits_free(w);
 }
 
@@ -375,7 +377,7 @@ int worker_start(struct worker *w, int index, const struct settings *settings, s
 
 	*w = (struct worker){ .index = index, .settings = settings, .shm = shm,
 		.census = commons->census, .pace = commons->pace, .refusals = commons->refusals,
-		.tls = commons->tls, .vault = commons->vault,
+		.tls = commons->tls, .vault = commons->vault, .upstreams = commons->upstreams,
 		.engine = atomic_load(&shm->engine),
 		.ring_index = shm_ring_of(shm, atomic_load(&shm->set), (uint32_t)index),
 		.inbox = { -1, -1 } };
@@ -393,9 +395,7 @@ int worker_start(struct worker *w, int index, const struct settings *settings, s
 	if (w->scratch_len < SCRATCH_LEAST)
 		w->scratch_len = SCRATCH_LEAST;
 	w->scratch = malloc(w->scratch_len);
-	w->server_down_ns = calloc((size_t)settings->link_count * SERVERS_MAX,
-		sizeof(*w->server_down_ns));
-	err = w->scratch == NULL || w->server_down_ns == NULL ? -ENOMEM : worker_make_loop(w);
+	err = w->scratch == NULL ? -ENOMEM : worker_make_loop(w);
 	if (err == 0)
 		err = worker_take_slots(w);
 	if (err == 0)

@@ -17,6 +17,7 @@ struct refusal_count;
 struct refusals;
 struct session;
 struct tls;
+struct upstreams;
 TAILQ_HEAD(session_list, session);
 
 /* What the front and all workers share; each has a lock of its own. */
@@ -26,6 +27,7 @@ struct commons {
 	struct refusals *refusals;
 	struct tls *tls;        /* the engine's */
 	int vault;              /* the engine's; -1: nothing is kept */
+	struct upstreams *upstreams;
 };
 
 /* A worker: one thread, one loop, its sessions, its ring. Nothing of it is touched by another thread but `inbox` and `session_count`. */
@@ -41,6 +43,7 @@ struct worker {
 	struct tls *tls;
 	struct pace *pace;
 	struct refusals *refusals;
+	struct upstreams *upstreams;
 	struct event_base *base;
 	pthread_t thread;
 	bool started, stopping;
@@ -53,7 +56,6 @@ struct worker {
 	uint32_t free_count;
 	uint32_t foreign_count;    /* slots of our share that an older engine has still */
 	uint32_t foreign_end;      /* all of them are before this one */
-	uint64_t *server_down_ns;  /* [link * SERVERS_MAX + server]: left alone until then (monotonic) */
 	uint64_t mono_ns, wall_ns; /* of this turn */
 	bool idle_limits;          /* a link has an idle_timeout */
 	uint32_t beats;
@@ -67,9 +69,11 @@ struct worker {
 	_Atomic uint32_t session_count;
 };
 
-/* What the front tells a worker. */
+/* What the front tells a worker; WORKER_NEWS: there are some of upstreams. */
 struct worker_message {
-	enum { WORKER_SESSION, WORKER_REFUSED, WORKER_DRAIN, WORKER_STOP, WORKER_PLAN, WORKER_YIELD } kind;
+	enum {
+		WORKER_SESSION, WORKER_REFUSED, WORKER_DRAIN, WORKER_STOP, WORKER_PLAN, WORKER_YIELD, WORKER_NEWS
+	} kind;
 	int fd, link;
 	enum end_how how;          /* WORKER_REFUSED */
 	uint64_t value;            /* WORKER_REFUSED: how many since the last such message; WORKER_DRAIN: ms */

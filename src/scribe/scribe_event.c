@@ -81,6 +81,16 @@ static void note_server(struct track *t, const struct session_event *e)
 	*o.pos = '\0';
 }
 
+/* The words behind those of more_of(). */
+static struct span last_of(const struct session_event *e)
+{
+	struct span more = more_of(e);
+	size_t at = (size_t)((const char *)more.p - e->text) + more.n + 1;
+
+	return at < sizeof(e->text) ? span_of(e->text + at, strnlen(e->text + at, sizeof(e->text) - at)) :
+		span_of(e->text, 0);
+}
+
 static void on_open(struct scribe *s, const struct ring_entry *entry)
 {
 	struct track *t = scribe_track(s, entry);
@@ -257,6 +267,48 @@ static void on_refused(struct scribe *s, const struct ring_entry *entry,
 	scribe_emit(s, &r);
 }
 
+/* What a server did that is in `e`, and a session was there or none. */
+static void put_upstream(struct record *r, const struct session_event *e)
+{
+	static const char *const states[] = {
+		[EVENT_UPSTREAM_UP] = "up",
+		[EVENT_UPSTREAM_DOWN] = "down",
+		[EVENT_UPSTREAM_FAILED] = "failed",
+		[EVENT_UPSTREAM_MOVED] = "moved",
+	};
+
+	record_words_extra(r, "state", states[e->kind]);
+	record_text_extra(r, "server", text_of(e));
+	if (e->value > 0)
+		record_uint_extra(r, "failures", e->value);
+	if (e->kind == EVENT_UPSTREAM_MOVED) {
+		record_text_extra(r, "address", more_of(e));
+		record_text_extra(r, "address_was", last_of(e));
+	} else if (more_of(e).n > 0) {
+		record_text_extra(r, "detail", more_of(e));
+	}
+}
+
+/* A server that no session was dialling. */
+static void on_upstream(struct scribe *s, const struct ring_entry *entry,
+			const struct session_event *e)
+{
+	struct record r;
+
+	record_init(&r, REC_UPSTREAM);
+	r.wall_ns = entry->wall_ns;
+	if (entry->link < (uint32_t)s->settings->link_count)
+		r.link = s->settings->links[entry->link].name;
+	put_upstream(&r, e);
+	scribe_emit(s, &r);
+}
+
+static bool is_upstream(const struct session_event *e)
+{
+	return e->kind == EVENT_UPSTREAM_UP || e->kind == EVENT_UPSTREAM_DOWN ||
+		e->kind == EVENT_UPSTREAM_FAILED || e->kind == EVENT_UPSTREAM_MOVED;
+}
+
 /* Events in the middle of a session. */
 static void on_session(struct scribe *s, const struct ring_entry *entry,
 		       const struct session_event *e)
@@ -272,13 +324,10 @@ static void on_session(struct scribe *s, const struct ring_entry *entry,
 		     : e->kind == EVENT_STALL ? REC_STALL
 					      : REC_UPSTREAM,
 		     entry->wall_ns);
-	if (e->kind == EVENT_UPSTREAM_UP || e->kind == EVENT_UPSTREAM_DOWN) {
+	if (is_upstream(e)) {
 		note_server(t, e);
-		record_words_extra(&r, "state", e->kind == EVENT_UPSTREAM_UP ? "up" : "down");
-		record_text_extra(&r, "server", text_of(e));
+		put_upstream(&r, e);
 		put_error(t->scope, &r, e->error, error, sizeof(error));
-		if (more_of(e).n > 0)
-			record_text_extra(&r, "detail", more_of(e));
 	} else {
 		record_words_extra(&r, "from", side_name(e->side));
 		record_uint_extra(&r, "offset", entry->offset);
@@ -318,9 +367,16 @@ void scribe_event(struct scribe *s, const struct ring_entry *entry)
 		break;
 	case EVENT_BLIND:
 	case EVENT_STALL:
+		on_session(s, entry, &e);
+		break;
 	case EVENT_UPSTREAM_UP:
 	case EVENT_UPSTREAM_DOWN:
-		on_session(s, entry, &e);
+	case EVENT_UPSTREAM_FAILED:
+	case EVENT_UPSTREAM_MOVED:
+		if (entry->session == 0)
+			on_upstream(s, entry, &e);
+		else
+			on_session(s, entry, &e);
 		break;
 	default:
 		break;

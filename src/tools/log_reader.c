@@ -88,7 +88,7 @@ bool log_reader_last(struct log_reader *r, struct span *ret, int64_t *ret_offset
 
 char *log_of_config(const char *who, const char *config, bool json)
 {
-	struct conf_faults faults = { .to = stderr };
+	struct conf_faults faults = { .to = stderr, .look_up = LOOK_UP_NONE };
 	struct settings *s = conf_load(config, &faults);
 	char *path = NULL;
 

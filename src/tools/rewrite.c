@@ -302,7 +302,7 @@ static int rewrite(const struct options *o, const struct link_settings *l,
 int rewrite_main(int argc, char **argv)
 {
 	struct options o = { .config = SMSCOPE_CONF, .from = -1, .dialect = DIALECT_TOLD };
-	struct conf_faults faults = { .to = stderr };
+	struct conf_faults faults = { .to = stderr, .look_up = LOOK_UP_NONE };
 	struct settings *settings = NULL;
 	struct code_set *codes = NULL;
 	const struct link_settings *l;

@@ -51,7 +51,7 @@ static void conf_write(
 			r->port[i]);
 		for (int u = 0; u < links[i].upstream_count; u++)
 			fprintf(f, "%s\"127.0.0.1:%d\"", u ? ", " : "", links[i].upstream[u]);
-		fprintf(f, "];\n    %s }%s\n", links[i].keys ? links[i].keys : "",
+		fprintf(f, "%s];\n    %s }%s\n", links[i].servers ? links[i].servers : "", links[i].keys ? links[i].keys : "",
 			i + 1 < r->link_count ? "," : "");
 	}
 	fprintf(f, ");\n");

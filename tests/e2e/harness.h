@@ -28,6 +28,7 @@ struct rig_link {
 	const char *protocol; /* "cmpp", "smpp", "auto" */
 	const int *upstream; /* ports on 127.0.0.1, in order */
 	int upstream_count;
+	const char *servers; /* items of the upstream list instead of such ports, or NULL */
 	const char *host; /* to listen on, "[::1]"; NULL: 127.0.0.1 */
 	int port; /* to listen on; 0: any */
 	const char *keys; /* further libconfig lines of this link, or NULL */

@@ -34,7 +34,7 @@ static int prefix(const char *text, struct prefix *ret, char **ret_words)
 	static const struct conf_key k = { .name = "allow" };
 	size_t n = 0;
 	char *words = NULL;
-	struct conf_faults faults = { open_memstream(&words, &n), 0, 0 };
+	struct conf_faults faults = { .to = open_memstream(&words, &n) };
 	struct conf_at at = { &faults, "x.conf", 3 };
 	int err = conf_prefix(&k, text, ret, &at);
 

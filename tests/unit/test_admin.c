@@ -1,6 +1,7 @@
 #include "scribe_ring.h"
 
 #include <ctype.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include "admin/control.h"
@@ -10,6 +11,7 @@
 /* Replies of the control socket, made of a scribe and a session table that the test fills. */
 
 static struct admin admin;
+static struct upstreams *upstreams;
 static char *answer;
 static size_t answer_len, turns;
 
@@ -460,6 +462,49 @@ static void labels(void **state)
 	}
 }
 
+/* Servers: which is up, what each has, and a name that was never resolved. */
+static void servers(void **state)
+{
+	struct upstream_status now;
+	struct upstream_address to;
+	json_t *all, *list;
+
+	(void)state;
+	fill();
+	assert_int_equal(upstreams_choose(upstreams, 1, 0, clock_mono_ns(), &to), 0);
+	assert_false(upstreams_connected(upstreams, 1, 0, clock_mono_ns()));
+	assert_int_equal(upstreams_choose(upstreams, 1, 1, clock_mono_ns(), &to), 1);
+	assert_true(upstreams_failed(upstreams, 1, 1, clock_mono_ns(), clock_mono_ns(), &now));
+	upstreams_leave(upstreams, 1, 1);
+	assert_true(upstreams_unresolved(upstreams, 0, 0));
+	ask("status");
+	assert_non_null(strstr(answer, "\n  server    ismg.example:7890 (no address) unknown for "));
+	assert_non_null(strstr(answer, "  sessions 0  name not resolved 1 times\n"));
+	assert_non_null(strstr(answer, "\n  server    192.0.2.1:2775 up for "));
+	assert_non_null(strstr(answer, "\n  server    192.0.2.2:2775 down for "));
+	assert_non_null(strstr(answer, "  sessions 0  failures in a row 1  failures 1\n"));
+	all = ask_json("status --json");
+	assert_int_equal(at(all, "links.1.servers.0.sessions"), 1);
+	assert_int_equal(at(all, "links.1.servers.1.failures_in_row"), 1);
+	assert_int_equal(at(all, "links.1.servers.1.failures"), 1);
+	assert_int_equal(at(all, "links.0.servers.0.unresolved"), 1);
+	list = json_object_get(json_array_get(json_object_get(all, "links"), 1), "servers");
+	assert_string_equal(json_string_value(json_object_get(json_array_get(list, 1), "state")), "down");
+	assert_string_equal(json_string_value(json_object_get(json_array_get(list, 1), "address")),
+		"192.0.2.2:2775");
+	list = json_object_get(json_array_get(json_object_get(all, "links"), 0), "servers");
+	assert_true(json_is_null(json_object_get(json_array_get(list, 0), "address")));
+	json_decref(all);
+	ask("metrics");
+	assert_non_null(strstr(answer, "smscope_upstream_up{link=\"cmcc-bj\",server=\"ismg.example:7890\"} 1\n"));
+	assert_non_null(strstr(answer, "smscope_upstream_up{link=\"smsc-eu\",server=\"192.0.2.2:2775\"} 0\n"));
+	assert_non_null(strstr(answer,
+		"smscope_upstream_sessions{link=\"smsc-eu\",server=\"192.0.2.1:2775\"} 1\n"));
+	assert_non_null(strstr(answer,
+		"smscope_upstream_failures_total{link=\"smsc-eu\",server=\"192.0.2.2:2775\"} 1\n"));
+	unfill();
+}
+
 static void rights(void **state)
 {
 	static const struct { struct ucred peer; gid_t groups[2]; int count; enum control_right want; } rows[] = {
@@ -477,13 +522,43 @@ static void rights(void **state)
 			rows[i].want);
 }
 
+static struct endpoint endpoint_v4(char *text, uint32_t host, uint16_t port)
+{
+	struct endpoint e = { .text = text, .addr_len = sizeof(struct sockaddr_in) };
+	struct sockaddr_in *in = (struct sockaddr_in *)&e.addr;
+
+	*in = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(port),
+		.sin_addr.s_addr = htonl(host) };
+	return e;
+}
+
 static int begin(void **state)
 {
 	int err = set_up(state);
 
 	settings.workers = 2;
+	upstreams = upstreams_new(&settings, 1, clock_mono_ns());
+	assert_non_null(upstreams);
 	if (err == 0)
-		admin_init(&admin, &settings, shm, NULL, "9.9");
+		admin_init(&admin, &settings, shm, NULL, upstreams, "9.9");
+	return err;
+}
+
+static int begin_with_servers(void **state)
+{
+	static char named[] = "ismg.example:7890", first[] = "192.0.2.1:2775", second[] = "192.0.2.2:2775";
+	int err = begin(state);
+
+	upstreams_free(upstreams);
+	links[0].upstream[0] = (struct endpoint){ .text = named, .addr_len = 0 };
+	links[0].upstream_count = 1;
+	links[1].upstream[0] = endpoint_v4(first, 0xc0000201, 2775);
+	links[1].upstream[1] = endpoint_v4(second, 0xc0000202, 2775);
+	links[1].upstream_count = 2;
+	links[1].down_after = 1;
+	upstreams = upstreams_new(&settings, 1, clock_mono_ns());
+	assert_non_null(upstreams);
+	admin.upstreams = upstreams;
 	return err;
 }
 
@@ -493,6 +568,7 @@ static int end(void **state)
 		unfill();
 	free(answer);
 	answer = NULL;
+	upstreams_free(upstreams);
 	return tear_down(state);
 }
 
@@ -510,6 +586,7 @@ int main(void)
 		TEST(dots),
 		TEST(metrics),
 		TEST(labels),
+		cmocka_unit_test_setup_teardown(servers, begin_with_servers, end),
 		TEST(rights),
 	};
 

@@ -28,7 +28,7 @@ static void write_file(const char *name, const char *text)
 /* `text` as the file c.conf, which must load without a word. */
 static struct settings *load(const char *text)
 {
-	struct conf_faults faults = { stderr, 0, 0 };
+	struct conf_faults faults = { .to = stderr };
 	struct settings *s;
 
 	write_file("c.conf", text);
@@ -67,6 +67,12 @@ static void test_defaults(void **state)
 	assert_int_equal(l->half_close_timeout_ms, 60000);
 	assert_int_equal(l->stall_ms, 30000);
 	assert_int_equal(l->retry_ms, 1000);
+	assert_int_equal(l->retry_max_ms, 60000);
+	assert_int_equal(l->balance, BALANCE_ORDER);
+	assert_int_equal(l->down_after, 3);
+	assert_int_equal(l->probe_interval_ms, 10000);
+	assert_int_equal(s->resolver_count, 0);
+	assert_int_equal(s->resolve_interval_ms, 60000);
 	assert_false(l->show_text);
 	assert_int_equal(l->source.addr_len, 0);
 	assert_int_equal(s->sink_count, 1);
@@ -81,12 +87,14 @@ static void test_defaults(void **state)
 
 static const char all_keys[] =
 	"daemon = { workers = 3; hold_max = \"64K\"; ring_size = 0x100000; max_sessions = 50L;\n"
+	"  resolvers = [ \"192.0.2.53\", \"[2001:db8::53]:5353\" ]; resolve_interval = \"5s\";"
 	"  drain_timeout = \"1m\"; codes = \"/c\"; codes_site = \"/s\\\\\\\"x\"; };\n"
 	"links = (\n"
 	"  { name = \"one\"; protocol = \"auto\"; listen = [ \"0.0.0.0:7890\", \"[::]:7890\" ];\n"
 	"    upstream = ( \"192.0.2.1:1\", \"192.0.2.2:2\" ); source = \"192.0.2.9\"; profile = ( \"infox\", \"standard\" );\n"
 	"    account = \"acc\"; bad_length = \"close\"; connect_timeout = \"250ms\"; login_timeout = \"1m\";\n"
-	"    linger_timeout = \"2s\"; half_close_timeout = \"2h\"; stall = \"1500ms\"; retry = \"20ms\";\n"
+	"    linger_timeout = \"2s\"; half_close_timeout = \"2h\"; stall = \"1500ms\"; retry = \"20ms\";"
+	"    retry_max = \"30ms\"; balance = \"least\"; down_after = 9; probe_interval = \"250ms\";\n"
 	"    max_pdu = 5000; max_sessions = 7; max_per_ip = 6; pending = 99; show_text = true; },\n"
 	"  { name = \"two\"; protocol = \"smpp\"; dial = \"accept\"; listen = \"[::1]:2775\"; upstream = \"[2001:db8::1]:2775\";\n"
 	"    source = \"[2001:db8::9]:4000\"; }\n"
@@ -125,6 +133,14 @@ static void test_all_link_keys(void **state)
 	assert_int_equal(l->half_close_timeout_ms, 7200000);
 	assert_int_equal(l->stall_ms, 1500);
 	assert_int_equal(l->retry_ms, 20);
+	assert_int_equal(l->retry_max_ms, 30);
+	assert_int_equal(l->balance, BALANCE_LEAST);
+	assert_int_equal(l->down_after, 9);
+	assert_int_equal(l->probe_interval_ms, 250);
+	assert_int_equal(s->resolver_count, 2);
+	assert_int_equal(((const struct sockaddr_in *)&s->resolvers[0].addr)->sin_port, htons(53));
+	assert_int_equal(((const struct sockaddr_in6 *)&s->resolvers[1].addr)->sin6_port, htons(5353));
+	assert_int_equal(s->resolve_interval_ms, 5000);
 	assert_int_equal(l->max_pdu, 5000);
 	assert_int_equal(l->max_sessions, 7);
 	assert_int_equal(l->max_per_ip, 6);
@@ -207,6 +223,10 @@ static void assert_same_link(const struct link_settings *a, const struct link_se
 	assert_int_equal(a->half_close_timeout_ms, b->half_close_timeout_ms);
 	assert_int_equal(a->stall_ms, b->stall_ms);
 	assert_int_equal(a->retry_ms, b->retry_ms);
+	assert_int_equal(a->retry_max_ms, b->retry_max_ms);
+	assert_int_equal(a->balance, b->balance);
+	assert_int_equal(a->down_after, b->down_after);
+	assert_int_equal(a->probe_interval_ms, b->probe_interval_ms);
 	assert_int_equal(a->max_pdu, b->max_pdu);
 	assert_int_equal(a->max_sessions, b->max_sessions);
 	assert_int_equal(a->max_per_ip, b->max_per_ip);
@@ -222,6 +242,8 @@ static void assert_same(const struct settings *a, const struct settings *b)
 	assert_int_equal(a->ring_size, b->ring_size);
 	assert_int_equal(a->max_sessions, b->max_sessions);
 	assert_int_equal(a->drain_timeout_ms, b->drain_timeout_ms);
+	assert_endpoints(a->resolvers, a->resolver_count, b->resolvers, b->resolver_count);
+	assert_int_equal(a->resolve_interval_ms, b->resolve_interval_ms);
 	assert_text(a->codes_dir, b->codes_dir);
 	assert_text(a->codes_site_dir, b->codes_site_dir);
 	assert_int_equal(a->link_count, b->link_count);
@@ -244,7 +266,7 @@ static void assert_same(const struct settings *a, const struct settings *b)
 static void assert_dump_loads_back(const struct settings *s)
 {
 	int fd = memfd_create("dump", MFD_CLOEXEC);
-	struct conf_faults faults = { stderr, 0, 0 };
+	struct conf_faults faults = { .to = stderr };
 	struct settings *back;
 	FILE *to = fdopen(dup(fd), "w");
 
@@ -397,11 +419,32 @@ static void test_only_include_dir(void **state)
 	assert_int_equal(rmdir("conf.d"), 0);
 }
 
+/* Who does not ask for it waits for no name server: an engine, whose keeper listens already. */
+static void test_look_up(void **state)
+{
+	static const struct { enum conf_look_up look_up; bool listen, upstream; } rows[] = {
+		{ LOOK_UP_ALL, true, true }, { LOOK_UP_LISTEN, true, false }, { LOOK_UP_NONE, false, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct conf_faults faults = { .to = stderr, .look_up = rows[i].look_up };
+		struct conf_quick q = { .listen = "localhost:7890", .upstream = "localhost:9" };
+		struct settings *s = conf_quick(&q, &faults);
+
+		assert_non_null(s);
+		assert_int_equal(faults.warnings, 0);
+		assert_int_equal(s->links[0].listen[0].addr_len > 0, rows[i].listen);
+		assert_int_equal(s->links[0].upstream[0].addr_len > 0, rows[i].upstream);
+		settings_free(s);
+	}
+}
+
 static void test_quick(void **state)
 {
 	struct conf_quick q = { "127.0.0.1:7890", "10.0.0.1:7890,10.0.0.2:7890", "cmpp", "infox", "zh", "json",
 		"/tmp/control.sock" };
-	struct conf_faults faults = { stderr, 0, 0 };
+	struct conf_faults faults = { .to = stderr };
 	struct settings *s = conf_quick(&q, &faults);
 
 	(void)state;
@@ -434,7 +477,7 @@ static void test_quick_faults(void **state)
 	struct conf_quick q = { NULL, "10.0.0.1", "cmp", "in/fox", "fr", "xml", NULL };
 	char *said = NULL;
 	size_t len = 0;
-	struct conf_faults faults = { open_memstream(&said, &len), 0, 0 };
+	struct conf_faults faults = { .to = open_memstream(&said, &len) };
 
 	(void)state;
 	assert_null(conf_quick(&q, &faults));
@@ -452,7 +495,7 @@ static void test_quick_faults(void **state)
 
 static void test_profiles(void **state)
 {
-	struct conf_faults faults = { stderr, 0, 0 };
+	struct conf_faults faults = { .to = stderr };
 	struct code_set *set = codes_load(SOURCE_DIR "/codes", NULL, &faults);
 	struct settings *s = load("links = ( { name = \"a\"; listen = \"127.0.0.1:0\"; upstream = \"192.0.2.1:1\";\n"
 		"profile = [ \"infox\",\n\"infx\" ]; } );");
@@ -504,6 +547,7 @@ int main(void)
 		cmocka_unit_test(test_origins),
 		cmocka_unit_test(test_include),
 		cmocka_unit_test(test_only_include_dir),
+		cmocka_unit_test(test_look_up),
 		cmocka_unit_test(test_quick),
 		cmocka_unit_test(test_quick_faults),
 		cmocka_unit_test(test_profiles),

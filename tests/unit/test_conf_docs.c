@@ -164,7 +164,7 @@ static void test_rows(void **state)
 
 static void test_sample_loads(void **state)
 {
-	struct conf_faults faults = { stderr, 0, 0 };
+	struct conf_faults faults = { .to = stderr };
 	struct settings *s = conf_load(SAMPLE, &faults);
 
 	(void)state;
@@ -180,7 +180,7 @@ static void test_sample_loads(void **state)
 static bool has_no_default(const char *line)
 {
 	static const char *const keys[] = { "include_dir =", "source =", "codes =", "allow =", "deny =",
-		"accounts =", "proxy_from =", "tls_certificate", "tls_key", "tls_password", "tls_c",
+		"accounts =", "resolvers =", "proxy_from =", "tls_certificate", "tls_key", "tls_password", "tls_c",
 		"upstream_tls_c", "upstream_tls_n", "upstream_tls_k", "upstream_tls_p" };
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
@@ -195,7 +195,7 @@ static void test_sample_in_full(void **state)
 	char *text = NULL, *dumps[2] = { NULL, NULL };
 	size_t len = 0, dump_len[2];
 	FILE *f = open_memstream(&text, &len);
-	struct conf_faults faults = { stderr, 0, 0 };
+	struct conf_faults faults = { .to = stderr };
 	char path[] = BUILD_DIR "/sample-XXXXXX";
 	int fd = mkstemp(path);
 

@@ -229,6 +229,18 @@ static const struct row {
 	{ LINKS("") "daemon = { hold_max = \"1M\";\nring_size = 1500000; };",
 	  "m.conf:3: error: ring_size must be a power of two, such as \"8M\"\n"
 	  "m.conf:3: error: a ring_size of 1500000 octets is too small for PDUs of hold_max 1048576: it takes *", 2, 0, { 0 }, { 0 } },
+	{ LINKS("retry = \"2m\";\nretry_max = \"1m\"; balance = \"most\"; down_after = 0; probe_interval = \"10ms\";"),
+	  "m.conf:2: error: balance has no choice \"most\"; there is order, least\n"
+	  "m.conf:2: error: down_after must be 1 to 1000 failures\n"
+	  "m.conf:2: error: probe_interval must be 100ms to 1h\n"
+	  "m.conf:2: error: retry_max is less than retry\n", 4, 0, { 0 }, { 0 } },
+	{ LINKS("retry = \"2m\";"), "", 0, 0, { 0 }, { 0 } },
+	{ LINKS("") "daemon = { resolvers = [ \"ns.example\",\n\"10.1\", \"192.0.2.1:0\", \"192.0.2.1:x\", \"[::1\" ]; };",
+	  "m.conf:2: error: resolvers = \"ns.example\": an address, not a name\n"
+	  "m.conf:3: error: resolvers = \"10.1\": no IPv4 address\n"
+	  "m.conf:3: error: resolvers = \"192.0.2.1:0\": port 0 cannot be asked\n"
+	  "m.conf:3: error: resolvers = \"192.0.2.1:x\": the port is a number up to 65535\n"
+	  "m.conf:3: error: resolvers = \"[::1\": ']' is missing\n", 5, 0, { 0 }, { 0 } },
 	{ LINKS("max_sessions = 20; max_per_ip = 30;") "daemon = { max_sessions = 10; };",
 	  "m.conf:1: warning: max_sessions 20 of link a is more than the daemon's 10\n"
 	  "m.conf:1: warning: max_per_ip 30 is more than the link's max_sessions 20\n", 0, 2, { 0 }, { 0 } },
@@ -255,7 +267,7 @@ static char *said_about(const char *path, struct conf_faults *ret_faults, bool *
 {
 	char *said = NULL;
 	size_t len = 0;
-	struct conf_faults faults = { open_memstream(&said, &len), 0, 0 };
+	struct conf_faults faults = { .to = open_memstream(&said, &len) };
 	struct settings *s = conf_load(path, &faults);
 
 	fclose(faults.to);

@@ -128,7 +128,7 @@ static void test_fault(void **state)
 	static const struct conf_key k = { .name = "tls_key" };
 	char *text = NULL;
 	size_t n = 0;
-	struct conf_faults faults = { open_memstream(&text, &n), 0, 0 };
+	struct conf_faults faults = { .to = open_memstream(&text, &n) };
 	struct conf_at at = { &faults, "x.conf", 7 };
 	struct secret s = { NULL, 0 };
 
