@@ -14,7 +14,7 @@ struct instant {
 	uint64_t all_us, one_us; /* longest time without an octet: of all sessions, of any one */
 };
 
-static struct instant *instants; /* of kills, sorted */
+static struct instant *instants; /* of kills, sorted; of upgrades and reloads where none is killed */
 static int count, done;
 static uint32_t random_state;
 static uint64_t end_us, moved_us, upgrade_at_us, reload_at_us;
@@ -30,6 +30,18 @@ static int by_time(const void *a, const void *b)
 	return x->at_us < y->at_us ? -1 : x->at_us > y->at_us;
 }
 
+/* Upgrades and reloads there can be, which are looked at where nothing is killed. */
+static size_t changes_most(void)
+{
+	size_t most = 0;
+
+	if (opt.upgrade_ms > 0)
+		most += (size_t)opt.seconds * 1000 / (size_t)opt.upgrade_ms + 1;
+	if (opt.reload_ms > 0)
+		most += (size_t)opt.seconds * 1000 / (size_t)opt.reload_ms + 1;
+	return most;
+}
+
 void kills_begin(void)
 {
 	uint32_t span_us = (uint32_t)opt.seconds * 1000000u - QUIET_BEGIN_MS * 1000u;
@@ -39,7 +51,7 @@ void kills_begin(void)
 	moved_us = begin_us;
 	end_us = begin_us + (uint64_t)opt.seconds * 1000000u;
 	count = opt.kills;
-	instants = calloc((size_t)count + 1, sizeof(*instants));
+	instants = calloc((size_t)count + changes_most() + 1, sizeof(*instants));
 	if (instants == NULL)
 		give_up("out of memory");
 	for (int i = 0; i < count; i++)
@@ -58,6 +70,17 @@ static void silence(uint64_t *longest_us, uint64_t since_us, uint64_t now)
 		*longest_us = now - since_us;
 }
 
+/* What has happened now is what a silence from here on is for. */
+static void begin_instant(uint64_t now)
+{
+	if (done > 0) {
+		silence(&instants[done - 1].all_us, moved_us, now);
+		for (int i = 0; i < opt.sessions; i++)
+			silence(&instants[done - 1].one_us, sessions[i].moved_us, now);
+	}
+	instants[done++].at_us = now;
+}
+
 /*
  * An upgrade has two engines for a moment: either may die. The one that died, or stands still, last
  * is no longer one to choose; its death is only not seen yet.
@@ -70,13 +93,8 @@ static bool kill_one(uint64_t now)
 
 	if (pid == 0 || pid == last_pid || kill(pid, opt.signal) < 0)
 		return false;
-	if (done > 0) {
-		silence(&instants[done - 1].all_us, moved_us, now);
-		for (int i = 0; i < opt.sessions; i++)
-			silence(&instants[done - 1].one_us, sessions[i].moved_us, now);
-	}
 	last_pid = pid;
-	instants[done++].at_us = now;
+	begin_instant(now);
 	return true;
 }
 
@@ -99,11 +117,15 @@ void kills_turn(void)
 	if (now >= upgrade_at_us) {
 		daemon_signal(SIGUSR2);
 		upgrades++;
+		if (count == 0)
+			begin_instant(now);
 		upgrade_at_us += (uint64_t)opt.upgrade_ms * 1000;
 	}
 	if (now >= reload_at_us) {
 		daemon_signal(SIGHUP);
 		reloads++;
+		if (count == 0)
+			begin_instant(now);
 		reload_at_us += (uint64_t)opt.reload_ms * 1000;
 	}
 	if (done < count && now >= instants[done].at_us && !kill_one(now))
@@ -146,6 +168,9 @@ const char *kills_last(char to[96])
 {
 	if (done == 0)
 		snprintf(to, 96, "before the first kill");
+	else if (count == 0)
+		snprintf(to, 96, "%.1f ms after change %d",
+			(double)(now_us() - instants[done - 1].at_us) / 1000.0, done);
 	else
 		snprintf(to, 96, "%.1f ms after kill %d (%s to engine %d)",
 			(double)(now_us() - instants[done - 1].at_us) / 1000.0, done,
@@ -155,7 +180,7 @@ const char *kills_last(char to[96])
 
 int kills_done(void)
 {
-	return done;
+	return count > 0 ? done : 0;
 }
 
 void kills_enough(void)
@@ -163,9 +188,9 @@ void kills_enough(void)
 	/* Who stands still is replaced after a while only. */
 	int least = opt.signal == SIGSTOP ? count > 0 : count * 9 / 10;
 
-	if (done < least)
+	if (count > 0 && done < least)
 		fault("only %d of %d kills found an engine", done, count);
-	if (upgrades > 0 && done == 0 && engines_seen < 2)
+	if (upgrades > 0 && count == 0 && engines_seen < 2)
 		fault("%u upgrades were asked for, and the engine is still the first one", upgrades);
 }
 
@@ -192,15 +217,15 @@ void kills_sum(void)
 {
 	const struct instant *half, *most, *worst;
 
-	printf("  %d kills by %s, %u upgrades and %u reloads asked for, %u engines seen\n", done,
-		sigabbrev_np(opt.signal), upgrades, reloads, engines_seen);
+	printf("  %d kills by %s, %u upgrades and %u reloads asked for, %u engines seen\n",
+		count > 0 ? done : 0, sigabbrev_np(opt.signal), upgrades, reloads, engines_seen);
 	if (done > 0) {
 		half = &instants[done / 2];
 		most = &instants[(done - 1) * 99 / 100];
 		worst = &instants[done - 1];
 		qsort(instants, (size_t)done, sizeof(*instants), by_all);
-		printf("  longest silence around a kill, ms: all sessions p50 %.1f p99 %.1f max %.1f",
-			ms(half->all_us), ms(most->all_us), ms(worst->all_us));
+		printf("  longest silence around a %s, ms: all sessions p50 %.1f p99 %.1f max %.1f",
+			count > 0 ? "kill" : "change", ms(half->all_us), ms(most->all_us), ms(worst->all_us));
 		qsort(instants, (size_t)done, sizeof(*instants), by_one);
 		printf("; any one session p50 %.1f p99 %.1f max %.1f\n", ms(half->one_us), ms(most->one_us),
 			ms(worst->one_us));
