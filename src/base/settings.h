@@ -101,6 +101,7 @@ struct link_settings {
 	uint32_t logins_per_minute; /* of one address and of one account; 0 no limit */
 	uint32_t penalty_after;     /* logins of one address refused in a minute; 0 never */
 	uint32_t penalty_ms;
+	uint32_t dead_timeout_ms;   /* octets unconfirmed for so long, although asked for again: the peer is gone */
 	uint32_t idle_timeout_ms;   /* a side without a whole PDU for so long ends the session; 0 never */
 	uint32_t pending;           /* unanswered requests remembered per session and direction */
 	uint32_t answer_timeout_ms; /* a request unanswered for so long gives a stall record; 0 never */

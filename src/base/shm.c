@@ -237,6 +237,7 @@ const char *end_how_name(enum end_how how)
 		[END_LIMIT_ACCOUNT] = "max_per_account",
 		[END_LIMIT_LOGINS] = "logins_per_minute",
 		[END_IDLE] = "idle_timeout",
+		[END_DEAD] = "dead_peer",
 		[END_ENGINE] = "engine_died",
 	};
 

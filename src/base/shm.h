@@ -294,6 +294,7 @@ enum end_how {
 	END_LIMIT_ACCOUNT,
 	END_LIMIT_LOGINS,
 	END_IDLE,           /* `side` sent no whole PDU for idle_timeout */
+	END_DEAD,           /* `side` is gone without a word: nothing it was sent for dead_timeout was confirmed */
 	END_ENGINE,         /* the engine died, and this session could not go on in the next one */
 	END_COUNT
 };

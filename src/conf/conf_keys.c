@@ -231,6 +231,10 @@ static const struct conf_key link_keys[] = {
 	  .preset = "0s", .unit = "milliseconds", .reloadable = true,
 	  .help = "A session is closed when one side has not sent a whole PDU for so long, whatever "
 		"octets come; 0s never." },
+	{ .name = "dead_timeout", .type = CONF_DURATION, LINK(dead_timeout_ms), .min = 2 * SECOND,
+	  .max = HOUR, .preset = "60s", .unit = "milliseconds", .reloadable = true,
+	  .help = "A peer that has confirmed nothing for so long, while octets for it were sent again "
+		"and again, is gone; one that only does not read is not." },
 	{ .name = "proxy_from", .type = CONF_PREFIXES, LINK_ARRAY(proxy_from, proxy_from_count),
 	  .min = 1, .max = PROXIES_MAX, .computed = "nobody", .reloadable = true,
 	  .help = "Balancers whose connections must begin with a PROXY header, version 1 or 2; its "

@@ -255,6 +255,20 @@ static uint64_t said_by(const struct flow *f)
 	return f->at->blind ? f->at->pdus + f->at->sent_at : f->at->pdus;
 }
 
+void admit_dead(struct session *s)
+{
+	if (s->shared->state != SESSION_RELAYING)
+		return;
+	for (int i = 0; i < 2; i++) {
+		if (!leg_dead(&s->leg[i], s->link->dead_timeout_ms))
+			continue;
+		s->leg[i].error = ETIMEDOUT; /* so it is let go of, and the other side told */
+		session_cause(s, (unsigned)i, END_DEAD, ETIMEDOUT, NULL);
+		session_drain(s);
+		return;
+	}
+}
+
 void admit_idle(struct session *s)
 {
 	uint64_t now = s->worker->mono_ns, limit = s->link->idle_timeout_ms * 1000000ull;

@@ -41,6 +41,9 @@ void admit_leave(struct session *s);
 /** Send the gateway the PROXY header, before any other octet: 0, or -errno. */
 int admit_tell_gateway(struct session *s);
 
+/** Called now and then: a session of which one side is gone without a word ends. */
+void admit_dead(struct session *s);
+
 /** Is a side silent for longer than the link allows? Then the session ends. Called about once a second. */
 void admit_idle(struct session *s);
 

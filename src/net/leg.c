@@ -23,6 +23,8 @@ enum { KEEP_IDLE_S = 30, KEEP_INTERVAL_S = 10, KEEP_COUNT = 3 };
  */
 enum { ROOM_OCTETS = 1024 * 1024 };
 
+enum { DEAD_ATTEMPTS = 3 }; /* a segment may be lost */
+
 /* How much leg_drop() reads in one turn of the loop before others get theirs. */
 enum { DROP_TURNS = 16, DROP_OCTETS = 256 * 1024 };
 
@@ -192,6 +194,18 @@ bool leg_broken(struct leg *l)
 	if (l->error == 0 && getsockopt(l->fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0)
 		l->error = error;
 	return l->error != 0;
+}
+
+bool leg_dead(const struct leg *l, uint32_t ms)
+{
+	struct tcp_info i = { 0 };
+	socklen_t len = sizeof(i);
+
+	if (l->fd < 0 || getsockopt(l->fd, IPPROTO_TCP, TCP_INFO, &i, &len) < 0)
+		return false;
+	/* Both are counted anew from each answer on: a window that stays shut for days has 0 or 1. */
+	return (i.tcpi_retransmits >= DEAD_ATTEMPTS || i.tcpi_probes >= DEAD_ATTEMPTS) &&
+		i.tcpi_last_ack_recv >= ms && i.tcpi_last_data_recv >= ms;
 }
 
 void leg_finish(struct leg *l)

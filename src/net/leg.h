@@ -76,6 +76,12 @@ bool leg_squeezed(const struct leg *l);
 /** Is the connection broken? Asks the kernel, keeps the answer in `error`. */
 bool leg_broken(struct leg *l);
 
+/**
+ * Has the peer answered none of several attempts to reach it, for `ms` by now? One that is alive but does not
+ * read answers. Asks the kernel.
+ */
+bool leg_dead(const struct leg *l, uint32_t ms);
+
 /** Send the FIN, once. */
 void leg_finish(struct leg *l);
 

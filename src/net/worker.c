@@ -16,7 +16,7 @@
 #include "net/refusals.h"
 #include "net/resume.h"
 
-enum { SCRATCH_LEAST = 128 * 1024, BEAT_MS = 500, IDLE_BEATS = 2 };
+enum { SCRATCH_LEAST = 128 * 1024, BEAT_MS = 500, IDLE_BEATS = 2, DEAD_BEATS = 4 };
 
 void worker_tick(struct worker *w)
 {
@@ -175,13 +175,13 @@ static void worker_reclaim(struct worker *w)
 	}
 }
 
-static void worker_look_for_idle(struct worker *w)
+static void worker_look_at_all(struct worker *w, void (*look)(struct session *s))
 {
 	struct session *s, *next;
 
 	for (s = TAILQ_FIRST(&w->all); s != NULL; s = next) {
 		next = TAILQ_NEXT(s, all);
-		admit_idle(s);
+		look(s);
 	}
 }
 
@@ -205,8 +205,11 @@ static void worker_on_beat(evutil_socket_t fd, short what, void *arg)
 		s->watched = false;
 		session_watch(s);
 	}
-	if (w->idle_limits && ++w->beats % IDLE_BEATS == 0)
-		worker_look_for_idle(w);
+	w->beats++;
+	if (w->idle_limits && w->beats % IDLE_BEATS == 0)
+		worker_look_at_all(w, admit_idle);
+	if (w->beats % DEAD_BEATS == 0)
+		worker_look_at_all(w, admit_dead);
 }
 
 /** What the edges left over: one more bounded step each. */
