@@ -339,11 +339,6 @@ static void json_connections(struct reply *r, const struct link_in_hand *l)
 	json_ends(r, "ended", l->counts.ended);
 }
 
-static void json_servers(struct reply *r, const struct link_in_hand *l)
-{
-	servers_json(r, l->index);
-}
-
 static void json_tls(struct reply *r, const struct link_in_hand *l)
 {
 	certificates_json(r, l->index);
@@ -351,7 +346,6 @@ static void json_tls(struct reply *r, const struct link_in_hand *l)
 
 /* Members of a link's object. */
 static void (*const link_members[])(struct reply *, const struct link_in_hand *) = {
-	json_servers,
 	json_connections,
 	json_records,
 	json_codes,
@@ -382,6 +376,7 @@ static bool json_link(struct reply *r, uint32_t i)
 	reply_text(r, "protocol", proto_name(&s->links[i]));
 	if (r->sessions != NULL)
 		json_states(r, &r->sessions[i]);
+	servers_json(r, (int)i);
 	if (take_link(r, i, &l))
 		for (size_t k = 0; k < sizeof(link_members) / sizeof(link_members[0]); k++)
 			link_members[k](r, &l);

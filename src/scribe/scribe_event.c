@@ -297,8 +297,7 @@ static void on_upstream(struct scribe *s, const struct ring_entry *entry,
 
 	record_init(&r, REC_UPSTREAM);
 	r.wall_ns = entry->wall_ns;
-	if (entry->link < (uint32_t)s->settings->link_count)
-		r.link = s->settings->links[entry->link].name;
+	r.link = s->links[scribe_link_of(s, entry->link)].name;
 	put_upstream(&r, e);
 	scribe_emit(s, &r);
 }

@@ -215,6 +215,33 @@ static void least(void **state)
 	rig_stop(&rig);
 }
 
+/* Sessions that outlived their engine count for the server that they have. */
+static void after_a_crash(void **state)
+{
+	struct pair p[3], q;
+
+	(void)state;
+	begin("balance = \"least\";");
+	for (int i = 0; i < 3; i++)
+		p[i] = login(i % SERVERS);
+	end_pair(p[1]);
+	rig_await(&rig, 0, NULL, "ev=session_close");
+	rig_kill_engine(&rig);
+	rig_await_ready(&rig);
+	pair_ping(p[0], SIM_SMPP);
+	expect_status(0, "unknown", 2, 0);
+	expect_status(1, "unknown", 0, 0);
+	q = login(1);
+	p[1] = login(1);
+	end_pair(p[0]);
+	end_pair(p[2]);
+	rig_await_count(&rig, 3, "ev=session_close");
+	expect_status(0, "unknown", 0, 0);
+	end_pair(q);
+	end_pair(p[1]);
+	rig_stop(&rig);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -223,6 +250,7 @@ int main(void)
 		cmocka_unit_test_teardown(left_alone_by_all, rig_sweep),
 		cmocka_unit_test_teardown(all_down, rig_sweep),
 		cmocka_unit_test_teardown(least, rig_sweep),
+		cmocka_unit_test_teardown(after_a_crash, rig_sweep),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
