@@ -43,6 +43,10 @@ void scope_free(struct scope *s);
  */
 void scope_resume(struct scope *s, const struct proto *proto, uint8_t dialect, bool logged_in);
 
+/** The account that logged in, or asks to; empty: none yet. And that of a login that went by unobserved. */
+const char *scope_account(const struct scope *s);
+void scope_known_as(struct scope *s, const char *account);
+
 /* One PDU as it went by. */
 struct scope_frame {
 	struct span octets; /* the PDU, or its beginning */

@@ -198,7 +198,8 @@ struct story_table *shm_stories(struct shm *s, uint64_t first, uint32_t *ret_bro
 	size_t bytes = (size_t)(align_page(s->stories_at + story_bytes(s->stories)) - s->stories_at);
 	struct story_table *t = story_adopt(mem, bytes, s->stories, ret_broken);
 
-	*ret_lost = t == NULL && atomic_load(&s->engine_starts) > 1;
+	/* An engine that died before its scribe came up has left none. */
+	*ret_lost = t == NULL && *(const uint32_t *)(const void *)mem != 0;
 	if (t != NULL)
 		return t;
 	*ret_broken = 0;

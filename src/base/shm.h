@@ -121,6 +121,9 @@ struct shm_seen {
 	uint64_t session;
 	uint64_t to[2];      /* by side: frames that begin before this offset are told */
 	uint64_t closed;
+	uint64_t opened_mono_ns; /* 0: nobody saw it open */
+	char peer[SHM_ADDR_TEXT];
+	char account[SHM_ACCOUNT + 8]; /* that logged in; cut to fit */
 };
 
 struct shm {

@@ -178,6 +178,16 @@ static struct pending *remember(struct scope *s, const struct scope_frame *f, st
 	return p;
 }
 
+const char *scope_account(const struct scope *s)
+{
+	return s->account;
+}
+
+void scope_known_as(struct scope *s, const char *account)
+{
+	copy_text(s->account, sizeof(s->account), span_of(account, strlen(account)));
+}
+
 static void login(struct scope *s, const struct scope_frame *f, const struct pdu *pdu)
 {
 	copy_text(s->asked, sizeof(s->asked), pdu_text(pdu, F_SYSTEM_ID));

@@ -140,12 +140,15 @@ bool flow_even(const struct flow *f)
 /** Does something else go out in the place of this PDU? Asked once of each: what has begun goes on so. */
 static bool flow_stops_to_edit(struct flow *f, struct span frame, uint64_t at)
 {
-	if (at < f->clear_until)
-		return false;
 	const struct edit_plan *plan = f->session->worker->plan;
 
+	if (at < f->clear_until)
+		return false;
 	if (f->edit.out_len > 0)
 		return true;
+	/* It was begun, or a TLS record with it, when there were no rules. */
+	if (at < f->at->sent_at + f->out->owed)
+		return false;
 	if (plan != NULL && plan->links[f->session->link_index].rules != NULL && flow_edit(f, frame, at))
 		return true;
 	f->clear_until = at + frame.n;

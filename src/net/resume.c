@@ -256,12 +256,12 @@ static bool resume_state(struct session *s)
 	}
 }
 
-/* One that cannot go on: its end is told, unless it was. */
+/* One that cannot go on: its end is told, unless it was, or nobody knows that it began. */
 static void resume_over(struct session *s)
 {
 	struct session_event e = { .kind = EVENT_CLOSE, .side = SIDE_US, .how = END_ENGINE };
 
-	if (s->shared->state < SESSION_DRAINING) {
+	if (s->shared->state < SESSION_DRAINING && session_peer(s)->ss_family != AF_UNSPEC) {
 		for (int i = 0; i < 2; i++)
 			e.octets[i] = s->shared->flow[i].sent_at;
 		session_report(s, &e, 0);

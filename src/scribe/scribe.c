@@ -1,6 +1,7 @@
 #include "scribe/scribe_state.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -71,18 +72,24 @@ static void track_begin(struct scribe *s, struct track *t, const struct ring_ent
 {
 	const struct scope_link *link = &s->links[scribe_link_of(s, e->link)];
 	const struct session_event *open = (const void *)(e + 1);
+	const struct shm_seen *seen = shm_seen(s->shm, e->slot);
+	bool known = seen->session == e->session && seen->opened_mono_ns != 0;
 
 	track_end(s, t);
 	t->session = e->session;
-	t->opened_mono_ns = e->mono_ns;
+	t->opened_mono_ns = known ? seen->opened_mono_ns : e->mono_ns;
 	t->link = link->index;
 	t->account = link->account;
 	if (e->kind == RING_EVENT && e->len == sizeof(*open) && open->kind == EVENT_OPEN)
 		memcpy(t->peer, open->text, strnlen(open->text, sizeof(t->peer) - 1));
+	else if (known)
+		memcpy(t->peer, seen->peer, sizeof(t->peer));
 	t->scope = scope_new(link, e->session, t->peer[0] != '\0' ? t->peer : NULL);
 	if (t->scope != NULL && e->proto != 0)
 		scope_resume(t->scope, proto_by_letter((char)e->proto), e->dialect,
 			(e->flags & RING_LOGGED_IN) != 0);
+	if (t->scope != NULL && known)
+		scope_known_as(t->scope, seen->account);
 }
 
 struct track *scribe_track(struct scribe *s, const struct ring_entry *e)
@@ -115,6 +122,20 @@ static bool seen_before(struct scribe *s, const struct ring_entry *e)
 	       ((const struct session_event *)(const void *)(e + 1))->kind == EVENT_CLOSE;
 }
 
+/* What only its beginning tells of a session, for who begins in the middle of it. */
+static void note_beginning(struct shm_seen *seen, const struct track *t, const struct ring_entry *e)
+{
+	if (t->session != e->session)
+		return;
+	if (e->kind == RING_EVENT && seen->opened_mono_ns == 0) {
+		seen->opened_mono_ns = t->opened_mono_ns;
+		memcpy(seen->peer, t->peer, sizeof(seen->peer));
+	}
+	if (e->kind == RING_FRAME && t->scope != NULL &&
+		((e->flags & RING_LOGGED_IN) == 0 || seen->account[0] == '\0'))
+		snprintf(seen->account, sizeof(seen->account), "%s", scope_account(t->scope));
+}
+
 static void note_seen(struct scribe *s, const struct ring_entry *e)
 {
 	struct shm_seen *seen;
@@ -125,6 +146,7 @@ static void note_seen(struct scribe *s, const struct ring_entry *e)
 	seen = shm_seen(s->shm, e->slot);
 	if (seen->session != e->session)
 		*seen = (struct shm_seen){ .session = e->session };
+	note_beginning(seen, &s->tracks[e->slot], e);
 	if (e->kind == RING_FRAME)
 		seen->to[from] = e->offset + e->wire_len;
 	else if (e->kind == RING_EVENT)

@@ -101,7 +101,7 @@ static void daemon_exec(const struct rig *r, const struct rig_options *o)
 {
 	const struct rlimit descriptors = { o->nofile, o->nofile };
 	const char *program = getenv("SMSCOPED");
-	char conf[128];
+	char conf[128], asan[96];
 	const char *argv[16];
 	int argc = 0, err = open(r->err_path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 
@@ -117,8 +117,9 @@ static void daemon_exec(const struct rig *r, const struct rig_options *o)
 	if (o->before)
 		o->before();
 	/* The sanitizer would forbid cores itself. */
-	setenv("ASAN_OPTIONS", o->sealed ? "detect_leaks=1:exitcode=97:disable_coredump=0" :
-		"detect_leaks=1:exitcode=97", 1);
+	snprintf(asan, sizeof asan, "detect_leaks=1:exitcode=97%s%s", o->sealed ? ":disable_coredump=0" : "",
+		o->faults ? ":handle_segv=0" : "");
+	setenv("ASAN_OPTIONS", asan, 1);
 	setenv("UBSAN_OPTIONS", "print_stacktrace=1", 1);
 	execvp(argv[0], (char *const *)(uintptr_t)argv);
 	_exit(127);
@@ -181,9 +182,13 @@ void rig_start(struct rig *r, const struct rig_options *o, const struct rig_link
 
 void rig_await_ready(struct rig *r)
 {
+	char want[64] = "engine ready pid=";
+
+	if (r->engine != 0)
+		snprintf(want, sizeof want, "engine ready pid=%d after", (int)r->engine);
 	for (int i = 0; i < WAIT_MS / 10; i++, pause_ms(10)) {
 		char *text = rig_file(r, r->err_path, NULL);
-		bool ready = strstr(text, "engine ready") != NULL;
+		bool ready = strstr(text, want) != NULL;
 
 		free(text);
 		if (ready)
@@ -192,12 +197,9 @@ void rig_await_ready(struct rig *r)
 	fail_msg("the engine does not become ready");
 }
 
-void rig_kill_engine(struct rig *r)
+void rig_await_engine(struct rig *r, pid_t first, int wait_ms)
 {
-	pid_t first = child_of(r->pid);
-
-	kill(first, SIGKILL);
-	for (int i = 0; i < WAIT_MS / 10; i++, pause_ms(10)) {
+	for (int i = 0; i < wait_ms / 10; i++, pause_ms(10)) {
 		r->engine = child_of(r->pid);
 		if (r->engine != 0 && r->engine != first)
 			return;
@@ -205,10 +207,57 @@ void rig_kill_engine(struct rig *r)
 	fail_msg("no other engine comes up");
 }
 
+void rig_kill_engine(struct rig *r)
+{
+	rig_engine_dies(r, SIGKILL);
+}
+
+void rig_engine_dies(struct rig *r, int signal_number)
+{
+	pid_t first = child_of(r->pid);
+
+	kill(first, signal_number);
+	rig_await_engine(r, first, WAIT_MS);
+}
+
+/* Dead to its last thread, so that its descriptors are closed; its parent may not have looked yet. */
+static bool is_dead(pid_t pid)
+{
+	char path[64], line[1024] = "", state = 0;
+	int threads = 0;
+	FILE *f;
+
+	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+	f = fopen(path, "r");
+	if (!f)
+		return true;
+	if (fgets(line, sizeof line, f) && strrchr(line, ')'))
+		sscanf(strrchr(line, ')'), ") %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d"
+			" %*d %*d %d", &state, &threads);
+	fclose(f);
+	return state == 'Z' && threads <= 1;
+}
+
+void rig_engine_down(struct rig *r)
+{
+	r->engine = child_of(r->pid);
+	assert_int_equal(kill(r->pid, SIGSTOP), 0);
+	assert_int_equal(kill(r->engine, SIGKILL), 0);
+	for (int i = 0; i < WAIT_MS && !is_dead(r->engine); i++)
+		pause_ms(1);
+	assert_true(is_dead(r->engine));
+}
+
+void rig_engine_up(struct rig *r)
+{
+	assert_int_equal(kill(r->pid, SIGCONT), 0);
+	rig_await_engine(r, r->engine, WAIT_MS);
+}
+
 static void expect_clean_stderr(const struct rig *r)
 {
 	static const char *const bad[] = { "AddressSanitizer", "LeakSanitizer", "ThreadSanitizer",
-		"runtime error:", "Assertion" };
+		"runtime error:", "Assertion", "counts do not fit" };
 	char *text = rig_file(r, r->err_path, NULL);
 
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -370,19 +419,29 @@ char *rig_ctl(const struct rig *r, const char *words, int want_code)
 	return text;
 }
 
-int rig_engine_fds(const struct rig *r)
+static int process_fds(pid_t pid)
 {
 	char path[64];
 	DIR *d;
 	int count = 0;
 
-	snprintf(path, sizeof path, "/proc/%d/fd", (int)r->engine);
+	snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
 	d = opendir(path);
 	assert_non_null(d);
 	while (readdir(d))
 		count++;
 	closedir(d);
 	return count;
+}
+
+int rig_engine_fds(const struct rig *r)
+{
+	return process_fds(r->engine);
+}
+
+int rig_keeper_fds(const struct rig *r)
+{
+	return process_fds(r->pid);
 }
 
 long rig_engine_kib(const struct rig *r, bool peak)

@@ -39,6 +39,7 @@ struct rig_options {
 	const char *more_logs; /* further elements of the log list, each with its comma before it */
 	unsigned int nofile; /* descriptors the daemon may have, if not 0 */
 	bool sealed; /* as configured by default: only root may look into the daemon's memory and descriptors */
+	bool faults; /* the test sends the engine SIGSEGV: the sanitizer leaves that alone */
 	bool control; /* a control socket, at control.sock of the rig's folder */
 	void (*before)(void); /* called in the child that becomes the daemon, or NULL */
 };
@@ -63,11 +64,19 @@ void rig_stop(struct rig *r);
 /** cmocka teardown: kill and close what is left of a test. */
 int rig_sweep(void **state);
 
-/** Wait until the engine decodes: code tables and rules are there. */
+/** Wait until this engine decodes: code tables and rules are there. */
 void rig_await_ready(struct rig *r);
 
 /** End the engine as a crash would, and wait for the next one. */
 void rig_kill_engine(struct rig *r);
+void rig_engine_dies(struct rig *r, int signal_number);
+
+/** Wait until another engine than `first` is there. */
+void rig_await_engine(struct rig *r, pid_t first, int wait_ms);
+
+/** The same in two steps, with nobody at the sockets in between. */
+void rig_engine_down(struct rig *r);
+void rig_engine_up(struct rig *r);
 
 /**
  * The first record at or after index `from` that `match` fits, waiting for it; fails the test when
@@ -97,8 +106,9 @@ char *rig_file(const struct rig *r, const char *path, size_t *ret_n);
  */
 char *rig_ctl(const struct rig *r, const char *words, int want_code);
 
-/** How many descriptors the engine has open. */
+/** How many descriptors the engine, and the keeper, has open. */
 int rig_engine_fds(const struct rig *r);
+int rig_keeper_fds(const struct rig *r);
 
 /** Resident memory of the engine, in KiB: `peak` the most it ever was. */
 long rig_engine_kib(const struct rig *r, bool peak);
@@ -111,6 +121,7 @@ int peer_listen(int *ret_port, int backlog);
 int peer_dial(int port);
 int peer_dial_buffers(int port, int octets); /* SO_RCVBUF and SO_SNDBUF of so many octets */
 int peer_accept(int listener);
+void peer_buffers(int fd, int octets); /* … before it connects; of a listener: of all that it accepts */
 bool peer_has_caller(int fd, int wait_ms); /* or octets, of a connection */
 void peer_close(int fd);
 int peer_adopt(int fd); /* the harness closes it from now on */
@@ -170,6 +181,16 @@ struct flow {
 /** Run all flows at once until each has arrived; fails on the first wrong octet, or when nothing
  * moves for WAIT_MS. */
 void flows_run(struct flow *flows, int count, uint32_t seed);
+
+/** A flow in steps: send what the way takes now; read and compare what has come. */
+void flow_fill(struct flow *f);
+void flow_drain(struct flow *f);
+
+/** Where the PDU ends that has the octet before `at`. */
+size_t flow_end_of(const struct flow *f, size_t at);
+
+/** Streams both ways at once, and nothing else comes. */
+void pair_exchange(struct pair p, enum sim_proto proto, uint32_t seed);
 
 /** `n` octets, or a little less, of well-framed PDUs with random lengths and contents; free() it.
  * Ends at a PDU's end. */

@@ -153,3 +153,42 @@ void flows_run(struct flow *flows, int count, uint32_t seed)
 				flows[0].sent, flows[0].n, flows[0].got);
 	}
 }
+
+void flow_fill(struct flow *f)
+{
+	f->sent += peer_fill(f->from, f->p + f->sent, f->n - f->sent);
+}
+
+void flow_drain(struct flow *f)
+{
+	while (peer_has_caller(f->to, 300) && f->got < f->sent)
+		(void)flow_read(f);
+}
+
+size_t flow_end_of(const struct flow *f, size_t at)
+{
+	size_t end = 0;
+
+	while (end < at)
+		end += (size_t)f->p[end] << 24 | (size_t)f->p[end + 1] << 16 |
+			(size_t)f->p[end + 2] << 8 | f->p[end + 3];
+	return end;
+}
+
+void pair_exchange(struct pair p, enum sim_proto proto, uint32_t seed)
+{
+	enum { OCTETS = 60000, PDU_MOST = 3000 };
+	size_t there_n, back_n;
+	uint8_t *there = stream_make(proto, seed, OCTETS, PDU_MOST, &there_n);
+	uint8_t *back = stream_make(proto, seed + 1, OCTETS, PDU_MOST, &back_n);
+	struct flow flows[2] = {
+		{ .from = p.sp, .to = p.gw, .p = there, .n = there_n },
+		{ .from = p.gw, .to = p.sp, .p = back, .n = back_n },
+	};
+
+	flows_run(flows, 2, seed);
+	peer_expect_silence(p.sp, 10);
+	peer_expect_silence(p.gw, 10);
+	free(there);
+	free(back);
+}

@@ -88,15 +88,19 @@ int port_closed(void)
 	return port;
 }
 
+void peer_buffers(int fd, int octets)
+{
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &octets, sizeof octets);
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &octets, sizeof octets);
+}
+
 int peer_dial_buffers(int port, int octets)
 {
 	struct sockaddr_in a = loopback(port);
 	int on = 1, fd = track(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
 
-	if (octets > 0) {
-		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &octets, sizeof octets);
-		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &octets, sizeof octets);
-	}
+	if (octets > 0)
+		peer_buffers(fd, octets);
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	if (connect(fd, (struct sockaddr *)&a, sizeof a))
 		fail_msg("connect to port %d: %s", port, strerror(errno));
