@@ -62,7 +62,7 @@ static void test_gateways(void **state)
 
 	(void)state;
 	listener = peer_listen(&port, 16);
-	snprintf(keys, sizeof keys, "retry = \"100ms\"; upstream_tls = true; upstream_tls_ca = \"%s\"; "
+	snprintf(keys, sizeof keys, "retry = \"100ms\"; retry_max = \"100ms\"; upstream_tls = true; upstream_tls_ca = \"%s\"; "
 		"upstream_tls_crl = \"%s\";", kit.ca_file, crl);
 	begin_with(&port, 1);
 	for (int i = 0; i < 4; i++) {
@@ -81,7 +81,7 @@ static void test_gateways(void **state)
 		peer_expect_end(sp);
 		peer_close(sp);
 		peer_close(gw);
-		snprintf(match, sizeof match, "ev=upstream state=down %s", says[i]);
+		snprintf(match, sizeof match, "ev=upstream state=failed %s", says[i]);
 		rig_await(&rig, 0, NULL, "%s", match);
 		snprintf(match, sizeof match, "ev=session_close how=upstream %s", says[i]);
 		rig_await(&rig, 0, NULL, "%s", match);
@@ -121,8 +121,8 @@ static void test_next_server(void **state)
 	p.gw = tls_answer(listener, kit.gw);
 	peer_expect(p.gw, octets, n);
 	pair_ping(p, SIM_SMPP);
-	rig_await(&rig, 0, NULL, "ev=upstream state=down detail~speak");
-	rig_await(&rig, 0, NULL, "ev=upstream state=down detail~time");
+	rig_await(&rig, 0, NULL, "ev=upstream state=failed detail~speak");
+	rig_await(&rig, 0, NULL, "ev=upstream state=failed detail~time");
 	peer_close(p.sp);
 	peer_close(p.gw);
 	rig_await(&rig, 0, NULL, "ev=session_close tls~TLSv1.3 upstream_tls~TLSv1.3");
