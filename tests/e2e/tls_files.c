@@ -62,7 +62,8 @@ static void test_gateways(void **state)
 
 	(void)state;
 	listener = peer_listen(&port, 16);
-	snprintf(keys, sizeof keys, "retry = \"100ms\"; retry_max = \"100ms\"; upstream_tls = true; upstream_tls_ca = \"%s\"; "
+	snprintf(keys, sizeof keys, "retry = \"100ms\"; retry_max = \"100ms\"; down_after = 100; "
+		"upstream_tls = true; upstream_tls_ca = \"%s\"; "
 		"upstream_tls_crl = \"%s\";", kit.ca_file, crl);
 	begin_with(&port, 1);
 	for (int i = 0; i < 4; i++) {
