@@ -89,19 +89,23 @@ static void start_time(struct reply *r, const char *name, uint32_t i)
 		(const char *const[]){ NULL });
 }
 
-static uint32_t two(const struct reply *r)
+static uint32_t three(const struct reply *r)
 {
 	(void)r;
-	return 2;
+	return 3;
 }
 
 /* The first one, and those that followed a death. */
 static void engine_starts(struct reply *r, const char *name, uint32_t i)
 {
+	static const char *const reasons[] = { "start", "death", "change" };
 	uint64_t starts = atomic_load(&r->admin->shm->engine_starts);
+	uint64_t deaths = atomic_load(&r->admin->shm->engine_deaths);
+	uint64_t first = starts > 0, rest = starts - first;
 
-	SAMPLE(r, name, i == 0 ? starts > 0 : starts - (starts > 0), "reason",
-		i == 0 ? "start" : "death");
+	if (deaths > rest)
+		deaths = rest; /* the next one is still to come */
+	SAMPLE(r, name, i == 0 ? first : i == 1 ? deaths : rest - deaths, "reason", reasons[i]);
 }
 
 enum { STATES = SESSION_CLOSED - SESSION_ACCEPTED };
@@ -472,7 +476,7 @@ static const struct family {
 	{ "smscope_build_info", "gauge", "Always 1; the version is its label.", one, build_info },
 	{ "process_start_time_seconds", "gauge", "When this engine started, since 1970.", one,
 	  start_time },
-	{ "smscope_engine_starts_total", "counter", "Engines started by this keeper.", two,
+	{ "smscope_engine_starts_total", "counter", "Engines started by this keeper.", three,
 	  engine_starts },
 	{ "smscope_config_last_reload_successful", "gauge",
 	  "Whether the last reload or upgrade was done.", one_change, last_reload },

@@ -144,7 +144,7 @@ struct shm {
 	uint64_t ring_at[SHM_RINGS_MAX]; /* offsets of the rings */
 	_Atomic uint64_t next_session;   /* the last session id given */
 	_Atomic uint64_t next_record;    /* the last record id given */
-	_Atomic uint64_t engine_starts;
+	_Atomic uint64_t engine_starts, engine_deaths;
 	_Atomic uint32_t engine;         /* number of the engine that accepts; the keeper counts */
 	_Atomic uint32_t set;            /* its set of rings */
 	_Atomic uint32_t older[SHM_SETS]; /* numbers of those that bring sessions to an end, by set; 0 none */

@@ -152,7 +152,7 @@ static void diff_fixed(struct diff *d, enum conf_section section, const char *wh
 	const struct conf_key *keys = conf_keys(section, &count);
 
 	for (int i = 0; i < count; i++)
-		if (!keys[i].reloadable && keys[i].type != CONF_GROUP && strcmp(keys[i].name, "include_dir") != 0)
+		if (!keys[i].reloadable && keys[i].type != CONF_GROUP)
 			(void)diff_key(d, where, &keys[i], a, b, ": needs a restart, stays as it is");
 }
 

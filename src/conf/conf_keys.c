@@ -59,6 +59,7 @@ static const struct conf_word color_words[] = {
 
 static const struct conf_key top_keys[] = {
 	{ .name = "include_dir", .type = CONF_TEXT, SETTING(include_dir), .min = 1, .max = PATH_MAX,
+	  .reloadable = true,
 	  .help = "Folder whose *.conf are loaded after this file, sorted by name; each may add "
 		"links and logs." },
 	{ .name = "control", .type = CONF_TEXT, SETTING(control), .max = CONTROL_PATH_MAX,

@@ -174,6 +174,7 @@ static void engine_died(struct keeper *k, int status)
 	if (k->stage == RUNNING || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
 		log_death(k->engine, status);
 	engine_gone(k);
+	atomic_fetch_add(&k->shm->engine_deaths, 1);
 	k->killed = false;
 	atomic_store(&k->shm->suspect, fault);
 	if (change_engine_died(k)) {

@@ -114,11 +114,12 @@ static void checker_run(struct keeper *k)
 {
 	struct keeper_change *c = &k->change;
 	bool program = c->kind == CHANGE_PROGRAM;
-	char *argv[] = { (char *)"smscoped", (char *)"--prove", NULL };
+	char layout[32], *argv[] = { (char *)"smscoped", layout, NULL };
 	int at = program ? fcntl(k->plan.fds[FD_SETTINGS], F_DUPFD, 16) : fcntl(c->settings_fd, F_DUPFD, 16);
 	int exe = program ? fcntl(c->program_after, F_DUPFD_CLOEXEC, 16) : -1;
 	sigset_t none;
 
+	snprintf(layout, sizeof(layout), "--prove=%d", SHM_LAYOUT);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	setpgid(0, 0);
 	sigemptyset(&none);
@@ -195,7 +196,7 @@ static void change_begin(struct keeper *k, enum change kind)
 	snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%llu",
 		(unsigned long long)(clock_mono_ns() / 1000));
 	notify_send(state);
-	if (!change_allowed(k, kind, &why)) {
+	if (kind == CHANGE_PROGRAM && !change_allowed(k, kind, &why)) {
 		change_fail(k, why);
 		return;
 	}
@@ -326,6 +327,7 @@ static void config_checked(struct keeper *k)
 {
 	struct keeper_change *c = &k->change;
 	struct conf_faults faults = { .to = stderr, .look_up = LOOK_UP_LISTEN };
+	const char *why;
 	int err;
 
 	c->text[0] = '\0';
@@ -341,6 +343,10 @@ static void config_checked(struct keeper *k)
 		log_info("reload: the configuration is the same; code tables and certificates are loaded again");
 		k->reloading = true;
 		engine_tell(k, CONTROL_RELOAD, 0);
+		return;
+	}
+	if (!change_allowed(k, CHANGE_CONFIG, &why)) {
+		change_fail(k, why);
 		return;
 	}
 	err = plan_open(k, &c->after);

@@ -113,7 +113,7 @@ static int run(const struct options *o)
 	case ACTION_ENGINE:
 		return engine_main(o->least, o->blind);
 	case ACTION_PROVE:
-		return prove_settings();
+		return prove_settings(o->layout);
 	case ACTION_TABLES:
 		return tables_check(o->tables, o->tables_site);
 	default:

@@ -32,7 +32,7 @@ static const struct option longs[] = {
 	{ "engine", required_argument, NULL, OPT_ENGINE },
 	{ "tables", required_argument, NULL, OPT_TABLES },
 	{ "tables-site", required_argument, NULL, OPT_TABLES_SITE },
-	{ "prove", no_argument, NULL, OPT_PROVE },
+	{ "prove", required_argument, NULL, OPT_PROVE },
 	{ "blind", no_argument, NULL, OPT_BLIND },
 	{ 0 },
 };
@@ -185,6 +185,7 @@ static int set_option(struct options *o, int opt, char **argv, FILE *err)
 		return 0;
 	case OPT_PROVE:
 		o->action = ACTION_PROVE;
+		o->layout = optarg;
 		return 0;
 	case OPT_BLIND:
 		o->blind = true;

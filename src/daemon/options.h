@@ -31,6 +31,7 @@ struct options {
 	bool color_given;        /* on the command line or by NO_COLOR: beats the file */
 	enum log_level least;    /* of the operator log; an engine is told */
 	bool blind;              /* of ACTION_ENGINE: relay, and nothing else */
+	const char *layout;      /* of ACTION_PROVE: of the shared memory it would have to do with */
 	const char *tables, *tables_site; /* of ACTION_TABLES: folders */
 };
 

@@ -1,8 +1,10 @@
 #include "daemon/prove.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
+#include "base/shm.h"
 #include "daemon/certificates.h"
 
 struct settings *prove_load(const struct options *o)
@@ -71,10 +73,17 @@ int prove_config(const struct options *o, const struct settings *now, int fd)
 	return s != NULL ? EXIT_OK : EXIT_FAULT;
 }
 
-int prove_settings(void)
+int prove_settings(const char *layout)
 {
-	struct settings *s = read_again(PROVE_FD);
-	int code = s != NULL ? prove(s) : EXIT_FAULT;
+	struct settings *s;
+	int code;
+
+	if (strtol(layout, NULL, 10) != SHM_LAYOUT) {
+		fputs("this program has another layout of the shared memory: it needs a restart\n", stderr);
+		return EXIT_FAULT;
+	}
+	s = read_again(PROVE_FD);
+	code = s != NULL ? prove(s) : EXIT_FAULT;
 
 	settings_free(s);
 	return code;

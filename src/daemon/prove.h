@@ -23,7 +23,10 @@ int prove(const struct settings *s);
  */
 int prove_config(const struct options *o, const struct settings *now, int fd);
 
-/** What PROVE_FD holds: how a keeper asks another version of this program whether it would do. */
-int prove_settings(void);
+/**
+ * What PROVE_FD holds: how a keeper asks another version of this program whether it would do. `layout` is
+ * the number of its shared memory's.
+ */
+int prove_settings(const char *layout);
 
 #endif

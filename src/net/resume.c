@@ -273,14 +273,31 @@ static void resume_over(struct session *s)
 	free(s);
 }
 
+/* Its link is in the configuration no more, and the engine that had kept it is dead. */
+static void resume_gone(struct worker *w, uint32_t slot)
+{
+	struct shm_session *shared = shm_session(w->shm, slot);
+	struct session s = { .worker = w, .slot = slot, .shared = shared };
+	struct session_event e = { .kind = EVENT_CLOSE, .side = SIDE_US, .how = END_ENGINE,
+		.octets = { shared->flow[SIDE_SP].sent_at, shared->flow[SIDE_GW].sent_at } };
+
+	if (shared->state < SESSION_DRAINING)
+		session_report(&s, &e, 0);
+	for (int i = 0; i < 2; i++)
+		if (shared->fd[i] > 0)
+			close(shared->fd[i]);
+	shared->id = 0;
+}
+
 bool session_resume(struct worker *w, uint32_t slot)
 {
 	struct shm_session *shared = shm_session(w->shm, slot);
 	struct session *s;
 
 	shared->engine = w->engine;
-	if (shared->id == 0 || settings_link(w->settings, shared->link) < 0) {
-		shared->id = 0;
+	if (shared->id != 0 && settings_link(w->settings, shared->link) < 0)
+		resume_gone(w, slot);
+	if (shared->id == 0) {
 		shared->state = SESSION_FREE;
 		return false;
 	}

@@ -60,7 +60,10 @@ engine_of()
 		p=${p#/proc/}
 		case $(process "$p") in
 		Z*|X*) ;;
-		*" $1") echo "$p"; return ;;
+		*" $1")
+			# Not a child that only checks something.
+			grep -qa -e --engine "/proc/$p/cmdline" && echo "$p" && return
+			;;
 		esac
 	done
 }
@@ -158,7 +161,7 @@ begin
 "$program" --listen "127.0.0.1:$port" --upstream 127.0.0.1:9 > /dev/null 2> "$dir/busy"
 is "port taken: exit code" 3 $?
 
-for signal in HUP USR1 USR2; do
+for signal in HUP USR1; do
 	kill -$signal "$keeper" "$engine"
 done
 kill -TERM "$engine"
@@ -166,6 +169,12 @@ sleep 0.3
 is "signals that end nothing: same engine" "$engine" "$(engine_of "$keeper")"
 accepts
 is "signals that end nothing: takes connections" 0 $?
+old=$engine
+kill -USR2 "$keeper"
+within 100 other_engine "$old"
+is "USR2: another engine" 0 $?
+accepts
+is "USR2: takes connections" 0 $?
 
 for n in 1 2 3; do
 	old=$engine
