@@ -32,6 +32,7 @@ struct options {
 	enum log_level least;    /* of the operator log; an engine is told */
 	bool blind;              /* of ACTION_ENGINE: relay, and nothing else */
 	const char *tables, *tables_site; /* of ACTION_TABLES: folders */
+	int passed;              /* of ACTION_RUN, not from the command line: activation_take() */
 };
 
 /**
