@@ -272,7 +272,7 @@ static int open_listeners(struct keeper *k)
 {
 	struct plan_fds *p = &k->plan;
 
-	if (listen_open(p->settings, p->fds + FIXED_FDS) < 0)
+	if (listen_open(p->settings, k->options->passed, p->fds + FIXED_FDS) < 0)
 		return EXIT_BIND;
 	p->count = FIXED_FDS + listen_count(p->settings);
 	return open_control(k) < 0 ? EXIT_BIND : EXIT_OK;

@@ -1,12 +1,15 @@
 #include "daemon/listen.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/activation.h"
 #include "base/log.h"
 #include "base/shm.h"
 #include "net/leg.h"
@@ -46,31 +49,109 @@ static int open_one(const struct endpoint *at)
 	return err;
 }
 
-/* The descriptor that listens at that address; -1: none does. A port that the kernel chose is the link's own. */
-static int listener_of(const struct settings *s, const int *fds, const struct link_settings *link,
-	const struct endpoint *at)
+/* Something that listens before we do. */
+struct held {
+	struct sockaddr_storage addr;
+	socklen_t len;
+	const char *link; /* whose it is; NULL: a service manager passed it, nobody's yet */
+	int fd;
+};
+
+static int held_before(const struct settings *s, const int *fds, struct held *to)
 {
-	for (int i = 0; s != NULL && i < s->link_count; i++)
-		for (int j = 0; j < s->links[i].listen_count; j++, fds++) {
+	int n = 0;
+
+	for (int i = 0; i < s->link_count; i++)
+		for (int j = 0; j < s->links[i].listen_count; j++, n++) {
 			const struct endpoint *e = &s->links[i].listen[j];
 
-			if (e->addr_len == at->addr_len && memcmp(&e->addr, &at->addr, e->addr_len) == 0 &&
-				(((const struct sockaddr_in6 *)(const void *)&e->addr)->sin6_port != 0 ||
-					strcmp(s->links[i].name, link->name) == 0))
-				return *fds;
+			to[n] = (struct held){ e->addr, e->addr_len, s->links[i].name, fds[n] };
 		}
+	return n;
+}
+
+/* MPTCP is none: what a socket has sent and received is counted by TCP's own counters. */
+static bool listens_tcp(int fd)
+{
+	static const struct { int name, want; } options[] = {
+		{ SO_TYPE, SOCK_STREAM }, { SO_PROTOCOL, IPPROTO_TCP }, { SO_ACCEPTCONN, 1 },
+	};
+
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+		int value = -1;
+		socklen_t len = sizeof(value);
+
+		if (getsockopt(fd, SOL_SOCKET, options[i].name, &value, &len) < 0 ||
+			value != options[i].want)
+			return false;
+	}
+	return true;
+}
+
+/* Sockets that a service manager passed get what open_one() gives to ours. What is unfit is closed. */
+static int held_passed(int count, struct held *to)
+{
+	int n = 0;
+
+	for (int fd = ACTIVATION_FIRST; fd < ACTIVATION_FIRST + count; fd++) {
+		struct held *h = &to[n];
+		int on = 1, flags = fcntl(fd, F_GETFL);
+
+		*h = (struct held){ .len = sizeof(h->addr), .fd = fd };
+		if (!listens_tcp(fd)) {
+			log_error("descriptor=%d was passed, but is no listening TCP socket: closed", fd);
+			close(fd);
+		} else if (getsockname(fd, (struct sockaddr *)&h->addr, &h->len) < 0 || flags < 0 ||
+			fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
+			fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ||
+			setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on)) < 0) {
+			log_error("descriptor=%d was passed, but is of no use: %s: closed", fd,
+				strerror(errno));
+			close(fd);
+		} else {
+			n++;
+		}
+	}
+	return n;
+}
+
+/* The descriptor that listens at that address; -1: none does. A port that the kernel chose is the link's own. */
+static int listener_of(struct held *held, int count, const struct link_settings *link,
+	const struct endpoint *at)
+{
+	for (struct held *h = held; h < held + count; h++) {
+		if (h->len != at->addr_len || memcmp(&h->addr, &at->addr, h->len) != 0)
+			continue;
+		if (h->link == NULL) {
+			log_info("descriptor=%d was passed link=%s on=%s", h->fd, link->name, at->text);
+			h->link = link->name;
+			return h->fd;
+		}
+		if (((const struct sockaddr_in6 *)(const void *)&h->addr)->sin6_port != 0 ||
+			strcmp(h->link, link->name) == 0)
+			return h->fd;
+	}
 	return -1;
 }
 
-int listen_reopen(const struct settings *before, const int *fds, const struct settings *now, int *ret_fds)
+static bool is_held(const struct held *held, int count, int fd)
+{
+	for (int i = 0; i < count; i++)
+		if (held[i].fd == fd)
+			return true;
+	return false;
+}
+
+/* Into `ret_fds` what is held already, the rest opened anew; after a failure that is closed again. */
+static int open_all(struct held *held, int count, const struct settings *s, int *ret_fds)
 {
 	int n = 0, err = 0;
 
-	for (int i = 0; i < now->link_count; i++) {
-		const struct link_settings *l = &now->links[i];
+	for (int i = 0; i < s->link_count; i++) {
+		const struct link_settings *l = &s->links[i];
 
 		for (int j = 0; j < l->listen_count; j++) {
-			int fd = listener_of(before, fds, l, &l->listen[j]);
+			int fd = listener_of(held, count, l, &l->listen[j]);
 
 			if (fd < 0)
 				fd = open_one(&l->listen[j]);
@@ -83,20 +164,54 @@ int listen_reopen(const struct settings *before, const int *fds, const struct se
 		}
 	}
 	while (err < 0 && n-- > 0) {
-		bool old = false;
-
-		for (int i = 0; before != NULL && i < listen_count(before); i++)
-			old = old || fds[i] == ret_fds[n];
-		if (ret_fds[n] >= 0 && !old)
+		if (ret_fds[n] >= 0 && !is_held(held, count, ret_fds[n]))
 			close(ret_fds[n]);
 		ret_fds[n] = -1;
 	}
 	return err;
 }
 
-int listen_open(const struct settings *s, int *ret_fds)
+int listen_reopen(const struct settings *before, const int *fds, const struct settings *now, int *ret_fds)
 {
-	return listen_reopen(NULL, NULL, s, ret_fds);
+	struct held *held = calloc((size_t)listen_count(before) + 1, sizeof(*held));
+	int err = held != NULL ? open_all(held, held_before(before, fds, held), now, ret_fds) : -ENOMEM;
+
+	free(held);
+	return err;
+}
+
+/* Passed, but no link's. */
+static void close_rest(const struct held *held, int count, bool failed)
+{
+	char on[SHM_ADDR_TEXT];
+
+	for (const struct held *h = held; h < held + count; h++) {
+		if (h->link == NULL) {
+			leg_address_text(&h->addr, h->len, on, sizeof(on));
+			log_warn("descriptor=%d was passed on=%s, where no link listens: closed", h->fd, on);
+		}
+		if (h->link == NULL || failed)
+			close(h->fd);
+	}
+}
+
+int listen_open(const struct settings *s, int passed, int *ret_fds)
+{
+	struct held *held;
+	int count, err;
+
+	if (passed < 0) {
+		log_error("LISTEN_FDS does not say what was passed: %s: nothing is taken", err_text(passed));
+		passed = 0;
+	}
+	held = calloc((size_t)passed + 1, sizeof(*held));
+	if (held == NULL)
+		return -ENOMEM;
+	count = held_passed(passed, held);
+	err = open_all(held, count, s, ret_fds);
+	close_rest(held, count, err < 0);
+	free(held);
+	return err;
 }
 
 static void announce_one(const struct link_settings *l, int fd, bool to_person)

@@ -7,11 +7,12 @@
 int listen_count(const struct settings *s);
 
 /**
- * Bind every listener into `ret_fds`, listen_count() of them: link by link, in a link in the order
- * of the file, which is how an engine with the same settings tells them apart. 0, or -errno of the
- * last that failed, after each failure was logged and everything closed.
+ * Every listener into `ret_fds`, listen_count() of them: link by link, in a link in the order
+ * of the file, which is how an engine with the same settings tells them apart. Each is bound, unless
+ * one of the `passed` sockets of activation_take() listens there; those that no link wants are closed.
+ * 0, or -errno of the last that failed, after each failure was logged and everything closed.
  */
-int listen_open(const struct settings *s, int *ret_fds) MUST_CHECK;
+int listen_open(const struct settings *s, int passed, int *ret_fds) MUST_CHECK;
 
 /**
  * The same for other settings `now`: what listened for `before`, with descriptors `fds`, at the same

@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/activation.h"
 #include "conf/conf.h"
 #include "daemon/certificates.h"
 #include "daemon/engine.h"
@@ -20,7 +21,10 @@
 #define SMSCOPE_COMMIT ""
 #endif
 
-/* No descriptor of ours may get the number of a standard stream that the caller left closed. */
+/*
+ * No descriptor of ours may get the number of a standard stream that the caller left closed. What the
+ * caller passed behind them is open, and so stays what it is.
+ */
 static int hold_standard_streams(void)
 {
 	int fd;
@@ -132,12 +136,14 @@ static int run(const struct options *o)
 int main(int argc, char **argv)
 {
 	struct options o;
-	int code;
+	int code, passed;
 
 	if (hold_standard_streams() < 0)
 		return EXIT_FAULT;
+	passed = activation_take();
 	if (options_parse(argc, argv, &o, stderr) < 0)
 		return EXIT_USAGE;
+	o.passed = passed;
 	raise_descriptor_limit();
 	code = run(&o);
 	/* Output that found no room is no success. */

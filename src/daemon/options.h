@@ -33,6 +33,7 @@ struct options {
 	bool blind;              /* of ACTION_ENGINE: relay, and nothing else */
 	const char *layout;      /* of ACTION_PROVE: of the shared memory it would have to do with */
 	const char *tables, *tables_site; /* of ACTION_TABLES: folders */
+	int passed;              /* of ACTION_RUN, not from the command line: activation_take() */
 };
 
 /**
