@@ -33,6 +33,7 @@
 enum {
 	WATCH_S = 3600, /* so often the certificates' dates are looked at */
 	CODES_TRIES = 4, /* a second apart */
+	OLDER_MS = 1000,
 };
 
 /*
@@ -463,11 +464,26 @@ static int engine_open(struct engine *e)
 	return 0;
 }
 
+/* Told to end at once, older engines do so, too: what their sessions' ends left in the rings is ours to tell. */
+static void await_older(const struct engine *e)
+{
+	for (int t = 0; t < OLDER_MS / 10 && e->scribe != NULL; t++) {
+		bool any = false;
+
+		for (int i = 0; i < SHM_SETS; i++)
+			any = any || atomic_load(&e->shm->older[i]) != 0;
+		if (!any)
+			return;
+		usleep(10000);
+	}
+}
+
 /* The scribe drains what the workers left, then the sinks write it. */
 static void engine_close(struct engine *e)
 {
 	control_free(e->control);
 	front_free(e->front);
+	await_older(e);
 	plan_free(e->plan);
 	tls_free(e->tls);
 	scribe_free(e->scribe);

@@ -26,6 +26,7 @@ enum {
 	TICK_MS = 200,            /* pulse, drain watch, pause */
 	COMPLAIN_S = 10,          /* one line in so many seconds */
 	TELL_BUDGET = 16,         /* refusals told in a tick */
+	OLDER_MS = 1000,          /* to an engine of before that should have ended as we do */
 };
 
 struct gate {
@@ -73,6 +74,22 @@ static uint32_t front_sessions(const struct front *f)
 }
 
 /** Open or close all gates; those of a link whose servers' names are being looked up for the first time stay closed. */
+/** Older engines still have sessions: our scribe makes records of them, so we end behind them. */
+static bool front_older(const struct front *f)
+{
+	for (int i = 0; i < SHM_SETS && !f->yielded; i++)
+		if (atomic_load(&f->shm->older[i]) != 0)
+			return true;
+	return false;
+}
+
+static bool front_drained(const struct front *f)
+{
+	if (!f->draining)
+		return false;
+	return clock_mono_ns() >= f->drain_end_ns || (front_sessions(f) == 0 && !front_older(f));
+}
+
 static void front_gates(struct front *f, bool open)
 {
 	uint64_t now = clock_mono_ns();
@@ -245,7 +262,7 @@ static void front_on_tick(evutil_socket_t fd, short what, void *arg)
 		if (!f->draining)
 			front_gates(f, true);
 	}
-	if (f->draining && (front_sessions(f) == 0 || now >= f->drain_end_ns))
+	if (front_drained(f))
 		event_base_loopbreak(f->base);
 }
 
@@ -357,7 +374,7 @@ int front_run(struct front *f, int control_fd, bool (*on_control)(void *arg), vo
 	while (!f->stopping) {
 		if (event_base_dispatch(f->base) < 0)
 			return -errno;
-		if (f->draining && (front_sessions(f) == 0 || clock_mono_ns() >= f->drain_end_ns))
+		if (front_drained(f))
 			break;
 	}
 	return 0;
@@ -368,12 +385,14 @@ void front_drain(struct front *f, uint32_t timeout_ms)
 	struct worker_message m = { .kind = WORKER_DRAIN, .value = timeout_ms };
 	uint32_t linger_ms = 0;
 
-	if (f->draining)
+	if (f->draining && f->drain_end_ns != UINT64_MAX)
 		return;
 	for (int i = 0; i < f->settings->link_count; i++)
 		if (f->settings->links[i].linger_timeout_ms > linger_ms)
 			linger_ms = f->settings->links[i].linger_timeout_ms;
 	f->draining = true;
+	if (front_older(f))
+		linger_ms += OLDER_MS;
 	f->drain_end_ns = clock_mono_ns() + ((uint64_t)timeout_ms + linger_ms) * 1000000u;
 	front_gates(f, false);
 	front_tell_all(f, &m);
