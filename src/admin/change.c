@@ -9,7 +9,7 @@ static bool ask(struct reply *r, uint32_t i, bool upgrade)
 {
 	if (i > 0)
 		return false;
-	out_fmt(r->out, "%llu\n", (unsigned long long)atomic_load(&r->admin->shm->change.number));
+	out_fmt(r->out, "%llu\n", (unsigned long long)atomic_load(&r->admin->shm->change_number));
 	if (r->admin->ask != NULL)
 		r->admin->ask(upgrade);
 	return true;
@@ -27,11 +27,11 @@ static bool ask_upgrade(struct reply *r, uint32_t i)
 
 static bool last_change(struct reply *r, uint32_t i)
 {
-	const struct shm_change *c = &r->admin->shm->change;
+	const struct shm_change *c = shm_change(r->admin->shm);
 
 	if (i > 0)
 		return false;
-	out_fmt(r->out, "%llu %s %s ", (unsigned long long)atomic_load(&c->number),
+	out_fmt(r->out, "%llu %s %s ", (unsigned long long)atomic_load(&r->admin->shm->change_number),
 		c->upgrade ? "upgrade" : "reload", c->failed ? "failed" : "ok");
 	text_escape(r->out, span_of(c->text, strnlen(c->text, sizeof(c->text))), false);
 	out_char(r->out, '\n');

@@ -443,12 +443,12 @@ static uint32_t each_table(const struct reply *r)
 static void last_reload(struct reply *r, const char *name, uint32_t i)
 {
 	(void)i;
-	metrics_sample(r->out, name, !r->admin->shm->change.failed, (const char *const[]){ NULL });
+	metrics_sample(r->out, name, !shm_change(r->admin->shm)->failed, (const char *const[]){ NULL });
 }
 
 static uint32_t one_change(const struct reply *r)
 {
-	return atomic_load(&r->admin->shm->change.number) > 0;
+	return atomic_load(&r->admin->shm->change_number) > 0;
 }
 
 static void unkept(struct reply *r, const char *name, uint32_t i)

@@ -83,9 +83,9 @@ static bool text_head(struct reply *r, uint32_t i)
 			out_str(r->out, "an engine of before still has sessions that cannot move\n");
 	if (a->settings->blind)
 		out_str(r->out, "BLIND: PDUs are relayed without being looked at; reload to see again\n");
-	if (a->shm->change.failed)
+	if (shm_change(a->shm)->failed)
 		out_fmt(r->out, "the last %s failed: %.300s\n",
-			a->shm->change.upgrade ? "upgrade" : "reload", a->shm->change.text);
+			shm_change(a->shm)->upgrade ? "upgrade" : "reload", shm_change(a->shm)->text);
 	stories_text(r);
 	return true;
 }

@@ -21,7 +21,7 @@
 
 enum {
 	SHM_MAGIC = 0x736d7363,
-	SHM_LAYOUT = 6,
+	SHM_LAYOUT = 7,
 	SHM_WORKERS_MAX = 64,
 	SHM_SETS = 4,
 	SHM_RINGS_MAX = SHM_WORKERS_MAX * SHM_SETS,
@@ -29,6 +29,7 @@ enum {
 	SHM_LINKS_MAX = 1024,
 	SHM_SINKS_MAX = 64,
 	SHM_ACCOUNT = 16,
+	SHM_CHANGES = 8,
 };
 
 enum session_state {
@@ -49,13 +50,13 @@ struct shm_link {
 	_Atomic uint64_t gone; /* it is in the configuration no more: its sessions stay with the engine they have */
 };
 
-/* The last change of configuration or program that was asked for: the keeper writes it. */
+/* A change of configuration or program that was asked for, and what became of it: the keeper writes it. */
 struct shm_change {
-	_Atomic uint64_t number; /* of changes; grows when the rest is written */
 	uint64_t wall_ns;
 	uint8_t upgrade;     /* of the program; else of the configuration */
 	uint8_t failed;      /* nothing was changed */
-	uint8_t pad_[6];
+	uint8_t quiet;       /* code tables or certificates, of which the engine makes records itself */
+	uint8_t pad_[5];
 	char text[488];      /* why, or what is other now */
 };
 
@@ -150,7 +151,9 @@ struct shm {
 	_Atomic uint32_t older[SHM_SETS]; /* numbers of those that bring sessions to an end, by set; 0 none */
 	_Atomic uint32_t suspect;        /* the engine before died of a fault: what it had in hand is not parsed again */
 	_Atomic uint32_t pad3_;
-	struct shm_change change;
+	struct shm_change changes[SHM_CHANGES]; /* the last ones, by number */
+	_Atomic uint64_t change_number;  /* of the last one, 0: there was none; grows when it is written */
+	_Atomic uint64_t changes_told;   /* of the last one that there is a record of */
 	uint32_t sink_count, pad4_;
 	struct {
 		uint64_t at, bytes;
@@ -195,6 +198,12 @@ static inline struct shm_link *shm_link(struct shm *s, uint32_t number)
 
 /** The number of the link with that name, a new one if it has none yet; -1: all are taken. One caller at a time. */
 int shm_link_number(struct shm *s, const char *name);
+
+/** The last change; all zero if there was none. */
+static inline const struct shm_change *shm_change(const struct shm *s)
+{
+	return &s->changes[atomic_load(&s->change_number) % SHM_CHANGES];
+}
 
 /** How many numbers are given. */
 uint32_t shm_link_count(struct shm *s);

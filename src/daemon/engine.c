@@ -56,7 +56,7 @@ struct engine {
 	struct code_set *codes; /* of `late` until that has ended; the scribe borrows it */
 	struct scribe *scribe;
 	sem_t wake;            /* for `late`: something of these is wanted */
-	_Atomic bool ending, reload, changed;
+	_Atomic bool ending, reload;
 	bool late_ended;       /* it is joined */
 	bool blind;            /* engines before us died: relay, and nothing else */
 };
@@ -278,23 +278,35 @@ static void serve_reload(struct engine *e, struct certificates_told *told)
 }
 
 /* What the keeper changed, or could not: a configuration, the program. */
-static void tell_change(struct engine *e)
+static void tell_change(struct engine *e, const struct shm_change *c)
 {
-	const struct shm_change *c = &e->shm->change;
-	char text[sizeof(c->text)];
 	struct record r;
+
+	record_init(&r, REC_CONFIG);
+	r.wall_ns = c->wall_ns;
+	record_words_extra(&r, "what", c->upgrade ? "program" : "config");
+	record_words_extra(&r, "state", c->failed ? "failed" : "ok");
+	if (c->text[0] != '\0')
+		record_words_extra(&r, c->failed ? "error" : "changes", c->text);
+	(void)!scribe_change(e->scribe, NULL, &r);
+}
+
+/* Those, too, that came to their end when no engine could write. */
+static void tell_changes(struct engine *e)
+{
+	uint64_t last = atomic_load(&e->shm->change_number), told = atomic_load(&e->shm->changes_told);
 
 	if (e->scribe == NULL)
 		return;
-	memcpy(text, c->text, sizeof(text));
-	text[sizeof(text) - 1] = '\0';
-	record_init(&r, REC_CONFIG);
-	r.wall_ns = clock_wall_ns();
-	record_words_extra(&r, "what", c->upgrade ? "program" : "config");
-	record_words_extra(&r, "state", c->failed ? "failed" : "ok");
-	if (text[0] != '\0')
-		record_words_extra(&r, c->failed ? "error" : "changes", text);
-	(void)!scribe_change(e->scribe, NULL, &r);
+	if (last - told > SHM_CHANGES)
+		told = last - SHM_CHANGES;
+	while (told < last) {
+		const struct shm_change *c = &e->shm->changes[++told % SHM_CHANGES];
+
+		if (!c->quiet)
+			tell_change(e, c);
+		atomic_store(&e->shm->changes_told, told);
+	}
 }
 
 /* Asked again meanwhile, it loads once more, not once each. */
@@ -306,18 +318,16 @@ static void serve_reloads(struct engine *e)
 	thread_background();
 	certificates_watch(e->settings, e->tls, e->scribe, &told);
 	for (;;) {
+		tell_changes(e);
 		woken = await_wake(e);
 		if (atomic_load(&e->ending))
 			break;
-		if (!woken) {
+		if (!woken)
 			certificates_watch(e->settings, e->tls, e->scribe, &told);
-			continue;
-		}
-		if (atomic_exchange(&e->changed, false))
-			tell_change(e);
-		if (atomic_exchange(&e->reload, false))
+		else if (atomic_exchange(&e->reload, false))
 			serve_reload(e, &told);
 	}
+	tell_changes(e);
 	free(told.one);
 }
 
@@ -387,7 +397,8 @@ static bool on_control(void *arg)
 	else if (c.verb == CONTROL_YIELD && !e->late_ended)
 		engine_yield(e, c.value);
 	else if (c.verb == CONTROL_RELOAD || c.verb == CONTROL_TELL) {
-		atomic_store(c.verb == CONTROL_RELOAD ? &e->reload : &e->changed, true);
+		if (c.verb == CONTROL_RELOAD)
+			atomic_store(&e->reload, true);
 		sem_post(&e->wake);
 	}
 	return true;

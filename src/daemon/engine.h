@@ -35,7 +35,7 @@ enum {
 	CONTROL_YIELD,     /* to the engine: leave all that can go on to the next one; `value` ms for the rest, 0 no limit */
 	CONTROL_YIELDED,   /* to the keeper: `value` sessions are left */
 	CONTROL_ASK,       /* to the keeper: somebody wants a reload, or, `value` 1, an upgrade */
-	CONTROL_TELL,    /* to the engine: shm_change tells what became of a change; make a record of it */
+	CONTROL_TELL,      /* to the engine: a change has come to its end, there may be a record to make */
 };
 
 /** A sealed memfd with the settings, for ENGINE_FD_SETTINGS; or -errno. */

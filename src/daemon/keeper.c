@@ -35,9 +35,9 @@ void keeper_tell_ready(const struct keeper *k)
 {
 	char state[320], failed[200] = "";
 
-	if (k->shm->change.failed)
+	if (shm_change(k->shm)->failed)
 		snprintf(failed, sizeof(failed), " last %s failed: %.120s",
-			k->shm->change.upgrade ? "upgrade" : "reload", k->shm->change.text);
+			shm_change(k->shm)->upgrade ? "upgrade" : "reload", shm_change(k->shm)->text);
 	for (char *p = failed; *p != '\0'; p++)
 		if (*p == '\n')
 			*p = ' ';

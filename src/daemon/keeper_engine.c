@@ -158,6 +158,7 @@ static void log_death(pid_t pid, int status)
 static void engine_gone(struct keeper *k)
 {
 	k->engine = 0;
+	k->ready = k->reloading = false;
 	close_fd(&k->control);
 	if (k->passed >= 0)
 		(void)vault_hear(&k->vault, k->passed);

@@ -36,20 +36,22 @@ enum {
 };
 
 /* For who asks; and in a record. */
-static void change_note(struct keeper *k, enum change kind, bool failed, const char *text)
+static void change_note(struct keeper *k, enum change kind, bool failed, bool quiet, const char *text)
 {
-	struct shm_change *c = &k->shm->change;
+	uint64_t number = atomic_load(&k->shm->change_number) + 1;
+	struct shm_change *c = &k->shm->changes[number % SHM_CHANGES];
 
 	c->wall_ns = clock_wall_ns();
 	c->upgrade = kind == CHANGE_PROGRAM;
 	c->failed = failed;
+	c->quiet = quiet;
 	snprintf(c->text, sizeof(c->text), "%s", text);
-	atomic_fetch_add(&c->number, 1);
+	atomic_store(&k->shm->change_number, number);
 }
 
 static void change_tell(struct keeper *k, enum change kind, bool failed, const char *text)
 {
-	change_note(k, kind, failed, text);
+	change_note(k, kind, failed, false, text);
 	if (k->engine != 0 && k->ready)
 		engine_tell(k, CONTROL_TELL, 0);
 	keeper_tell_ready(k);
@@ -360,7 +362,7 @@ static void config_checked(struct keeper *k)
 void change_reloaded(struct keeper *k, bool failed)
 {
 	k->reloading = false;
-	change_note(k, CHANGE_CONFIG, failed,
+	change_note(k, CHANGE_CONFIG, failed, true,
 		failed ? "code tables or certificates do not load: those in use stay, the log says why" : "");
 	keeper_tell_ready(k);
 	change_next(k);
