@@ -70,6 +70,7 @@ static void end(struct keeper *k, enum stage stage, const char *signal_name)
 	if (k->stage == RUNNING)
 		notify_send("STOPPING=1");
 	k->stage = stage;
+	change_stop(k);
 	log_info("ending signal=%s sessions_may_take_ms=%u", signal_name, drain_ms);
 	engine_tell(k, verb, drain_ms);
 	older_tell(k, verb, drain_ms);

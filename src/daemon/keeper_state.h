@@ -148,6 +148,9 @@ void change_engine_ready(struct keeper *k);
 /** Steps that take too long, trials that went well. Returns when to look again. */
 uint64_t change_due(struct keeper *k, uint64_t now);
 
+/** All ends: nobody waits for a check any more. */
+void change_stop(struct keeper *k);
+
 /** Free what belongs to a change; what is in effect stays. */
 void change_close(struct keeper *k);
 

@@ -512,14 +512,18 @@ uint64_t change_due(struct keeper *k, uint64_t now)
 	return c->until_ns;
 }
 
+void change_stop(struct keeper *k)
+{
+	if (k->change.kind != CHANGE_NONE && k->change.checker > 0)
+		kill(k->change.checker, SIGKILL);
+}
+
 void change_close(struct keeper *k)
 {
 	struct keeper_change *c = &k->change;
 
 	if (c->kind == CHANGE_NONE)
 		return;
-	if (c->checker > 0)
-		kill(c->checker, SIGKILL);
 	plan_close(&c->before, &k->plan);
 	plan_close(&c->after, &k->plan);
 	close_fd(&c->program_before);
