@@ -13,7 +13,7 @@
 
 #include "harness.h"
 
-enum { LIVE_MAX = 4, PROGRAMS_MAX = 16 };
+enum { LIVE_MAX = 4, PROGRAMS_MAX = 16, CHILDREN_MAX = 16 };
 
 static struct rig *live[LIVE_MAX];
 static pid_t programs[PROGRAMS_MAX];
@@ -28,31 +28,37 @@ static void live_set(struct rig *from, struct rig *to)
 	}
 }
 
-static void conf_write(
-	const struct rig *r, const struct rig_options *o, const struct rig_link *links)
+void rig_configure(const struct rig *r, const struct rig_options *o, const struct rig_link *links,
+	int count)
 {
+	static const struct rig_options plain;
 	char path[128];
 	FILE *f;
 
 	snprintf(path, sizeof path, "%s/smscope.conf", r->dir);
 	f = fopen(path, "w");
 	assert_non_null(f);
+	if (!o)
+		o = &plain;
 	fprintf(f, "control = \"%s\";\n", o->control ? r->control_path : "");
 	fprintf(f, "daemon = { %s%s };\n", o->sealed || geteuid() == 0 ? "" : "core_dumps = true; ",
 		o->daemon ? o->daemon : "drain_timeout = \"2s\";");
 	fprintf(f, "logs = (\n  { type = \"file\"; path = \"%s\"; format = \"json\"; }%s\n);\n",
 		r->log_path, o->more_logs ? o->more_logs : "");
 	fprintf(f, "links = (\n");
-	for (int i = 0; i < r->link_count; i++) {
+	for (int i = 0; i < count; i++) {
+		char name[16];
+
+		snprintf(name, sizeof name, "l%d", i + 1);
 		fprintf(f,
-			"  { name = \"l%d\"; protocol = \"%s\"; listen = \"%s:%d\"; "
+			"  { name = \"%s\"; protocol = \"%s\"; listen = \"%s:%d\"; "
 			"upstream = [",
-			i + 1, links[i].protocol, links[i].host ? links[i].host : "127.0.0.1",
-			r->port[i]);
+			links[i].name ? links[i].name : name, links[i].protocol,
+			links[i].host ? links[i].host : "127.0.0.1", links[i].port);
 		for (int u = 0; u < links[i].upstream_count; u++)
 			fprintf(f, "%s\"127.0.0.1:%d\"", u ? ", " : "", links[i].upstream[u]);
 		fprintf(f, "%s];\n    %s }%s\n", links[i].servers ? links[i].servers : "", links[i].keys ? links[i].keys : "",
-			i + 1 < r->link_count ? "," : "");
+			i + 1 < count ? "," : "");
 	}
 	fprintf(f, ");\n");
 	assert_int_equal(fclose(f), 0);
@@ -80,33 +86,76 @@ static bool listening(int port)
 	return listening_at("/proc/net/tcp", port) || listening_at("/proc/net/tcp6", port);
 }
 
-/* The first child of `pid`, or 0. */
-static pid_t child_of(pid_t pid)
+static int children_of(pid_t pid, pid_t *ret, int cap)
 {
 	char path[64];
 	FILE *f;
-	int child = 0;
+	int child, count = 0;
 
 	snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)pid, (int)pid);
 	f = fopen(path, "r");
 	if (!f)
 		return 0;
-	if (fscanf(f, "%d", &child) != 1)
-		child = 0;
+	while (count < cap && fscanf(f, "%d", &child) == 1)
+		ret[count++] = child;
 	fclose(f);
-	return child;
+	return count;
+}
+
+/* The first child of `pid`, or 0. */
+static pid_t child_of(pid_t pid)
+{
+	pid_t child;
+
+	return children_of(pid, &child, 1) == 1 ? child : 0;
+}
+
+int rig_children(const struct rig *r, pid_t *ret, int cap)
+{
+	return children_of(r->pid, ret, cap);
+}
+
+static bool has_child(pid_t of, pid_t pid)
+{
+	pid_t all[CHILDREN_MAX];
+	int count = children_of(of, all, CHILDREN_MAX);
+
+	for (int i = 0; i < count; i++)
+		if (all[i] == pid)
+			return true;
+	return false;
+}
+
+void rig_install(const struct rig *r, const char *from, unsigned int mode)
+{
+	char to[128], new[128], octets[65536];
+	int in = open(from, O_RDONLY | O_CLOEXEC), out;
+	ssize_t n;
+
+	snprintf(to, sizeof to, "%s/smscoped", r->dir);
+	snprintf(new, sizeof new, "%s/smscoped.new", r->dir);
+	out = open(new, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0700);
+	assert_true(in >= 0 && out >= 0);
+	while ((n = read(in, octets, sizeof octets)) > 0)
+		assert_int_equal(write(out, octets, (size_t)n), n);
+	assert_int_equal(n, 0);
+	assert_int_equal(fchmod(out, mode), 0);
+	close(in);
+	close(out);
+	assert_int_equal(rename(new, to), 0);
 }
 
 static void daemon_exec(const struct rig *r, const struct rig_options *o)
 {
 	const struct rlimit descriptors = { o->nofile, o->nofile };
 	const char *program = getenv("SMSCOPED");
-	char conf[128], asan[96];
+	char conf[128], own[128], asan[96];
 	const char *argv[16];
 	int argc = 0, err = open(r->err_path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 
 	snprintf(conf, sizeof conf, "%s/smscope.conf", r->dir);
-	argv[argc++] = program ? program : BUILD_DIR "/smscoped";
+	snprintf(own, sizeof own, "%s/smscoped", r->dir);
+	argv[argc++] = o->own_program ? own : program ? program : BUILD_DIR "/smscoped";
 	argv[argc++] = "-c";
 	argv[argc++] = conf;
 	argv[argc] = NULL;
@@ -147,6 +196,7 @@ static bool started(struct rig *r)
 void rig_start(struct rig *r, const struct rig_options *o, const struct rig_link *links, int count)
 {
 	static const struct rig_options plain;
+	struct rig_link with_ports[RIG_LINKS_MAX];
 	const char *tmp = getenv("TMPDIR");
 
 	if (!o)
@@ -163,10 +213,15 @@ void rig_start(struct rig *r, const struct rig_options *o, const struct rig_link
 	r->records = json_array();
 	r->link_count = count;
 	live_set(NULL, r);
+	if (o->own_program)
+		rig_install(r, BUILD_DIR "/smscoped", 0755);
 	for (int attempt = 0; attempt < 3; attempt++) {
-		for (int i = 0; i < count; i++)
+		for (int i = 0; i < count; i++) {
+			with_ports[i] = links[i];
 			r->port[i] = links[i].port ? links[i].port : port_closed();
-		conf_write(r, o, links);
+			with_ports[i].port = r->port[i];
+		}
+		rig_configure(r, o, with_ports, count);
 		r->pid = fork();
 		assert_true(r->pid >= 0);
 		if (r->pid == 0)
@@ -297,7 +352,7 @@ static void expect_no_child(void)
 static void folder_remove(const struct rig *r)
 {
 	static const char *const names[] = { "smscope.conf", "log.json", "log.txt", "stderr",
-		"fifo" };
+		"fifo", "smscoped" };
 	char path[128];
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -308,29 +363,12 @@ static void folder_remove(const struct rig *r)
 		print_message("%s is not empty: kept\n", r->dir);
 }
 
-void rig_stop(struct rig *r)
+void rig_over(struct rig *r)
 {
-	int status = 0;
-	pid_t ended = 0;
 	char core[128];
 
-	assert_true(r->pid > 0); /* 0 would be our own process group */
-	if (!getenv("SMSCOPED"))
-		assert_int_equal(
-			child_of(r->pid), r->engine); /* a dead engine would have been replaced */
-	kill(r->pid, SIGTERM);
-	for (int i = 0; i < 3000 && ended == 0; i++) {
-		pause_ms(10);
-		ended = waitpid(r->pid, &status, WNOHANG);
-	}
-	if (ended != r->pid)
-		fail_msg("smscoped does not end");
 	r->pid = 0;
 	expect_clean_stderr(r);
-	if (!getenv("SMSCOPED")) {
-		assert_true(WIFEXITED(status));
-		assert_int_equal(WEXITSTATUS(status), 0);
-	}
 	expect_no_child();
 	snprintf(core, sizeof core, "%s/core", r->dir);
 	assert_int_not_equal(access(core, F_OK), 0);
@@ -339,6 +377,34 @@ void rig_stop(struct rig *r)
 	json_decref(r->records);
 	folder_remove(r);
 	peers_sweep();
+}
+
+void rig_await_end(struct rig *r)
+{
+	int status = 0;
+	pid_t ended = 0;
+
+	for (int i = 0; i < 3000 && ended == 0; i++) {
+		pause_ms(10);
+		ended = waitpid(r->pid, &status, WNOHANG);
+	}
+	if (ended != r->pid)
+		fail_msg("smscoped does not end");
+	if (!getenv("SMSCOPED")) {
+		assert_true(WIFEXITED(status));
+		assert_int_equal(WEXITSTATUS(status), 0);
+	}
+	rig_over(r);
+}
+
+void rig_stop(struct rig *r)
+{
+	assert_true(r->pid > 0); /* 0 would be our own process group */
+	if (!getenv("SMSCOPED"))
+		assert_true(
+			has_child(r->pid, r->engine)); /* a dead engine would have been replaced */
+	kill(r->pid, SIGTERM);
+	rig_await_end(r);
 }
 
 int rig_sweep(void **state)
@@ -354,18 +420,19 @@ int rig_sweep(void **state)
 	peers_sweep();
 	for (int i = 0; i < LIVE_MAX; i++) {
 		struct rig *r = live[i];
-		pid_t left;
+		pid_t left[CHILDREN_MAX];
+		int count;
 
 		if (!r)
 			continue;
 		live[i] = NULL;
 		if (r->pid > 0) {
-			left = child_of(r->pid);
+			count = children_of(r->pid, left, CHILDREN_MAX);
 			kill(r->pid, SIGKILL);
 			waitpid(r->pid, NULL, 0);
-			if (left > 0) {
-				kill(left, SIGKILL);
-				waitpid(left, NULL, 0);
+			for (int c = 0; c < count; c++) {
+				kill(left[c], SIGKILL);
+				waitpid(left[c], NULL, 0);
 			}
 		}
 		json_decref(r->records);

@@ -25,6 +25,7 @@
 enum { RIG_LINKS_MAX = 8, WAIT_MS = 10000 };
 
 struct rig_link {
+	const char *name; /* NULL: "l1", "l2", … by place */
 	const char *protocol; /* "cmpp", "smpp", "auto" */
 	const int *upstream; /* ports on 127.0.0.1, in order */
 	int upstream_count;
@@ -41,6 +42,7 @@ struct rig_options {
 	bool sealed; /* as configured by default: only root may look into the daemon's memory and descriptors */
 	bool faults; /* the test sends the engine SIGSEGV: the sanitizer leaves that alone */
 	bool control; /* a control socket, at control.sock of the rig's folder */
+	bool own_program; /* start a copy of smscoped that lies in the rig's folder: a test may replace it */
 	void (*before)(void); /* called in the child that becomes the daemon, or NULL */
 };
 
@@ -57,15 +59,31 @@ struct rig {
  */
 void rig_start(struct rig *r, const struct rig_options *o, const struct rig_link *links, int count);
 
+/** Write the configuration file again, with these links; each names its port. */
+void rig_configure(const struct rig *r, const struct rig_options *o, const struct rig_link *links,
+	int count);
+
+/** Put a copy of that program in the place of the rig's own one, as a package does: under another name, then renamed. */
+void rig_install(const struct rig *r, const char *from, unsigned int mode);
+
 /** TERM, then: exit code 0, no sanitizer report, the same engine all the time, no core, no process
  * left. */
 void rig_stop(struct rig *r);
+
+/** The rest of it, when a signal that ends smscoped was sent already. */
+void rig_await_end(struct rig *r);
+
+/** The rest of that, when the keeper is gone and waited for. */
+void rig_over(struct rig *r);
 
 /** cmocka teardown: kill and close what is left of a test. */
 int rig_sweep(void **state);
 
 /** Wait until this engine decodes: code tables and rules are there. */
 void rig_await_ready(struct rig *r);
+
+/** Children of the keeper: the engine, older ones with sessions, one that checks. */
+int rig_children(const struct rig *r, pid_t *ret, int cap);
 
 /** End the engine as a crash would, and wait for the next one. */
 void rig_kill_engine(struct rig *r);
