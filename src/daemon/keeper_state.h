@@ -47,6 +47,7 @@ struct keeper_change {
 	enum change kind;
 	enum change_step step;
 	pid_t checker;
+	bool late;         /* it took too long, and was killed */
 	int settings_fd;   /* CHANGE_CONFIG: where the checker writes them */
 	int faults_fd;     /* what the checker had to say */
 	uint64_t until_ns; /* of the step */

@@ -375,7 +375,9 @@ void change_checked(struct keeper *k, int status)
 
 	c->checker = 0;
 	read_faults(c->faults_fd, c->text, sizeof(c->text));
-	if (!good && c->text[0] == '\0' && WIFSIGNALED(status))
+	if (!good && c->late)
+		snprintf(c->text, sizeof(c->text), "the check takes too long");
+	else if (!good && c->text[0] == '\0' && WIFSIGNALED(status))
 		snprintf(c->text, sizeof(c->text), "the check ended by signal %d", WTERMSIG(status));
 	else if (!good && c->text[0] == '\0')
 		snprintf(c->text, sizeof(c->text), "the check ended with code %d", WEXITSTATUS(status));
@@ -499,7 +501,7 @@ uint64_t change_due(struct keeper *k, uint64_t now)
 	if (now < c->until_ns)
 		return c->until_ns;
 	if (c->step == STEP_CHECK && c->checker > 0) {
-		snprintf(c->text, sizeof(c->text), "the check takes too long");
+		c->late = true;
 		kill(c->checker, SIGKILL);
 	} else if (c->step == STEP_YIELD) {
 		engine_kill(k, "does not yield");
