@@ -224,6 +224,43 @@ static void drain_ends_between_pdus(void **state)
 	rig_stop(&rig); /* which still waits for the peers' FINs */
 }
 
+/*
+ * C9: traffic goes on after the first TERM. The second ends it at once, with octets on their way and with a reader that
+ * takes none; what has come out by then is what went in.
+ */
+static void second_term_under_load(void **state)
+{
+	size_t n, sent = 0, got = 0;
+	uint8_t *octets = stream_make(SIM_CMPP2, 105, 16 * MIB, 3000, &n), *out = malloc(n);
+	struct pair busy, stuck, idle;
+	ssize_t s, r;
+
+	(void)state;
+	begin(SIM_CMPP2, "", "drain_timeout = \"60s\";");
+	busy = pair_login(&rig, 0, gateway, SIM_CMPP2);
+	stuck = pair_login(&rig, 0, gateway, SIM_CMPP2);
+	idle = pair_login(&rig, 0, gateway, SIM_CMPP2);
+	assert_in_range(peer_fill(stuck.sp, octets, n), 1, n - 1);
+	assert_int_equal(kill(rig.pid, SIGTERM), 0);
+	while (got < 8 * MIB) {
+		s = send(busy.sp, octets + sent, n - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+		sent += s > 0 ? (size_t)s : 0;
+		r = recv(busy.gw, out + got, n - got, MSG_DONTWAIT);
+		assert_int_not_equal(r, 0);
+		got += r > 0 ? (size_t)r : 0;
+	}
+	peer_expect_silence(idle.sp, 100);
+	peer_forget(busy.gw);
+	rig_stop(&rig); /* sends the second, and waits for less than 60 s */
+	while ((r = recv(busy.gw, out + got, n - got, 0)) > 0)
+		got += (size_t)r;
+	close(busy.gw);
+	assert_in_range(got, 1, sent);
+	assert_memory_equal(out, octets, got);
+	free(octets);
+	free(out);
+}
+
 /* No gateway: the answer arrives although far more than the login was sent, and is followed by a FIN. */
 static void refused_with_more_behind(void **state)
 {
@@ -334,6 +371,7 @@ int main(void)
 		cmocka_unit_test_teardown(end_behind_stuck_reader, rig_sweep),
 		cmocka_unit_test_teardown(end_behind_slow_reader, rig_sweep),
 		cmocka_unit_test_teardown(drain_ends_between_pdus, rig_sweep),
+		cmocka_unit_test_teardown(second_term_under_load, rig_sweep),
 		cmocka_unit_test_teardown(refused_with_more_behind, rig_sweep),
 		cmocka_unit_test_teardown(refused_before_login, rig_sweep),
 		cmocka_unit_test_teardown(speaks_while_dialing, rig_sweep),
