@@ -260,7 +260,7 @@ void admit_dead(struct session *s)
 	if (s->shared->state != SESSION_RELAYING)
 		return;
 	for (int i = 0; i < 2; i++) {
-		if (!leg_dead(&s->leg[i], s->link->dead_timeout_ms))
+		if (!leg_dead(&s->leg[i], s->worker->mono_ns, s->link->dead_timeout_ms))
 			continue;
 		s->leg[i].error = ETIMEDOUT; /* so it is let go of, and the other side told */
 		session_cause(s, (unsigned)i, END_DEAD, ETIMEDOUT, NULL);

@@ -74,7 +74,7 @@ int dial_connect(const struct link_settings *l, const struct upstream_address *t
 	fd = socket(to->addr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
-	leg_options(fd);
+	leg_options(fd, l->dead_timeout_ms);
 	if (from->addr_len > 0 &&
 		bind(fd, (const struct sockaddr *)&from->addr, from->addr_len) < 0)
 		goto fail;

@@ -23,12 +23,32 @@ enum { KEEP_IDLE_S = 30, KEEP_INTERVAL_S = 10, KEEP_COUNT = 3 };
  */
 enum { ROOM_OCTETS = 1024 * 1024 };
 
-enum { DEAD_ATTEMPTS = 3 }; /* a segment may be lost */
+/* A segment may be lost. Attempts are no further apart than a part of dead_timeout, if the kernel lets us say so. */
+enum { DEAD_ATTEMPTS = 3, DEAD_PARTS = 4, ATTEMPTS_APART_LEAST_MS = 1000 };
+
+#ifndef TCP_RTO_MAX_MS
+#define TCP_RTO_MAX_MS 44 /* since Linux 6.15, which libraries do not know yet */
+#endif
 
 /* How much leg_drop() reads in one turn of the loop before others get theirs. */
 enum { DROP_TURNS = 16, DROP_OCTETS = 256 * 1024 };
 
-void leg_options(int fd)
+/**
+ * The kernel doubles the time between attempts up to 120 s: who died while its window had long been shut would be
+ * asked the third time after six minutes. What the administrator set lower stays.
+ */
+static void leg_ask_often(int fd, uint32_t dead_ms)
+{
+	int apart = (int)(dead_ms / DEAD_PARTS), most = 0;
+	socklen_t len = sizeof(most);
+
+	if (apart < ATTEMPTS_APART_LEAST_MS)
+		apart = ATTEMPTS_APART_LEAST_MS;
+	if (getsockopt(fd, IPPROTO_TCP, TCP_RTO_MAX_MS, &most, &len) == 0 && apart < most)
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_RTO_MAX_MS, &apart, sizeof(apart));
+}
+
+void leg_options(int fd, uint32_t dead_ms)
 {
 	const int on = 1, idle = KEEP_IDLE_S, interval = KEEP_INTERVAL_S, count = KEEP_COUNT;
 
@@ -40,6 +60,7 @@ void leg_options(int fd)
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
 	(void)setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_INQ, &on, sizeof(on));
+	leg_ask_often(fd, dead_ms);
 }
 
 /**
@@ -196,16 +217,23 @@ bool leg_broken(struct leg *l)
 	return l->error != 0;
 }
 
-bool leg_dead(const struct leg *l, uint32_t ms)
+bool leg_dead(struct leg *l, uint64_t now_ns, uint32_t ms)
 {
 	struct tcp_info i = { 0 };
 	socklen_t len = sizeof(i);
+	unsigned int attempts;
 
 	if (l->fd < 0 || getsockopt(l->fd, IPPROTO_TCP, TCP_INFO, &i, &len) < 0)
 		return false;
 	/* Both are counted anew from each answer on: a window that stays shut for days has 0 or 1. */
-	return (i.tcpi_retransmits >= DEAD_ATTEMPTS || i.tcpi_probes >= DEAD_ATTEMPTS) &&
-		i.tcpi_last_ack_recv >= ms && i.tcpi_last_data_recv >= ms;
+	attempts = i.tcpi_retransmits > i.tcpi_probes ? i.tcpi_retransmits : i.tcpi_probes;
+	if (attempts == 0)
+		l->asked_ns = 0;
+	else if (l->asked_ns == 0)
+		l->asked_ns = now_ns;
+	/* The last answer may be old because nothing was asked: so the first attempt must be old, too. */
+	return attempts >= DEAD_ATTEMPTS && i.tcpi_last_ack_recv >= ms && i.tcpi_last_data_recv >= ms &&
+		now_ns - l->asked_ns >= ms * 1000000ull / DEAD_PARTS * (DEAD_PARTS - 1);
 }
 
 void leg_finish(struct leg *l)

@@ -28,13 +28,14 @@ struct leg {
 	bool finished;   /* our FIN is out */
 	size_t unread;   /* octets in the kernel at the last peek, those behind an urgent mark (and a FIN) included */
 	size_t owed;     /* octets that a send has begun: offer at least as many again, the same ones; plain: 0 */
+	uint64_t asked_ns; /* when leg_dead() first saw an attempt without an answer; 0: there is none */
 	int error;       /* errno of a connection that is broken; what had arrived may still be read */
 	const char *why; /* what else there is to say of its end, or NULL */
 	struct event event;
 };
 
-/** The socket options every leg has: no Nagle, keepalive, urgent octets in line. */
-void leg_options(int fd);
+/** The socket options every leg has: no Nagle, keepalive, urgent octets in line, attempts often enough for leg_dead(). */
+void leg_options(int fd, uint32_t dead_ms);
 
 /** "10.0.0.7:51312", "[::1]:2775". */
 void leg_address_text(const struct sockaddr_storage *a, socklen_t len, char *to, size_t cap);
@@ -78,9 +79,9 @@ bool leg_broken(struct leg *l);
 
 /**
  * Has the peer answered none of several attempts to reach it, for `ms` by now? One that is alive but does not
- * read answers. Asks the kernel.
+ * read answers. Asks the kernel; call it every few seconds.
  */
-bool leg_dead(const struct leg *l, uint32_t ms);
+bool leg_dead(struct leg *l, uint64_t now_ns, uint32_t ms);
 
 /** Send the FIN, once. */
 void leg_finish(struct leg *l);

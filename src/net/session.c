@@ -260,7 +260,7 @@ void session_open(struct worker *w, const struct worker_message *m)
 		free(s);
 		return;
 	}
-	leg_options(m->fd);
+	leg_options(m->fd, w->settings->links[m->link].dead_timeout_ms);
 	session_init(s, w, m);
 	TAILQ_INSERT_TAIL(&w->all, s, all);
 	session_enter(s, SESSION_ACCEPTED);

@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <linux/filter.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -314,50 +313,6 @@ static void black_hole(void **state)
 	rig_stop(&rig);
 }
 
-/* From here on no segment reaches this socket, and so it answers none: its host is gone. */
-static void die(int fd)
-{
-	struct sock_filter nothing[] = { BPF_STMT(BPF_RET | BPF_K, 0) };
-	struct sock_fprog drop = { 1, nothing };
-
-	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &drop, sizeof(drop)), 0);
-}
-
-/*
- * N10: a gateway that is gone while octets are on their way to it, and one that is gone with its window shut:
- * both sessions end. One whose window is shut and that is alive stays.
- */
-static void dead_peers(void **state)
-{
-	static uint8_t octets[8 << 20];
-	int port;
-	struct rig_link link = { .protocol = "smpp", .upstream = &port, .upstream_count = 1,
-		.keys = "dead_timeout = \"3s\";" };
-	struct pair sent, shut, alive, quiet;
-
-	(void)state;
-	gateway = peer_listen(&port, 16);
-	rig_start(&rig, NULL, &link, 1);
-	sent = pair_login(&rig, 0, gateway, SIM_SMPP);
-	shut = pair_login(&rig, 0, gateway, SIM_SMPP);
-	alive = pair_login(&rig, 0, gateway, SIM_SMPP);
-	quiet = pair_login(&rig, 0, gateway, SIM_SMPP);
-	for (size_t at = 0; at + 2000 <= sizeof(octets); at += 2000)
-		pdu_make(SIM_SMPP, (uint32_t)at, 2000, octets + at);
-	(void)peer_fill(alive.sp, octets, sizeof(octets));
-	(void)peer_fill(shut.sp, octets, sizeof(octets));
-	die(sent.gw);
-	die(shut.gw);
-	peer_send(sent.sp, octets, 2000);
-	assert_true(peer_ended(sent.sp, 4 * WAIT_MS));
-	assert_true(peer_ended(shut.sp, 4 * WAIT_MS));
-	rig_await_count(&rig, 2, "ev=session_close how=dead_peer by=gw");
-	(void)pair_ping(quiet, SIM_SMPP);
-	peer_expect_silence(alive.sp, 3000);
-	assert_int_equal(rig_count(&rig, "ev=session_close"), 2);
-	rig_stop(&rig);
-}
-
 static void black_hole_then_good(void **state)
 {
 	struct rig_link link = { .protocol = "cmpp",
@@ -446,7 +401,6 @@ int main(void)
 		cmocka_unit_test_teardown(fall_back, rig_sweep),
 		cmocka_unit_test_teardown(black_hole, rig_sweep),
 		cmocka_unit_test_teardown(black_hole_then_good, rig_sweep),
-		cmocka_unit_test_teardown(dead_peers, rig_sweep),
 		cmocka_unit_test_teardown(again_on_the_same_port, rig_sweep),
 	};
 

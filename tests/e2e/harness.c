@@ -486,6 +486,30 @@ char *rig_ctl(const struct rig *r, const char *words, int want_code)
 	return text;
 }
 
+void rig_freeze(const struct rig *r)
+{
+	bool still;
+
+	assert_int_equal(kill(r->engine, SIGSTOP), 0);
+	for (int i = 0; i < 100; i++, pause_ms(1)) {
+		char path[64], *text;
+		size_t n;
+
+		snprintf(path, sizeof path, "/proc/%d/stat", (int)r->engine);
+		text = rig_file(r, path, &n);
+		still = strstr(text, ") T ") != NULL;
+		free(text);
+		if (still)
+			return;
+	}
+	fail_msg("the engine does not stop");
+}
+
+void rig_thaw(const struct rig *r)
+{
+	assert_int_equal(kill(r->engine, SIGCONT), 0);
+}
+
 static int process_fds(pid_t pid)
 {
 	char path[64];

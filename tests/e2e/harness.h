@@ -96,6 +96,10 @@ void rig_await_engine(struct rig *r, pid_t first, int wait_ms);
 void rig_engine_down(struct rig *r);
 void rig_engine_up(struct rig *r);
 
+/** The engine sees at once all that happens between these two. */
+void rig_freeze(const struct rig *r);
+void rig_thaw(const struct rig *r);
+
 /**
  * The first record at or after index `from` that `match` fits, waiting for it; fails the test when
  * none comes. `match` is words "key=value" (equal as text or as number), "key~text" (contains) and

@@ -28,31 +28,6 @@ static void begin(enum sim_proto proto, const char *keys, const char *daemon)
 	rig_start(&rig, &options, &link, 1);
 }
 
-/* The engine sees at once all that happens between these two. */
-static void freeze(void)
-{
-	int status;
-
-	assert_int_equal(kill(rig.engine, SIGSTOP), 0);
-	for (int i = 0; i < 100; i++, pause_ms(1)) {
-		char path[64], *text;
-		size_t n;
-
-		snprintf(path, sizeof path, "/proc/%d/stat", (int)rig.engine);
-		text = rig_file(&rig, path, &n);
-		status = strstr(text, ") T ") != NULL;
-		free(text);
-		if (status)
-			return;
-	}
-	fail_msg("the engine does not stop");
-}
-
-static void thaw(void)
-{
-	assert_int_equal(kill(rig.engine, SIGCONT), 0);
-}
-
 /*
  * The FIN stands behind more octets than one look shows: the PDU that the look ends in is no tail,
  * the frames behind it are still frames.
@@ -68,14 +43,14 @@ static void fin_behind_backlog(void **state)
 		struct pair p = pair_login(&rig, 0, gateway, SIM_CMPP2);
 		int from = way & 1 ? p.gw : p.sp, to = way & 1 ? p.sp : p.gw;
 
-		freeze();
+		rig_freeze(&rig);
 		peer_send(from, octets, n);
 		if (way & 2)
 			peer_close(from);
 		else
 			shutdown(from, SHUT_WR);
 		pause_ms(50);
-		thaw();
+		rig_thaw(&rig);
 		peer_expect(to, octets, n);
 		peer_expect_end(to);
 		peer_close(to);
@@ -100,10 +75,10 @@ static void reset_behind_octets(void **state)
 		struct pair p = pair_login(&rig, 0, gateway, SIM_CMPP2);
 		int from = way ? p.gw : p.sp, to = way ? p.sp : p.gw;
 
-		freeze();
+		rig_freeze(&rig);
 		peer_send(from, octets, sizeof octets);
 		peer_reset(from);
-		thaw();
+		rig_thaw(&rig);
 		peer_expect(to, octets, sizeof octets);
 		assert_true(peer_ended(to, 3000));
 		peer_close(to);
@@ -124,11 +99,11 @@ static void reset_behind_half_login(void **state)
 	begin(SIM_SMPP, "login_timeout = \"60s\";", NULL);
 	sp = peer_dial(rig.port[0]);
 	rig_await(&rig, 0, NULL, "ev=session_open");
-	freeze();
+	rig_freeze(&rig);
 	start = now_us();
 	peer_send(sp, octets, n / 2);
 	peer_reset(sp);
-	thaw();
+	rig_thaw(&rig);
 	rig_await(&rig, 0, NULL, "ev=session_close how=reset");
 	assert_in_range(now_us() - start, 0, 3000000);
 	rig_stop(&rig);
@@ -249,6 +224,43 @@ static void drain_ends_between_pdus(void **state)
 	rig_stop(&rig); /* which still waits for the peers' FINs */
 }
 
+/*
+ * C9: traffic goes on after the first TERM. The second ends it at once, with octets on their way and with a reader that
+ * takes none; what has come out by then is what went in.
+ */
+static void second_term_under_load(void **state)
+{
+	size_t n, sent = 0, got = 0;
+	uint8_t *octets = stream_make(SIM_CMPP2, 105, 16 * MIB, 3000, &n), *out = malloc(n);
+	struct pair busy, stuck, idle;
+	ssize_t s, r;
+
+	(void)state;
+	begin(SIM_CMPP2, "", "drain_timeout = \"60s\";");
+	busy = pair_login(&rig, 0, gateway, SIM_CMPP2);
+	stuck = pair_login(&rig, 0, gateway, SIM_CMPP2);
+	idle = pair_login(&rig, 0, gateway, SIM_CMPP2);
+	assert_in_range(peer_fill(stuck.sp, octets, n), 1, n - 1);
+	assert_int_equal(kill(rig.pid, SIGTERM), 0);
+	while (got < 8 * MIB) {
+		s = send(busy.sp, octets + sent, n - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+		sent += s > 0 ? (size_t)s : 0;
+		r = recv(busy.gw, out + got, n - got, MSG_DONTWAIT);
+		assert_int_not_equal(r, 0);
+		got += r > 0 ? (size_t)r : 0;
+	}
+	peer_expect_silence(idle.sp, 100);
+	peer_forget(busy.gw);
+	rig_stop(&rig); /* sends the second, and waits for less than 60 s */
+	while ((r = recv(busy.gw, out + got, n - got, 0)) > 0)
+		got += (size_t)r;
+	close(busy.gw);
+	assert_in_range(got, 1, sent);
+	assert_memory_equal(out, octets, got);
+	free(octets);
+	free(out);
+}
+
 /* No gateway: the answer arrives although far more than the login was sent, and is followed by a FIN. */
 static void refused_with_more_behind(void **state)
 {
@@ -328,12 +340,12 @@ static void speaks_while_dialing(void **state)
 	for (int round = 0; round < 4; round++) {
 		int sp = peer_dial(rig.port[0]), gw;
 
-		freeze();
+		rig_freeze(&rig);
 		peer_send(sp, octets, n);
 		peer_send(sp, burst, more);
 		if (round % 2)
 			shutdown(sp, SHUT_WR);
-		thaw();
+		rig_thaw(&rig);
 		gw = peer_accept(listener);
 		peer_expect(gw, octets, n);
 		peer_expect(gw, burst, more);
@@ -359,6 +371,7 @@ int main(void)
 		cmocka_unit_test_teardown(end_behind_stuck_reader, rig_sweep),
 		cmocka_unit_test_teardown(end_behind_slow_reader, rig_sweep),
 		cmocka_unit_test_teardown(drain_ends_between_pdus, rig_sweep),
+		cmocka_unit_test_teardown(second_term_under_load, rig_sweep),
 		cmocka_unit_test_teardown(refused_with_more_behind, rig_sweep),
 		cmocka_unit_test_teardown(refused_before_login, rig_sweep),
 		cmocka_unit_test_teardown(speaks_while_dialing, rig_sweep),
