@@ -201,6 +201,7 @@ static void reset_meanwhile(void **state)
 		rig_engine_up(&rig);
 		peer_expect(to, octets, n);
 		assert_true(peer_ended(to, WAIT_MS));
+		peer_close(to); /* or it is waited for */
 		end(sides[side], "reset");
 	}
 }
