@@ -154,6 +154,7 @@ int stream_take(struct stream *s, const uint8_t *p, size_t n, bool *ret_edited, 
 {
 	struct in_transit t;
 	const uint8_t *sent, *edited;
+	bool as_sent, as_edited;
 	size_t len;
 
 	*ret_edited = false;
@@ -171,11 +172,13 @@ int stream_take(struct stream *s, const uint8_t *p, size_t n, bool *ret_edited, 
 	memcpy(&t, s->queue + s->at, sizeof(t));
 	sent = s->queue + s->at + sizeof(t);
 	edited = sent + t.n;
-	if (begins(edited, t.edited_n, p, n) && n >= t.edited_n)
-		*ret_edited = true;
-	else if (!begins(sent, t.n, p, n) && !begins(edited, t.edited_n, p, n))
+	as_sent = begins(sent, t.n, p, n);
+	as_edited = begins(edited, t.edited_n, p, n);
+	if (!as_sent && !as_edited)
 		return differs(s, &t, sent, p, n, why, cap);
-	else if (n < t.n)
+	/* An edited one may be longer: it is not whole when the other one would be. */
+	*ret_edited = as_edited && n >= t.edited_n;
+	if (!*ret_edited && (!as_sent || n < t.n))
 		return 0;
 	len = *ret_edited ? t.edited_n : t.n;
 	memcpy(s->last, sent, t.n);
