@@ -23,6 +23,8 @@ enum { /* of the kernel's include/net/tcp_states.h */
 	STATE_LAST_ACK, STATE_LISTEN, STATE_CLOSING,
 };
 
+enum { FIN_COME = 1, FIN_OUT = 2 };
+
 static int read_info(int fd, struct tcp_info *ret)
 {
 	socklen_t len = sizeof(*ret);
@@ -31,41 +33,29 @@ static int read_info(int fd, struct tcp_info *ret)
 	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, ret, &len) < 0 ? -errno : 0;
 }
 
-static bool fin_has_come(const struct tcp_info *i, bool broken)
+/* Which FINs a state tells of; of a connection that is over by a reset, none. */
+static unsigned fins_of(const struct tcp_info *i, bool broken)
 {
-	switch (i->tcpi_state) {
-	case STATE_CLOSE_WAIT:
-	case STATE_LAST_ACK:
-	case STATE_CLOSING:
-	case STATE_TIME_WAIT:
-		return true;
-	case STATE_CLOSE:
-		return !broken;
-	default:
-		return false;
-	}
-}
+	static const uint8_t fins[] = {
+		[STATE_FIN_WAIT1] = FIN_OUT,
+		[STATE_FIN_WAIT2] = FIN_OUT,
+		[STATE_TIME_WAIT] = FIN_OUT | FIN_COME,
+		[STATE_CLOSE] = FIN_OUT | FIN_COME,
+		[STATE_CLOSE_WAIT] = FIN_COME,
+		[STATE_LAST_ACK] = FIN_OUT | FIN_COME,
+		[STATE_CLOSING] = FIN_OUT | FIN_COME,
+	};
 
-static bool fin_is_out(const struct tcp_info *i, bool broken)
-{
-	switch (i->tcpi_state) {
-	case STATE_FIN_WAIT1:
-	case STATE_FIN_WAIT2:
-	case STATE_CLOSING:
-	case STATE_LAST_ACK:
-	case STATE_TIME_WAIT:
-		return true;
-	case STATE_CLOSE:
-		return !broken;
-	default:
-		return false;
-	}
+	if (i->tcpi_state >= sizeof(fins) || (i->tcpi_state == STATE_CLOSE && broken))
+		return 0;
+	return fins[i->tcpi_state];
 }
 
 int leg_count(int fd, bool broken, struct leg_count *ret)
 {
 	struct tcp_info before, after;
 	int unread, unconfirmed, err;
+	unsigned fins;
 
 	err = read_info(fd, &after);
 	if (err < 0)
@@ -81,9 +71,10 @@ int leg_count(int fd, bool broken, struct leg_count *ret)
 		before.tcpi_bytes_acked != after.tcpi_bytes_acked ||
 		before.tcpi_state != after.tcpi_state);
 	ret->unread = (uint64_t)unread;
-	ret->fin_out = fin_is_out(&after, broken);
+	fins = fins_of(&after, broken);
+	ret->fin_out = (fins & FIN_OUT) != 0;
 	ret->over = after.tcpi_state == STATE_CLOSE;
-	ret->got = (uint64_t)after.tcpi_bytes_received - ret->unread - fin_has_come(&after, broken);
+	ret->got = (uint64_t)after.tcpi_bytes_received - ret->unread - ((fins & FIN_COME) != 0);
 	ret->put = (uint64_t)after.tcpi_bytes_acked + (uint64_t)unconfirmed - ret->fin_out;
 	return 0;
 }
