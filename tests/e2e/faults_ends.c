@@ -26,12 +26,6 @@ static void begin(const char *protocol, const char *keys)
 	rig_start(&rig, NULL, &link, 1);
 }
 
-static void forget(struct pair p)
-{
-	peer_close(p.sp);
-	peer_close(p.gw);
-}
-
 static size_t submits(enum sim_proto proto, int count, uint8_t *to)
 {
 	struct sim_pdu submit = { .what = SIM_SUBMIT,
@@ -107,7 +101,7 @@ static void half_close_by_sp(void **state)
 	}
 	shutdown(p.gw, SHUT_WR);
 	peer_expect_end(p.sp);
-	forget(p);
+	pair_close(p);
 	rig_await(&rig, 0, NULL, "ev=session_close by=sp how=fin");
 	assert_int_equal(rig_count(&rig, "ev=submit_resp"), 10);
 	rig_stop(&rig);
@@ -133,7 +127,7 @@ static void half_close_by_gateway(void **state)
 	}
 	shutdown(p.sp, SHUT_WR);
 	peer_expect_end(p.gw);
-	forget(p);
+	pair_close(p);
 	rig_await(&rig, 0, NULL, "ev=session_close by=gw how=fin");
 	rig_stop(&rig);
 }
@@ -152,7 +146,7 @@ static void half_close_timeout(void **state)
 		peer_expect_end(other);
 		assert_true(peer_ended(first, 5000));
 		assert_in_range(now_us() - start, 500000, 2500000);
-		forget(p);
+		pair_close(p);
 	}
 	rig_await_count(&rig, 2, "ev=session_close");
 	rig_stop(&rig);
@@ -185,8 +179,8 @@ static void peer_stops_reading(enum sim_proto proto, int way)
 	};
 	rest.sent = sent;
 	flows_run(&rest, 1, 1);
-	forget(p);
-	forget(other);
+	pair_close(p);
+	pair_close(other);
 	free(octets);
 	rig_stop(&rig);
 }
@@ -222,7 +216,7 @@ static void partial_writes(void **state)
 			.n = n,
 			.read_max = 111 };
 	flows_run(flows, 2, 1);
-	forget(p);
+	pair_close(p);
 	free(octets);
 	rig_stop(&rig);
 }
@@ -261,7 +255,7 @@ static void reader_dies(void **state)
 	rig_await_count(&rig, 12, "ev=session_close");
 	pause_ms(100);
 	assert_int_equal(rig_engine_fds(&rig), fds);
-	forget(other);
+	pair_close(other);
 	free(octets);
 	rig_stop(&rig);
 }

@@ -465,27 +465,6 @@ char *rig_file(const struct rig *r, const char *path, size_t *ret_n)
 	return text;
 }
 
-char *rig_ctl(const struct rig *r, const char *words, int want_code)
-{
-	char command[512];
-	size_t n, cap = 1 << 20;
-	char *text = malloc(cap);
-	int status;
-	FILE *f;
-
-	assert_non_null(text);
-	snprintf(command, sizeof(command), BUILD_DIR "/smscope ctl --socket %s %s 2>&1", r->control_path,
-		words);
-	f = popen(command, "r");
-	assert_non_null(f);
-	n = fread(text, 1, cap - 1, f);
-	text[n] = '\0';
-	status = pclose(f);
-	if (!WIFEXITED(status) || WEXITSTATUS(status) != want_code)
-		fail_msg("ctl %s: %s", words, text);
-	return text;
-}
-
 void rig_freeze(const struct rig *r)
 {
 	bool still;

@@ -114,6 +114,9 @@ size_t rig_count(struct rig *r, const char *match, ...) __attribute__((format(pr
 /** Wait until at least `count` fit. */
 void rig_await_count(struct rig *r, size_t count, const char *match);
 
+/** So many sessions began, and of each one end is told; waits for the ends. */
+void rig_expect_balance(struct rig *r, size_t sessions);
+
 /** Its kind, its keys and their types must be those of docs/records.md; `line` is the record as
  * written. Done with every record that a rig reads, at rig_stop() with those not read before. */
 void record_check(json_t *o, const char *line);
@@ -178,6 +181,9 @@ struct pair {
 
 /** Dial the link, log in as `proto`, accept at `listener`, answer with status 0. */
 struct pair pair_login(struct rig *r, int link, int listener, enum sim_proto proto);
+
+/** Close both ends. */
+void pair_close(struct pair p);
 
 /** The same over sockets that the test already has at the SP's side. */
 struct pair pair_login_over(int sp, int listener, enum sim_proto proto);

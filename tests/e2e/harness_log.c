@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "harness.h"
@@ -172,4 +173,41 @@ void rig_await_count(struct rig *r, size_t count, const char *match)
 	}
 	log_show(r);
 	fail_msg("%zu of %zu records: %s", have, count, match);
+}
+
+void rig_expect_balance(struct rig *r, size_t sessions)
+{
+	rig_await_count(r, sessions, "ev=session_close");
+	assert_int_equal(rig_count(r, "ev=session_close"), sessions);
+	assert_int_equal(rig_count(r, "ev=session_open"), sessions);
+	for (size_t i = 0; i < json_array_size(r->records); i++) {
+		const json_t *one = json_array_get(r->records, i);
+		long long sess = (long long)json_integer_value(json_object_get(one, "sess"));
+
+		if (strcmp(json_string_value(json_object_get(one, "ev")), "session_open") != 0)
+			continue;
+		assert_int_equal(rig_count(r, "ev=session_open sess=%lld", sess), 1);
+		assert_int_equal(rig_count(r, "ev=session_close sess=%lld", sess), 1);
+	}
+}
+
+char *rig_ctl(const struct rig *r, const char *words, int want_code)
+{
+	char command[512];
+	size_t n, cap = 1 << 20;
+	char *text = malloc(cap);
+	int status;
+	FILE *f;
+
+	assert_non_null(text);
+	snprintf(command, sizeof(command), BUILD_DIR "/smscope ctl --socket %s %s 2>&1", r->control_path,
+		words);
+	f = popen(command, "r");
+	assert_non_null(f);
+	n = fread(text, 1, cap - 1, f);
+	text[n] = '\0';
+	status = pclose(f);
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != want_code)
+		fail_msg("ctl %s: %s", words, text);
+	return text;
 }

@@ -236,6 +236,12 @@ void peer_send_pdu(int fd, enum sim_proto proto, const struct sim_pdu *pdu)
 	peer_send(fd, octets, sim_build(proto, pdu, octets));
 }
 
+void pair_close(struct pair p)
+{
+	peer_close(p.sp);
+	peer_close(p.gw);
+}
+
 struct pair pair_login_over(int sp, int listener, enum sim_proto proto)
 {
 	uint8_t asked[SIM_PDU_MAX], seen[SIM_PDU_MAX];

@@ -48,12 +48,6 @@ static void end(void)
 	unlink(text_log);
 }
 
-static void forget(struct pair p)
-{
-	peer_close(p.sp);
-	peer_close(p.gw);
-}
-
 /* A login answered with `status`; the SP's name is `user`. */
 static void login(int link, enum sim_proto proto, const char *user, uint32_t status)
 {
@@ -76,7 +70,7 @@ static void login(int link, enum sim_proto proto, const char *user, uint32_t sta
 	peer_send_pdu(p.gw, proto, &answer);
 	peer_read_pdu(p.sp, proto, octets, &seen);
 	assert_int_equal(seen.status, status);
-	forget(p);
+	pair_close(p);
 }
 
 static void logins(void **state)
@@ -145,19 +139,19 @@ static void submit_responses(void **state)
 	p = pair_login(&rig, INFOX_CMPP, gateway[INFOX_CMPP], SIM_CMPP2);
 	submit(p, SIM_CMPP2, 101, 8);
 	submit(p, SIM_CMPP2, 102, 0);
-	forget(p);
+	pair_close(p);
 	p = pair_login(&rig, INFOX_SMPP, gateway[INFOX_SMPP], SIM_SMPP);
 	submit(p, SIM_SMPP, 201, 57);
 	submit(p, SIM_SMPP, 202, 0);
 	submit(p, SIM_SMPP, 203, 88);
-	forget(p);
+	pair_close(p);
 	p = pair_login(&rig, PLAIN_CMPP, gateway[PLAIN_CMPP], SIM_CMPP3);
 	submit(p, SIM_CMPP3, 301, 8);
-	forget(p);
+	pair_close(p);
 	p = pair_login(&rig, PLAIN_SMPP, gateway[PLAIN_SMPP], SIM_SMPP);
 	submit(p, SIM_SMPP, 401, 88);
 	submit(p, SIM_SMPP, 402, 0x4fe);
-	forget(p);
+	pair_close(p);
 	rig_await(&rig, 0, NULL, "ev=submit link=l1 seq=101 dir=sp>gw");
 	expect_rtt(rig_await(&rig, 0, NULL,
 		"ev=submit_resp link=l1 seq=101 code=8 class=throttled zh~流量控制错 dir=gw>sp"));
@@ -232,8 +226,8 @@ static void cmpp_reports(void **state)
 				base + i, reports[i].want);
 	assert_int_equal(rig_count(&rig, "ev=report"), 27);
 	assert_int_equal(rig_count(&rig, "ev=deliver"), 0);
-	forget(two);
-	forget(three);
+	pair_close(two);
+	pair_close(three);
 	end();
 }
 
@@ -256,7 +250,7 @@ static void smpp_reports(void **state)
 	rig_await(&rig, 0, NULL, "ev=report link=l2 seq=4 code=REJECTD class=rejected err=IB:0072");
 	rig_await(&rig, 0, NULL, "ev=report link=l2 seq=5 code=MB:0064 nested~地址错误");
 	assert_int_equal(rig_count(&rig, "ev=report"), 5);
-	forget(p);
+	pair_close(p);
 	end();
 }
 
@@ -279,7 +273,7 @@ static void receipts_of_others(void **state)
 	}
 	rig_await(&rig, 0, NULL, "ev=report link=l4 seq=2 class=ok dst~449****1920");
 	rig_await(&rig, 0, NULL, "ev=report link=l4 seq=0 class=ok msgid=42");
-	forget(p);
+	pair_close(p);
 	end();
 }
 
@@ -315,7 +309,7 @@ static void private_things(void **state)
 	submit(p, SIM_SMPP, 21, 0);
 	peer_send_pdu(p.gw, SIM_SMPP, &mo);
 	peer_read_pdu(p.sp, SIM_SMPP, octets, NULL);
-	forget(p);
+	pair_close(p);
 	rig_await(&rig, 0, NULL, "ev=submit seq=21 dst~138****5678");
 	rig_await(&rig, 0, NULL, "ev=deliver seq=31");
 	rig_await_count(&rig, 5, "ev=session_close");
@@ -369,7 +363,7 @@ static void other_records(void **state)
 	pause_ms(20);
 	peer_send_pdu(p.gw, SIM_SMPP, &bye);
 	pause_ms(20);
-	forget(p);
+	pair_close(p);
 	rig_await(&rig, 0, NULL, "ev=session_close link=l4 *~unbind");
 	end();
 }

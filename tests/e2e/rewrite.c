@@ -29,12 +29,6 @@ static void begin(const char *protocol, const char *keys)
 	rig_await_ready(&rig);
 }
 
-static void forget(struct pair p)
-{
-	peer_close(p.sp);
-	peer_close(p.gw);
-}
-
 static struct sim_pdu report_of(uint32_t seq, const char *id, const char *stat)
 {
 	return (struct sim_pdu){ .what = SIM_DELIVER, .seq = seq, .src = sim_text(subscriber),
@@ -93,7 +87,7 @@ static void states_and_results(enum sim_proto proto)
 	assert_int_equal(seen.status, 0x58);
 	rig_await(&rig, 0, NULL, "ev=submit_resp seq=7 code=57 rule=flow was~57 now~88");
 	assert_int_equal(rig_count(&rig, "*~\"rule\""), 2);
-	forget(p);
+	pair_close(p);
 	rig_stop(&rig);
 }
 
@@ -155,7 +149,7 @@ static void in_a_stream(void **state)
 	peer_expect_silence(p.sp, 100);
 	assert_int_equal(rig_count(&rig, "ev=malformed"), 0);
 	rig_await_count(&rig, COUNT / 3, "ev=report rule=states");
-	forget(p);
+	pair_close(p);
 	rig_stop(&rig);
 	free(in);
 	free(out);
@@ -181,7 +175,7 @@ static void told_and_spared(void **state)
 	peer_send(p.gw, octets, n);
 	peer_expect(p.sp, octets, n);
 	rig_await(&rig, 0, NULL, "ev=report seq=1 rule=try was~MK:0010 now~UNDELIV dry_run=true");
-	forget(p);
+	pair_close(p);
 	rig_stop(&rig);
 }
 
@@ -208,7 +202,7 @@ static void no_text_is_told(void **state)
 	line = json_dumps(r, JSON_COMPACT);
 	assert_null(strstr(line, "SecretText42"));
 	free(line);
-	forget(p);
+	pair_close(p);
 	rig_stop(&rig);
 }
 
@@ -236,7 +230,7 @@ static void what_does_not_fit(void **state)
 	peer_send(p.gw, octets, n);
 	peer_expect(p.sp, octets, n);
 	rig_await(&rig, 0, NULL, "ev=report seq=1 rule=say refused=too_long");
-	forget(p);
+	pair_close(p);
 	rig_stop(&rig);
 }
 
@@ -279,7 +273,7 @@ static void what_is_not_held(void **state)
 		fail_msg("not counted:\n%s", strstr(metrics, "smscope_rewrite"));
 	free(metrics);
 	free(octets);
-	forget(p);
+	pair_close(p);
 	rig_stop(&rig);
 }
 

@@ -78,12 +78,6 @@ static long long number_of(const json_t *record, const char *key)
 	return json_integer_value(json_object_get(record, key));
 }
 
-static void forget(struct pair p)
-{
-	peer_close(p.sp);
-	peer_close(p.gw);
-}
-
 /*
  * Two connections; each report comes on the other one, before the response, in hexadecimal where the
  * response is decimal.
@@ -130,8 +124,8 @@ static void the_hardest_way(void **state)
 	assert_int_equal(rig_count(&rig, "ev=report match=hex_dec"), COUNT);
 	rig_await(&rig, 0, NULL, "ev=id_rule link=l1 how=dec→hex matched=20 reports=20");
 	assert_int_equal(rig_count(&rig, "ev=id_rule"), 1);
-	forget(p[0]);
-	forget(p[1]);
+	pair_close(p[0]);
+	pair_close(p[1]);
 	rig_stop(&rig);
 }
 
@@ -161,7 +155,7 @@ static void every_label(void **state)
 	assert_int_equal(rig_count(&rig, "ev=report late=true"), 1);
 	assert_int_equal(rig_count(&rig, "ev=report duplicate=true"), 2);
 	assert_int_equal(rig_count(&rig, "ev=report early=true"), 0);
-	forget(p);
+	pair_close(p);
 	rig_stop(&rig);
 }
 
@@ -177,19 +171,19 @@ static void other_links_and_engines(void **state)
 	answer(p, SIM_SMPP, 1, sim_text("id-1"));
 	submit(p, SIM_SMPP, 2, subscriber);
 	answer(p, SIM_SMPP, 2, sim_text("id-2"));
-	forget(p);
+	pair_close(p);
 	p = pair_login(&rig, 1, gateway, SIM_SMPP);
 	report(p, SIM_SMPP, 1, sim_text("ID-1"), subscriber, "DELIVRD");
 	rig_await(&rig, 0, NULL, "ev=report link=l2 match=case resp_id=id-1");
 	rig_kill_engine(&rig);
 	(void)pair_ping(p, SIM_SMPP); /* the session goes on */
-	forget(p);
+	pair_close(p);
 	p = pair_login(&rig, 0, gateway, SIM_SMPP);
 	report(p, SIM_SMPP, 3, sim_text("id-2"), subscriber, "DELIVRD");
 	rig_await(&rig, 0, NULL, "ev=report link=l1 seq=3 match=exact final=true");
 	report(p, SIM_SMPP, 4, sim_text("id-1"), subscriber, "DELIVRD");
 	rig_await(&rig, 0, NULL, "ev=report link=l1 seq=4 match=exact duplicate=true");
-	forget(p);
+	pair_close(p);
 	rig_stop(&rig);
 }
 
@@ -202,11 +196,11 @@ static void accounts_are_apart(void **state)
 	p = pair_login(&rig, 0, gateway, SIM_SMPP);
 	submit(p, SIM_SMPP, 1, subscriber);
 	answer(p, SIM_SMPP, 1, sim_text("77"));
-	forget(p);
+	pair_close(p);
 	p = pair_login(&rig, 1, gateway, SIM_SMPP);
 	report(p, SIM_SMPP, 1, sim_text("77"), subscriber, "DELIVRD");
 	rig_await(&rig, 0, NULL, "ev=report link=l2 match=none");
-	forget(p);
+	pair_close(p);
 	rig_stop(&rig);
 }
 
@@ -250,7 +244,7 @@ static void no_report_in_time(void **state)
 	report(p, SIM_SMPP, 2, sim_text("id-1"), subscriber, "DELIVRD");
 	rig_await(&rig, 0, NULL, "ev=report seq=2 match=none");
 	assert_int_equal(rig_count(&rig, "ev=no_report"), 1);
-	forget(p);
+	pair_close(p);
 	rig_stop(&rig);
 }
 
@@ -285,7 +279,7 @@ static void a_hundred_thousand_unanswered(void **state)
 	(void)kib;
 #endif
 	(void)pair_ping(p, SIM_SMPP);
-	forget(p);
+	pair_close(p);
 	/* The log is behind by as much as a ring holds. */
 	for (int i = 0; i < 60 && rig_count(&rig, "ev=session_close") == 0; i++)
 		pause_ms(1000);
@@ -345,12 +339,12 @@ static void another_monotonic_clock(void **state)
 	assert_in_range(number_of(rig_await(&rig, 0, NULL, "ev=report match=exact"), "after_ms"), 50,
 		5000);
 	rig_kill_engine(&rig);
-	forget(p);
+	pair_close(p);
 	p = pair_login(&rig, 0, gateway, SIM_SMPP);
 	report(p, SIM_SMPP, 2, sim_text("id-1"), subscriber, "DELIVRD");
 	assert_in_range(number_of(rig_await(&rig, 0, NULL, "ev=report duplicate=true"), "after_ms"), 50,
 		20000);
-	forget(p);
+	pair_close(p);
 	rig_stop(&rig);
 }
 

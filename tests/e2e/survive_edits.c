@@ -23,29 +23,6 @@ static void begin(enum sim_proto proto, const char *host, const char *keys)
 	rig_start(&rig, &options, &link, 1);
 }
 
-static void forget(struct pair p)
-{
-	peer_close(p.sp);
-	peer_close(p.gw);
-}
-
-/* So many sessions began, and of each one end is told. */
-static void expect_balance(size_t sessions)
-{
-	rig_await_count(&rig, sessions, "ev=session_close");
-	assert_int_equal(rig_count(&rig, "ev=session_close"), sessions);
-	assert_int_equal(rig_count(&rig, "ev=session_open"), sessions);
-	for (size_t i = 0; i < json_array_size(rig.records); i++) {
-		const json_t *r = json_array_get(rig.records, i);
-		long long sess = (long long)json_integer_value(json_object_get(r, "sess"));
-
-		if (strcmp(json_string_value(json_object_get(r, "ev")), "session_open") != 0)
-			continue;
-		assert_int_equal(rig_count(&rig, "ev=session_open sess=%lld", sess), 1);
-		assert_int_equal(rig_count(&rig, "ev=session_close sess=%lld", sess), 1);
-	}
-}
-
 static const char rules[] = "profile = \"infox\"; rules = ("
 	"  { name = \"states\"; action = \"map_stat\"; map = \"states\"; pdu = \"report\"; } );";
 
@@ -199,8 +176,8 @@ static void edits(void **state)
 	peer_expect_silence(e.p.sp, 50);
 	rig_await_count(&rig, EDIT_COUNT, "ev=report");
 	assert_int_equal(rig_count(&rig, "ev=malformed"), 0);
-	forget(e.p);
-	expect_balance(1);
+	pair_close(e.p);
+	rig_expect_balance(&rig, 1);
 	rig_stop(&rig);
 	free(e.in);
 	free(e.seen);

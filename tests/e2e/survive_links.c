@@ -27,29 +27,6 @@ static void begin(enum sim_proto proto, const char *host, const char *keys)
 	rig_start(&rig, &options, &link, 1);
 }
 
-static void forget(struct pair p)
-{
-	peer_close(p.sp);
-	peer_close(p.gw);
-}
-
-/* So many sessions began, and of each one end is told. */
-static void expect_balance(size_t sessions)
-{
-	rig_await_count(&rig, sessions, "ev=session_close");
-	assert_int_equal(rig_count(&rig, "ev=session_close"), sessions);
-	assert_int_equal(rig_count(&rig, "ev=session_open"), sessions);
-	for (size_t i = 0; i < json_array_size(rig.records); i++) {
-		const json_t *r = json_array_get(rig.records, i);
-		long long sess = (long long)json_integer_value(json_object_get(r, "sess"));
-
-		if (strcmp(json_string_value(json_object_get(r, "ev")), "session_open") != 0)
-			continue;
-		assert_int_equal(rig_count(&rig, "ev=session_open sess=%lld", sess), 1);
-		assert_int_equal(rig_count(&rig, "ev=session_close sess=%lld", sess), 1);
-	}
-}
-
 static size_t login_of(enum sim_proto proto, const char *user, uint8_t *to)
 {
 	struct sim_pdu login = { .what = SIM_LOGIN, .seq = 1, .user = sim_text(user),
@@ -120,9 +97,9 @@ static void proxy_headers(void **state)
 		answer_login(p, SIM_SMPP);
 		rig_kill_engine(&rig);
 		pair_exchange(p, SIM_SMPP, 4);
-		forget(p);
+		pair_close(p);
 	}
-	expect_balance(count - 1);
+	rig_expect_balance(&rig, count - 1);
 	assert_int_equal(rig_count(&rig, "ev=session_close peer=192.0.2.1:5555"), count - 1);
 	rig_stop(&rig);
 }
@@ -150,8 +127,8 @@ static void ipv6(void **state)
 	rig_kill_engine(&rig);
 	pair_exchange(p, SIM_CMPP2, 7);
 	assert_true(peer_ended(dial6(rig.port[0]), WAIT_MS));
-	forget(p);
-	expect_balance(1);
+	pair_close(p);
+	rig_expect_balance(&rig, 1);
 	rig_await(&rig, 0, NULL, "ev=session_close peer~[::1]:");
 	rig_stop(&rig);
 }
@@ -174,7 +151,7 @@ static void tls_ends(void **state)
 		rig_kill_engine(&rig);
 		assert_true(peer_ended(p.sp, WAIT_MS));
 		assert_true(peer_ended(p.gw, WAIT_MS));
-		forget(p);
+		pair_close(p);
 		rig_await(&rig, 0, NULL, "ev=session_close sess=%d by=smscope how=engine_died", i + 1);
 	}
 	ssl = tls_connect(kit.sp, peer_dial(rig.port[0]), "smscope.test", NULL); /* no login yet */
@@ -182,7 +159,7 @@ static void tls_ends(void **state)
 	rig_await_count(&rig, 3, "ev=session_open");
 	rig_kill_engine(&rig);
 	SSL_free(ssl);
-	expect_balance(3);
+	rig_expect_balance(&rig, 3);
 	assert_int_equal(rig_count(&rig, "ev=session_close how=engine_died"), 3);
 	rig_stop(&rig);
 }
@@ -288,8 +265,8 @@ static void records(void **state)
 	}
 	rig_await(&rig, 0, NULL, "ev=login sess=1");
 	assert_int_equal(rig_count(&rig, "ev=login"), 1);
-	forget(p);
-	expect_balance(1);
+	pair_close(p);
+	rig_expect_balance(&rig, 1);
 	rig_await(&rig, 0, NULL, "ev=session_close sess=1 by=sp how=fin proto~3.0 account=900001 peer~127.0.0.1:");
 	assert_int_equal(rig_count(&rig, "ev=session_close step~traffic"), 1);
 	assert_int_equal(rig_count(&rig, "ev=malformed"), 0);
@@ -315,8 +292,8 @@ static void response_after_the_kill(void **state)
 	rig_kill_engine(&rig);
 	report(p, 77);
 	rig_await(&rig, 0, NULL, "ev=report seq=77 match=exact story=%lld", story);
-	forget(p);
-	expect_balance(1);
+	pair_close(p);
+	rig_expect_balance(&rig, 1);
 	rig_stop(&rig);
 }
 
@@ -356,7 +333,7 @@ static void limit(const char *keys)
 	(void)pair_ping(p[1], SIM_SMPP);
 	expect_full("900001");
 	for (int i = 0; i < 3; i++)
-		forget(p[i]);
+		pair_close(p[i]);
 	rig_stop(&rig);
 }
 
@@ -388,7 +365,7 @@ static void nothing_is_lost(void **state)
 	begin(SIM_SMPP, NULL, "max_sessions = 6;");
 	rig_await_ready(&rig);
 	p0 = pair_login(&rig, 0, gateway, SIM_SMPP);
-	forget(p0);
+	pair_close(p0);
 	rig_await(&rig, 0, NULL, "ev=session_close sess=1");
 	rig_kill_engine(&rig);
 	rig_await_ready(&rig);
@@ -422,8 +399,8 @@ static void nothing_is_lost(void **state)
 			(void)pair_ping(p[k], SIM_SMPP);
 	}
 	for (int i = 0; i < SLOTS; i++)
-		forget(p[i]);
-	expect_balance((size_t)count + 1);
+		pair_close(p[i]);
+	rig_expect_balance(&rig, (size_t)count + 1);
 	rig_await_ready(&rig);
 	await_fds(engine, keeper);
 	rig_stop(&rig);

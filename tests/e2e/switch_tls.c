@@ -47,12 +47,6 @@ static void begin(const char *daemon)
 	tls = tls_login();
 }
 
-static void pair_close(struct pair p)
-{
-	peer_close(p.sp);
-	peer_close(p.gw);
-}
-
 static void both(size_t octets)
 {
 	traffic(plain, SIM_SMPP, octets);
