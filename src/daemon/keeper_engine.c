@@ -171,10 +171,13 @@ static void engine_died(struct keeper *k, int status)
 	bool progress = traffic(k) != k->born_traffic ||
 		(k->ready && clock_mono_ns() - k->born_ns >= ms_ns(PROGRESS_MS));
 	bool fault = k->killed || (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL);
+	bool loading = k->reloading;
 
 	if (k->stage == RUNNING || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
 		log_death(k->engine, status);
 	engine_gone(k);
+	if (loading)
+		change_reloaded(k, "the engine died meanwhile; the next one reads them as it begins");
 	atomic_fetch_add(&k->shm->engine_deaths, 1);
 	k->killed = false;
 	atomic_store(&k->shm->suspect, fault);
@@ -271,7 +274,8 @@ void engine_hear(struct keeper *k)
 		keeper_tell_ready(k);
 		break;
 	case CONTROL_RELOADED:
-		change_reloaded(k, c.value != 0);
+		change_reloaded(k, c.value == 0 ? NULL :
+			"code tables or certificates do not load: those in use stay, the log says why");
 		break;
 	case CONTROL_ASK:
 		change_ask(k, c.value != 0 ? CHANGE_PROGRAM : CHANGE_CONFIG);

@@ -135,8 +135,8 @@ void change_next(struct keeper *k);
 /** The checker, pid, ended with that status. */
 void change_checked(struct keeper *k, int status);
 
-/** The engine has loaded code tables and certificates, or could not. */
-void change_reloaded(struct keeper *k, bool failed);
+/** The engine has loaded code tables and certificates; or it has not, and `why`. */
+void change_reloaded(struct keeper *k, const char *why);
 
 /** The engine has given up its place; `left` sessions stay with it. */
 void change_yielded(struct keeper *k, uint32_t left);

@@ -359,11 +359,10 @@ static void config_checked(struct keeper *k)
 	change_yield(k);
 }
 
-void change_reloaded(struct keeper *k, bool failed)
+void change_reloaded(struct keeper *k, const char *why)
 {
 	k->reloading = false;
-	change_note(k, CHANGE_CONFIG, failed, true,
-		failed ? "code tables or certificates do not load: those in use stay, the log says why" : "");
+	change_note(k, CHANGE_CONFIG, why != NULL, true, why != NULL ? why : "");
 	keeper_tell_ready(k);
 	change_next(k);
 }
