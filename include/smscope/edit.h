@@ -124,6 +124,7 @@ struct edit_result {
 /* Codes that interest no rule: answered from here until the codes or the rules change. */
 struct edit_memo {
 	uint8_t dialect;     /* 0: free */
+	bool has_words;      /* of `words` one is in use */
 	uint32_t quiet[CTX_NACK + 1][8]; /* bit v: a result of v has no rule */
 	struct {
 		uint8_t n;   /* 0: free */

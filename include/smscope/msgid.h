@@ -27,6 +27,9 @@ enum { ID_FOLDED_MAX = 72 };
 /** Which rules hold between two ids: bit 1 << rule; 0 none. */
 unsigned id_rules(struct span submitted, struct span reported);
 
+/** Does any rule hold between two ids, either way? */
+bool id_alike(struct span a, struct span b);
+
 /** The simplest of `rules`, or `preferred` if it is one of them. ID_NONE of none. */
 enum id_rule id_rule_first(unsigned rules, enum id_rule preferred);
 

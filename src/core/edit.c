@@ -259,6 +259,7 @@ static void note_quiet(const struct rule_set *rules, struct edit_context *ctx)
 		return;
 	}
 	slot = word_slot(ctx->code);
+	m->has_words = true;
 	m->words[slot].n = (uint8_t)ctx->code.n;
 	memcpy(m->words[slot].text, ctx->code.p, ctx->code.n);
 }
@@ -299,8 +300,8 @@ static bool is_quiet(const struct rule_set *rules, struct edit_context *ctx, str
 		return false;
 	if ((command & 0x80000000u) != 0)
 		return quiet_status(ctx, frame, command);
-	return receipt_glance(ctx->proto, frame, &code) && (m = memo_of(ctx)) != NULL &&
-	       quiet_word(m, code);
+	return (m = memo_of(ctx)) != NULL && m->has_words &&
+	       receipt_glance(ctx->proto, frame, &code) && quiet_word(m, code);
 }
 
 /* Parse and find the code. False: nothing here for a rule, and `ret` says if that is a refusal. */

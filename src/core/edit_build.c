@@ -87,9 +87,12 @@ static int put_labels(struct building *b)
 	const struct pdu *pdu = &b->ctx->pdu;
 	struct span sm = pdu_octets(pdu, F_SHORT_MESSAGE), moved;
 	uint32_t sm_at = (uint32_t)(sm.p - pdu->frame.p);
-	size_t len = edit_message_len(b->ctx, b->plan);
 	struct tlv t;
+	size_t len;
 
+	if ((b->plan->kinds >> PATCH_LABEL & 1u) == 0)
+		return 0;
+	len = edit_message_len(b->ctx, b->plan);
 	for (int i = 0; i < b->plan->count; i++) {
 		const struct edit_patch *p = &b->plan->patches[i];
 
@@ -109,7 +112,8 @@ static int put_labels(struct building *b)
 	}
 	if (len != sm.n)
 		splice(b, sm_at - 1, 1, number(b, len, 1));
-	if (!edit_tlv_find(pdu, TAG_PAYLOAD, &t))
+	/* A receipt has its labels in one of the two. */
+	if (edit_in_message(b->ctx) || !edit_tlv_find(pdu, TAG_PAYLOAD, &t))
 		return 0;
 	len = t.value.n;
 	for (int i = 0; i < b->plan->count; i++) {

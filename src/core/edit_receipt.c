@@ -191,7 +191,7 @@ static int keep_original(struct edit_context *ctx, struct span was, struct edit_
 	int n;
 
 	if (!edit_has_label(ctx, err) || !says_nothing(err) || receipt_first_word(was).n != was.n ||
-	    receipt_state_of(was) >= 0)
+	    ctx->receipt.stat_state >= 0)
 		return 1;
 	n = edit_label(ctx, plan, ret, L_ERR, err, was, rule);
 	if (n > 0 && edit_message_len(ctx, plan) > SM_MAX)

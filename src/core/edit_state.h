@@ -154,6 +154,14 @@ int edit_tlv(struct edit_context *ctx, struct edit_plan *plan, struct edit_resul
 /** Does the label stand in the receipt's text? Its value may be empty. */
 bool edit_has_label(const struct edit_context *ctx, struct span value);
 
+/** Are the receipt's labels in short_message? Else they are in message_payload. */
+static inline bool edit_in_message(const struct edit_context *ctx)
+{
+	struct span sm = pdu_octets(&ctx->pdu, F_SHORT_MESSAGE), raw = ctx->receipt.raw;
+
+	return sm.n > 0 && raw.p >= sm.p && raw.p <= sm.p + sm.n;
+}
+
 /** What the code means, in one language; in English only ASCII where the tables allow. */
 void edit_meaning(struct edit_context *ctx, enum record_lang lang, struct out *o);
 

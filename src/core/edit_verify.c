@@ -262,9 +262,7 @@ static bool same_message(struct edit_context *ctx, const struct edit_plan *plan,
 bool edit_verify(struct edit_context *ctx, const struct edit_plan *plan, struct span out)
 {
 	const struct pdu *was = &ctx->pdu, *now = &ctx->edited;
-	struct span sm = pdu_octets(was, F_SHORT_MESSAGE), raw = ctx->receipt.raw;
-	bool labels = has_labels(plan);
-	bool in_payload = labels && (raw.p < sm.p || raw.p > sm.p + sm.n || sm.n == 0);
+	bool labels = has_labels(plan), in_payload = labels && !edit_in_message(ctx);
 
 	if (pdu_parse(&ctx->edited, was->proto, was->dialect, out) != SM_OK)
 		return false;

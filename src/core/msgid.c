@@ -35,7 +35,8 @@ static bool same(struct span a, struct span b, bool fold)
 /* Digits of `base`, 0x allowed before hexadecimal ones; false beyond 64 bits. */
 static bool number_of(struct span s, unsigned base, uint64_t *ret)
 {
-	uint64_t v = 0, most = UINT64_MAX / base;
+	/* Both written out: a division takes longer than all the digits. */
+	uint64_t v = 0, most = base == 16 ? UINT64_MAX / 16 : UINT64_MAX / 10;
 
 	if (s.n == 0 || (base == 10 && has_prefix(s)))
 		return false;
@@ -56,10 +57,22 @@ static bool number_of(struct span s, unsigned base, uint64_t *ret)
 	return true;
 }
 
+/* Is it the same number, once in hexadecimal and once in decimal digits? */
+static bool rebased(struct span hex, struct span dec)
+{
+	uint64_t x, y;
+
+	return number_of(dec, 10, &y) && number_of(hex, 16, &x) && x == y;
+}
+
+bool id_alike(struct span a, struct span b)
+{
+	return same(strip(a), strip(b), true) || rebased(a, b) || rebased(b, a);
+}
+
 unsigned id_rules(struct span submitted, struct span reported)
 {
 	unsigned rules = 0;
-	uint64_t x, y;
 
 	if (same(submitted, reported, false))
 		rules |= 1u << ID_EXACT;
@@ -67,9 +80,9 @@ unsigned id_rules(struct span submitted, struct span reported)
 		rules |= 1u << ID_CASE;
 	if (rules != 0 || same(strip(submitted), strip(reported), true))
 		rules |= 1u << ID_PADDING;
-	if (number_of(submitted, 16, &x) && number_of(reported, 10, &y) && x == y)
+	if (rebased(submitted, reported))
 		rules |= 1u << ID_HEX_DEC;
-	if (number_of(submitted, 10, &x) && number_of(reported, 16, &y) && x == y)
+	if (rebased(reported, submitted))
 		rules |= 1u << ID_DEC_HEX;
 	return rules;
 }

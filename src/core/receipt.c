@@ -199,17 +199,12 @@ static void take_text(const struct labels *l, struct receipt *ret)
 	ret->state = ret->stat_state = receipt_state_of(ret->stat);
 }
 
-static bool same(struct span a, struct span b)
-{
-	return a.n == b.n && memcmp(a.p, b.p, a.n) == 0;
-}
-
 static void take_tlvs(const struct receipt_tlvs *t, struct receipt *ret)
 {
 	uint64_t state = span_uint(t->state);
 
 	if (t->id.n > 0) {
-		if (ret->id.n > 0 && !same(ret->id, t->id) && id_rules(ret->id, t->id) == 0) {
+		if (ret->id.n > 0 && !id_alike(ret->id, t->id)) {
 			ret->conflict = true;
 			ret->text_id = ret->id;
 		}

@@ -37,11 +37,6 @@ static uint8_t lower(uint8_t c)
 	return c >= 'A' && c <= 'Z' ? (uint8_t)(c + 32) : c;
 }
 
-static bool is_blank(uint8_t c)
-{
-	return c == ' ' || c == '\0' || c == '\t' || c == '\r' || c == '\n';
-}
-
 static bool is_digit(uint8_t c)
 {
 	return c >= '0' && c <= '9';
@@ -53,19 +48,10 @@ static bool is_word(uint8_t c)
 	       c == GSM_UNDERSCORE;
 }
 
-struct span receipt_trim(struct span s)
-{
-	while (s.n > 0 && is_blank(s.p[s.n - 1]))
-		s.n--;
-	while (s.n > 0 && is_blank(*s.p))
-		s = span_of(s.p + 1, s.n - 1);
-	return s;
-}
-
 struct span receipt_first_word(struct span s)
 {
 	for (size_t i = 0; i < s.n; i++) {
-		if (is_blank(s.p[i]))
+		if (receipt_is_blank(s.p[i]))
 			return span_of(s.p, i);
 	}
 	return s;
@@ -139,7 +125,7 @@ static const uint8_t *word_before(struct span s, const uint8_t *end, const char 
 static enum label date_label(struct span s, const uint8_t *date, const uint8_t **ret_start)
 {
 	while (date > s.p &&
-	       (is_blank(date[-1]) || date[-1] == '_' || date[-1] == GSM_UNDERSCORE))
+	       (receipt_is_blank(date[-1]) || date[-1] == '_' || date[-1] == GSM_UNDERSCORE))
 		date--;
 	if ((*ret_start = word_before(s, date, "submit", 6)) != NULL)
 		return L_SUBMIT;
@@ -177,7 +163,7 @@ static enum label label_at(struct span s, const uint8_t *colon, const uint8_t **
 {
 	enum label l;
 
-	while (colon > s.p && is_blank(colon[-1]))
+	while (colon > s.p && receipt_is_blank(colon[-1]))
 		colon--;
 	l = word_label(s, colon, ret_start);
 	return l != L_NONE && *ret_start > s.p && is_word((*ret_start)[-1]) ? L_NONE : l;
@@ -289,7 +275,7 @@ static const uint8_t *read_behind_text(struct span s, struct labels *ret)
 		struct labels more = *ret;
 		struct span tail = rest_of(&f, f.start);
 
-		if (f.start == s.p || !is_blank(f.start[-1]))
+		if (f.start == s.p || !receipt_is_blank(f.start[-1]))
 			continue;
 		if (read_fields(tail, !first, &more) &&
 		    (!first || (more.seen[L_ID] && more.seen[L_STAT]))) {

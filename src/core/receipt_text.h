@@ -37,8 +37,23 @@ struct span receipt_code(const struct receipt *receipt);
  */
 bool receipt_glance(const struct proto *proto, struct span frame, struct span *ret_code);
 
-/** Without the blanks and NULs around it. */
-struct span receipt_trim(struct span s);
+static inline bool receipt_is_blank(uint8_t c)
+{
+	static const uint64_t blanks = 1ull << ' ' | 1ull << '\0' | 1ull << '\t' | 1ull << '\r' |
+				       1ull << '\n';
+
+	return c <= ' ' && (blanks >> c & 1) != 0;
+}
+
+/** Without the blanks and NULs around it. Here, for it is asked of every value. */
+static inline struct span receipt_trim(struct span s)
+{
+	while (s.n > 0 && receipt_is_blank(s.p[s.n - 1]))
+		s.n--;
+	while (s.n > 0 && receipt_is_blank(*s.p))
+		s = span_of(s.p + 1, s.n - 1);
+	return s;
+}
 
 /** Up to the first blank or NUL. */
 struct span receipt_first_word(struct span s);
