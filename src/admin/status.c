@@ -60,6 +60,15 @@ static uint64_t since_us(uint64_t mono_ns)
 	return (clock_mono_ns() - mono_ns) / 1000;
 }
 
+static uint32_t older_engines(const struct shm *s)
+{
+	uint32_t n = 0;
+
+	for (int set = 0; set < SHM_SETS; set++)
+		n += atomic_load(&s->older[set]) != 0;
+	return n;
+}
+
 static bool text_head(struct reply *r, uint32_t i)
 {
 	const struct admin *a = r->admin;
@@ -78,9 +87,8 @@ static bool text_head(struct reply *r, uint32_t i)
 	out_fmt(r->out, "\nlinks %d, workers %d, sessions %u of %u%s\n", a->settings->link_count,
 		a->settings->workers, count, a->shm->session_max,
 		admin_scribe(a) != NULL ? "" : "; nothing is decoded yet");
-	for (int set = 0; set < SHM_SETS; set++)
-		if (atomic_load(&a->shm->older[set]) != 0)
-			out_str(r->out, "an engine of before still has sessions that cannot move\n");
+	for (uint32_t n = older_engines(a->shm); n > 0; n--)
+		out_str(r->out, "an engine of before still has sessions that cannot move\n");
 	if (a->settings->blind)
 		out_str(r->out, "BLIND: PDUs are relayed without being looked at; reload to see again\n");
 	if (shm_change(a->shm)->failed)
@@ -266,6 +274,26 @@ static bool text_logs(struct reply *r, uint32_t i)
 	return true;
 }
 
+/* The last reload or upgrade. */
+static void json_change(struct reply *r)
+{
+	const struct shm *s = r->admin->shm;
+	const struct shm_change *c = shm_change(s);
+	uint64_t number = atomic_load(&s->change_number);
+
+	if (number == 0) {
+		reply_text(r, "change", NULL);
+		return;
+	}
+	reply_open(r, "change", '{');
+	reply_uint(r, "number", number);
+	reply_text(r, "what", c->upgrade ? "upgrade" : "reload");
+	reply_flag(r, "failed", c->failed);
+	reply_time(r, "time", c->wall_ns);
+	reply_octets(r, "text", span_of(c->text, strnlen(c->text, sizeof(c->text))));
+	reply_close(r, '}');
+}
+
 static bool json_head(struct reply *r, uint32_t i)
 {
 	const struct admin *a = r->admin;
@@ -281,7 +309,10 @@ static bool json_head(struct reply *r, uint32_t i)
 	reply_uint(r, "starts", atomic_load(&a->shm->engine_starts));
 	reply_uint(r, "uptime_s", since_us(a->started_mono_ns) / 1000000);
 	reply_flag(r, "decoding", admin_scribe(a) != NULL);
+	reply_flag(r, "blind", a->settings->blind);
+	reply_uint(r, "older", older_engines(a->shm));
 	reply_close(r, '}');
+	json_change(r);
 	reply_uint(r, "workers", (uint64_t)a->settings->workers);
 	reply_uint(r, "max_sessions", a->shm->session_max);
 	stories_json(r);
