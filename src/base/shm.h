@@ -21,7 +21,7 @@
 
 enum {
 	SHM_MAGIC = 0x736d7363,
-	SHM_LAYOUT = 7,
+	SHM_LAYOUT = 8,        /* of all this, and of the table that a keeper leaves to the next program */
 	SHM_WORKERS_MAX = 64,
 	SHM_SETS = 4,
 	SHM_RINGS_MAX = SHM_WORKERS_MAX * SHM_SETS,
@@ -161,8 +161,9 @@ struct shm {
 	} sinks[SHM_SINKS_MAX];
 	_Atomic uint64_t unkept;         /* sessions that the keeper has no sockets of, for want of room */
 	uint64_t made_mono_ns;           /* when the keeper made it: all uptime counts from there */
-	_Atomic uint64_t beat_front_ns, beat_scribe_ns; /* monotonic: that thread was alive then */
-	_Atomic uint64_t beat_worker_ns[SHM_WORKERS_MAX];
+	_Atomic uint64_t beat_scribe_ns; /* monotonic: that thread was alive then */
+	_Atomic uint64_t beat_front_ns[SHM_SETS];       /* by set: older engines are watched, too */
+	_Atomic uint64_t beat_worker_ns[SHM_RINGS_MAX]; /* by number of the worker's ring */
 };
 
 /* How large it is to be. */

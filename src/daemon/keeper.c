@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -123,7 +124,7 @@ static uint64_t sooner(uint64_t a, uint64_t b)
 /* Do what is due at `now`; returns when the next thing is. */
 static uint64_t do_due(struct keeper *k, uint64_t now)
 {
-	uint64_t next = change_due(k, now);
+	uint64_t next = sooner(change_due(k, now), keeper_move_due(k, now));
 
 	if (k->engine == 0 && k->stage == RUNNING && now >= k->start_at_ns)
 		engine_start(k);
@@ -134,8 +135,7 @@ static uint64_t do_due(struct keeper *k, uint64_t now)
 		k->kill_at_ns = now + ms_ns(END_GRACE_MS);
 	}
 	if (now >= k->tick_at_ns) {
-		if (k->engine != 0)
-			engine_watch(k);
+		engine_watch(k);
 		k->tick_at_ns = now + ms_ns(TICK_MS);
 	}
 	if (now >= k->sweep_at_ns) {
@@ -210,26 +210,31 @@ static int make_shm(const struct settings *s)
 	return shm_create(&wish);
 }
 
-/* Everything but the listeners, which fds[FIXED_FDS…] already hold. */
-static int keeper_open(struct keeper *k)
+int keeper_map(struct keeper *k)
 {
-	const struct settings *s = k->plan.settings;
-	int *fds = k->plan.fds, err;
-
 	k->signal_fd = open_signals();
 	if (k->signal_fd < 0)
 		return -errno;
-	fds[FD_SHM] = make_shm(s);
-	if (fds[FD_SHM] < 0)
-		return fds[FD_SHM];
-	k->shm = shm_map(fds[FD_SHM]);
+	k->shm = shm_map(k->plan.fds[FD_SHM]);
 	if (k->shm == NULL)
 		return -errno;
 	k->worker_count = k->shm->workers;
 	k->ring_count = k->shm->ring_count;
 	for (uint32_t i = 0; i < k->ring_count; i++)
 		k->rings[i] = shm_ring(k->shm, (int)i);
-	err = vault_init(&k->vault, k->shm);
+	return vault_init(&k->vault, k->shm);
+}
+
+/* Everything but the listeners, which fds[FIXED_FDS…] already hold. */
+static int keeper_open(struct keeper *k)
+{
+	const struct settings *s = k->plan.settings;
+	int *fds = k->plan.fds, err;
+
+	fds[FD_SHM] = make_shm(s);
+	if (fds[FD_SHM] < 0)
+		return fds[FD_SHM];
+	err = keeper_map(k);
 	if (err < 0)
 		return err;
 	fds[FD_SETTINGS] = engine_settings_fd(s);
@@ -308,17 +313,54 @@ static char *program_path(void)
 	return strdup(path);
 }
 
-int keeper_run(struct settings *s, const struct options *o)
+static void keeper_init(struct keeper *k, const struct options *o)
 {
-	struct keeper k = { .options = o, .signal_fd = -1, .control = -1, .passed = -1, .program = -1,
-		.control_path.fd = -1, .plan = { .settings = s, .count = FIXED_FDS } };
+	*k = (struct keeper){ .options = o, .signal_fd = -1, .control = -1, .passed = -1, .program = -1,
+		.control_path.fd = -1, .plan.count = FIXED_FDS };
+	log_init("keeper", o->least);
+	k->terminal = isatty(STDERR_FILENO) == 1;
+	k->feed_every_ns = ms_ns(notify_watchdog_ms()) / 2;
+}
+
+static int keeper_end(struct keeper *k, int err)
+{
+	if (err < 0) {
+		log_error("cannot start: %s", err_text(err));
+		k->code = EXIT_FAULT;
+	}
+	err = k->code;
+	keeper_close(k);
+	log_info("ended code=%d", err);
+	return err;
+}
+
+int keeper_go_on(const struct options *o)
+{
+	struct keeper k;
 	int err;
 
-	log_init("keeper", o->least);
+	keeper_init(&k, o);
+	prctl(PR_SET_NAME, "smscoped"); /* else it is named after a descriptor */
+	err = keeper_take_over(&k);
+	if (err == 0 && !k.plan.settings->core_dumps)
+		secret_hide_process();
+	if (err == 0) {
+		log_info("the keeper is the new program engine=%d sessions=%u", (int)k.engine,
+			k.vault.count);
+		keeper_loop(&k);
+	}
+	return keeper_end(&k, err);
+}
+
+int keeper_run(struct settings *s, const struct options *o)
+{
+	struct keeper k;
+	int err;
+
+	keeper_init(&k, o);
+	k.plan.settings = s;
 	if (!s->core_dumps)
 		secret_hide_process();
-	k.terminal = isatty(STDERR_FILENO) == 1;
-	k.feed_every_ns = ms_ns(notify_watchdog_ms()) / 2;
 	k.program_path = program_path();
 	k.plan.fds = malloc((size_t)(FIXED_FDS + listen_count(s) + 1) * sizeof(*k.plan.fds));
 	if (k.plan.fds == NULL || k.program_path == NULL) {
@@ -337,12 +379,6 @@ int keeper_run(struct settings *s, const struct options *o)
 	if (err == 0) {
 		listen_announce(s, k.plan.fds + FIXED_FDS, o->quick);
 		keeper_loop(&k);
-	} else {
-		log_error("cannot start: %s", err_text(err));
-		k.code = EXIT_FAULT;
 	}
-	err = k.code;
-	keeper_close(&k);
-	log_info("ended code=%d", err);
-	return err;
+	return keeper_end(&k, err);
 }

@@ -9,4 +9,10 @@
  */
 int keeper_run(struct settings *s, const struct options *o);
 
+/**
+ * In the place of the keeper that executed us and left what it knew in o->moved: all goes on as it was.
+ * Returns the exit code of smscoped.
+ */
+int keeper_go_on(const struct options *o);
+
 #endif

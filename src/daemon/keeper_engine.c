@@ -115,7 +115,9 @@ void engine_start(struct keeper *k)
 	k->engine = pid;
 	k->ready = k->reloading = false;
 	k->ticks = 0;
-	memset(k->watched, 0, sizeof(k->watched));
+	k->scribe_beat = (struct beat){ 0 };
+	memset(k->front_beat, 0, sizeof(k->front_beat));
+	memset(k->worker_beat, 0, sizeof(k->worker_beat));
 	k->born_ns = clock_mono_ns();
 	k->born_traffic = traffic(k);
 	atomic_fetch_add(&k->shm->engine_starts, 1);
@@ -300,32 +302,60 @@ void engine_pass(struct keeper *k)
  * Counted in our own ticks, not by the clock: when the whole machine or both of us were frozen, nobody
  * stood still.
  */
+static bool beat_stopped(struct beat *b, const _Atomic uint64_t *at)
+{
+	uint64_t ns = atomic_load(at);
+
+	b->still = ns == b->ns ? b->still + 1 : 0;
+	b->ns = ns;
+	if (b->still < STILL_TICKS)
+		return false;
+	b->still = 0;
+	return true;
+}
+
+/* Which thread of the engine with that set of rings stands still; false: none. */
+static bool stands_still(struct keeper *k, uint32_t set, char *ret_why, size_t cap)
+{
+	for (uint32_t i = 0; i < k->worker_count; i++) {
+		uint32_t ring = shm_ring_of(k->shm, set, i);
+
+		if (beat_stopped(&k->worker_beat[ring], &k->shm->beat_worker_ns[ring])) {
+			snprintf(ret_why, cap, "stands still (worker %u)", (unsigned)i);
+			return true;
+		}
+	}
+	snprintf(ret_why, cap, "stands still (front)");
+	return beat_stopped(&k->front_beat[set], &k->shm->beat_front_ns[set]);
+}
+
+static void older_watch(struct keeper *k)
+{
+	char why[64];
+
+	for (int i = 0; i < OLDER_MAX; i++) {
+		const struct older *o = &k->older[i];
+
+		if (o->pid == 0 || o->set >= SHM_SETS || !stands_still(k, o->set, why, sizeof(why)))
+			continue;
+		log_error("engine of before pid=%d %s: killing it", (int)o->pid, why);
+		kill(o->pid, SIGKILL);
+	}
+}
+
 void engine_watch(struct keeper *k)
 {
 	char why[64];
-	uint32_t count = k->worker_count + (k->ready && !k->blind ? 2 : 1);
 
-	k->ticks++;
-	if (!k->ready && k->ticks >= READY_TICKS) {
+	older_watch(k);
+	if (k->engine == 0)
+		return;
+	if (!k->ready && ++k->ticks >= READY_TICKS) {
 		k->ticks = 0;
 		engine_kill(k, "does not become ready");
-	}
-	for (uint32_t i = 0; i < count; i++) {
-		const _Atomic uint64_t *at = i < k->worker_count ? &k->shm->beat_worker_ns[i] :
-			i == k->worker_count ? &k->shm->beat_front_ns : &k->shm->beat_scribe_ns;
-		uint64_t beat = atomic_load(at);
-
-		k->watched[i].still = beat == k->watched[i].beat ? k->watched[i].still + 1 : 0;
-		k->watched[i].beat = beat;
-		if (k->watched[i].still < STILL_TICKS)
-			continue;
-		if (i < k->worker_count)
-			snprintf(why, sizeof(why), "stands still (worker %u)", (unsigned)i);
-		else
-			snprintf(why, sizeof(why), "stands still (%s)",
-				i == k->worker_count ? "front" : "scribe");
-		k->watched[i].still = 0;
+	} else if (stands_still(k, atomic_load(&k->shm->set), why, sizeof(why))) {
 		engine_kill(k, why);
-		return;
+	} else if (k->ready && !k->blind && beat_stopped(&k->scribe_beat, &k->shm->beat_scribe_ns)) {
+		engine_kill(k, "stands still (scribe)");
 	}
 }

@@ -13,14 +13,15 @@
  *     keeper.c          signals, what is due, beginning and end
  *     keeper_engine.c   an engine's life: start, ready, death, standing still
  *     keeper_switch.c   another configuration or program: checked, then a new engine in the old one's place
+ *     keeper_move.c     the keeper becomes another program, too
  */
 enum {
 	FIXED_FDS = ENGINE_FD_LISTENERS - ENGINE_FD_CONTROL,
 	FD_SHM = ENGINE_FD_SHM - ENGINE_FD_CONTROL,
 	FD_SETTINGS = ENGINE_FD_SETTINGS - ENGINE_FD_CONTROL,
 	FD_VAULT = ENGINE_FD_VAULT - ENGINE_FD_CONTROL,
-	WATCHED = SHM_WORKERS_MAX + 2,
 	OLDER_MAX = SHM_SETS + 1,
+	GOOD_MS = 10000,       /* a new program that lived so long is kept */
 };
 
 enum stage { RUNNING, DRAINING, STOPPING };
@@ -37,6 +38,12 @@ struct older {
 	pid_t pid;      /* 0: none */
 	int control;
 	uint32_t set;
+};
+
+/* A thread's pulse as it was seen last, and for how many ticks it has not moved. */
+struct beat {
+	uint64_t ns;
+	unsigned still;
 };
 
 /* A change under way: checked by a child, then tried by an engine. */
@@ -65,6 +72,7 @@ struct keeper {
 	struct vault vault;
 	int signal_fd;
 	int program;           /* what engines execute; -1: what we are */
+	bool move_failed;      /* we cannot become that */
 	char *program_path;    /* where the program lies: another version will, too */
 	struct control_path control_path; /* fd -1: none */
 	bool terminal;         /* standard error was one when we started */
@@ -80,7 +88,7 @@ struct keeper {
 	unsigned deaths;       /* in a row without progress */
 	uint64_t start_at_ns;  /* the next engine starts then */
 	unsigned ticks;        /* of this engine */
-	struct { uint64_t beat; unsigned still; } watched[WATCHED];
+	struct beat scribe_beat, front_beat[SHM_SETS], worker_beat[SHM_RINGS_MAX];
 	struct older older[OLDER_MAX];
 
 	struct keeper_change change;
@@ -102,6 +110,17 @@ static inline uint64_t ms_ns(uint64_t ms)
 /** To the service manager: at work, or again at work. */
 void keeper_tell_ready(const struct keeper *k);
 
+/** Signals, and the shared memory of k->plan. 0 or -errno. */
+int keeper_map(struct keeper *k);
+
+/* keeper_move.c */
+
+/** Become the program that engines run, when they have done well: then it does not return. Else when to look again. */
+uint64_t keeper_move_due(struct keeper *k, uint64_t now);
+
+/** Know what the keeper knew that became us: options->moved. 0 or -errno. */
+int keeper_take_over(struct keeper *k);
+
 /* keeper_engine.c */
 
 void engine_start(struct keeper *k);
@@ -117,7 +136,7 @@ void engine_hear(struct keeper *k);
 /** Sockets from the engine. */
 void engine_pass(struct keeper *k);
 
-/** Has a thread of the engine stopped? Once a tick. */
+/** Has a thread of an engine stopped? Once a tick. */
 void engine_watch(struct keeper *k);
 
 bool older_any(const struct keeper *k);

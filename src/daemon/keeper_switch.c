@@ -30,7 +30,6 @@
 enum {
 	CHECK_MS = 60000,
 	YIELD_MS = 10000,
-	GOOD_MS = 10000,       /* a new program that lived so long is kept */
 	FAULT_LINES = 32,      /* that are logged */
 	LISTENERS_MAX = 65536,
 };
@@ -413,6 +412,7 @@ static void change_try(struct keeper *k)
 	} else {
 		c->program_before = k->program;
 		k->program = c->program_after;
+		k->move_failed = false;
 		c->program_after = -1;
 	}
 }

@@ -123,6 +123,8 @@ static int run(const struct options *o)
 	default:
 		break;
 	}
+	if (o->moved >= 0)
+		return keeper_go_on(o);
 	s = prove_load(o);
 	if (s == NULL && o->quick) {
 		fputs("smscoped: bad option value; try --help\n", stderr);

@@ -12,7 +12,7 @@
 
 enum { OPT_DUMP = 256, OPT_KEYS, OPT_LISTEN, OPT_UPSTREAM, OPT_PROTOCOL, OPT_PROFILE, OPT_LANG,
 	OPT_LOG, OPT_CONTROL, OPT_COLOR, OPT_ENGINE, OPT_TABLES, OPT_TABLES_SITE,
-	OPT_PROVE, OPT_BLIND };
+	OPT_PROVE, OPT_BLIND, OPT_MOVED };
 
 static const struct option longs[] = {
 	{ "config", required_argument, NULL, 'c' },
@@ -34,6 +34,7 @@ static const struct option longs[] = {
 	{ "tables-site", required_argument, NULL, OPT_TABLES_SITE },
 	{ "prove", required_argument, NULL, OPT_PROVE },
 	{ "blind", no_argument, NULL, OPT_BLIND },
+	{ "moved", required_argument, NULL, OPT_MOVED },
 	{ 0 },
 };
 
@@ -187,6 +188,9 @@ static int set_option(struct options *o, int opt, char **argv, FILE *err)
 		o->action = ACTION_PROVE;
 		o->layout = optarg;
 		return 0;
+	case OPT_MOVED:
+		o->moved = atoi(optarg);
+		return 0;
 	case OPT_BLIND:
 		o->blind = true;
 		return 0;
@@ -225,7 +229,7 @@ static int check(struct options *o, FILE *err)
 int options_parse(int argc, char **argv, struct options *ret, FILE *err)
 {
 	const char *no_color = getenv("NO_COLOR");
-	struct options o = { .action = ACTION_RUN, .color = -1, .least = LOG_INFO_ };
+	struct options o = { .action = ACTION_RUN, .color = -1, .least = LOG_INFO_, .moved = -1, .argv = argv };
 	int opt;
 
 	optind = 0; /* glibc: start afresh, also on a second call */

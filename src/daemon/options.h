@@ -32,6 +32,8 @@ struct options {
 	enum log_level least;    /* of the operator log; an engine is told */
 	bool blind;              /* of ACTION_ENGINE: relay, and nothing else */
 	const char *layout;      /* of ACTION_PROVE: of the shared memory it would have to do with */
+	int moved;               /* of ACTION_RUN: the keeper that executed us in its place left its table there; -1: none did */
+	char **argv;
 	const char *tables, *tables_site; /* of ACTION_TABLES: folders */
 	int passed;              /* of ACTION_RUN, not from the command line: activation_take() */
 };

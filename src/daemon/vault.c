@@ -75,6 +75,21 @@ static void put(struct vault *v, const struct pass_note *note, int fd)
 	i->fd[note->side] = fd;
 }
 
+int vault_take(struct vault *v, const struct vault_item *items, uint32_t count)
+{
+	v->items = malloc(((size_t)count + 1) * sizeof(*items));
+	if (v->items == NULL)
+		return -ENOMEM;
+	v->room = count + 1;
+	for (uint32_t i = 0; i < count; i++) {
+		if (items[i].slot >= v->shm->session_max)
+			continue;
+		v->items[v->count++] = items[i];
+		v->place[items[i].slot] = v->count;
+	}
+	return 0;
+}
+
 bool vault_hear(struct vault *v, int sock)
 {
 	struct pass_note note;

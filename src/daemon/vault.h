@@ -23,6 +23,9 @@ struct vault {
 /** 0 or -errno. */
 int MUST_CHECK vault_init(struct vault *v, struct shm *shm);
 
+/** Hold what another keeper held: `items`, whose descriptors are open here, too. 0 or -errno. */
+int MUST_CHECK vault_take(struct vault *v, const struct vault_item *items, uint32_t count);
+
 /** Take what engines have sent through `sock` so far. False: the other end is closed, and nothing is left. */
 bool vault_hear(struct vault *v, int sock);
 

@@ -38,6 +38,7 @@ struct gate {
 struct front {
 	const struct settings *settings;
 	struct shm *shm;
+	uint32_t engine, set;     /* number of ours, and its set of rings */
 	struct commons commons;
 	struct lookups *lookups;
 	struct probes *probes;
@@ -73,7 +74,6 @@ static uint32_t front_sessions(const struct front *f)
 	return n;
 }
 
-/** Open or close all gates; those of a link whose servers' names are being looked up for the first time stay closed. */
 /** Older engines still have sessions: our scribe makes records of them, so we end behind them. */
 static bool front_older(const struct front *f)
 {
@@ -90,6 +90,7 @@ static bool front_drained(const struct front *f)
 	return clock_mono_ns() >= f->drain_end_ns || (front_sessions(f) == 0 && !front_older(f));
 }
 
+/** Open or close all gates; those of a link whose servers' names are being looked up for the first time stay closed. */
 static void front_gates(struct front *f, bool open)
 {
 	uint64_t now = clock_mono_ns();
@@ -252,8 +253,8 @@ static void front_on_tick(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (!f->yielded)
-		atomic_store(&f->shm->beat_front_ns, now);
+	if (shm_engine_lives(f->shm, f->engine))
+		atomic_store(&f->shm->beat_front_ns[f->set], now);
 	for (int i = 0; i < TELL_BUDGET && refusals_due(f->commons.refusals, now, &r); i++)
 		front_tell_refusal(f, &r);
 	front_mind_upstreams(f, now);
@@ -320,6 +321,8 @@ struct front *front_new(const struct settings *settings, struct shm *shm, struct
 		return NULL;
 	f->settings = settings;
 	f->shm = shm;
+	f->engine = atomic_load(&shm->engine);
+	f->set = atomic_load(&shm->set);
 	f->reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	f->base = event_base_new();
 	f->commons = (struct commons){ census_new(settings), pace_new(),
@@ -342,7 +345,7 @@ struct front *front_new(const struct settings *settings, struct shm *shm, struct
 	err = front_start_workers(f);
 	if (err < 0)
 		goto fail;
-	atomic_store(&shm->beat_front_ns, clock_mono_ns());
+	atomic_store(&shm->beat_front_ns[f->set], clock_mono_ns());
 	return f;
 fail:
 	log_error("the front cannot start: %s", err_text(err));

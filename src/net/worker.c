@@ -96,7 +96,6 @@ static void worker_yield(struct worker *w)
 {
 	struct session *s, *next;
 
-	w->yielded = true;
 	for (s = TAILQ_FIRST(&w->all); s != NULL; s = next) {
 		next = TAILQ_NEXT(s, all);
 		if (session_can_yield(s))
@@ -195,8 +194,8 @@ static void worker_on_beat(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	worker_tick(w);
-	if (!w->yielded)
-		atomic_store(&w->shm->beat_worker_ns[w->index], w->mono_ns);
+	if (shm_engine_lives(w->shm, w->engine))
+		atomic_store(&w->shm->beat_worker_ns[w->ring_index], w->mono_ns);
 	if (w->foreign_count > 0)
 		worker_reclaim(w);
 	TAILQ_CONCAT(&now, &w->watch, watch);
@@ -393,7 +392,7 @@ int worker_start(struct worker *w, int index, const struct settings *settings, s
 	TAILQ_INIT(&w->watch);
 	TAILQ_INIT(&w->shake);
 	worker_tick(w);
-	atomic_store(&shm->beat_worker_ns[index], w->mono_ns);
+	atomic_store(&shm->beat_worker_ns[w->ring_index], w->mono_ns);
 	w->scratch_len = 4 * (size_t)settings->hold_max;
 	if (w->scratch_len < SCRATCH_LEAST)
 		w->scratch_len = SCRATCH_LEAST;

@@ -47,7 +47,6 @@ struct worker {
 	struct event_base *base;
 	pthread_t thread;
 	bool started, stopping;
-	bool yielded;              /* another engine accepts: what we have left comes to its end here */
 	int inbox[2];              /* pipe of struct worker_message */
 	struct event *inbox_event, *beat_event, *drain_event;
 	uint8_t *scratch;          /* what leg_peek() shows, for one flow at a time */

@@ -348,6 +348,7 @@ static void blind_in_the_end(void **state)
 {
 	size_t said;
 	struct pair late;
+	char *status;
 
 	(void)state;
 	begin();
@@ -364,6 +365,9 @@ static void blind_in_the_end(void **state)
 	await_engine(&rig, 0);
 	expect_octets(session);
 	traffic(session, SIM_SMPP, 200 * KIB);
+	status = rig_ctl(&rig, "status --json", 0);
+	assert_non_null(strstr(status, "\"blind\":true,\"older\":0}"));
+	free(status);
 	late = pair_login(&rig, 0, gateway, SIM_SMPP);
 	submit(late, SIM_SMPP, 200, 0, "200a");
 	traffic(late, SIM_SMPP, 200 * KIB);

@@ -1,0 +1,232 @@
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "switch_rig.h"
+
+/*
+ * Ten good seconds after an upgrade the keeper, too, is the new program: the same process, with all that it held.
+ * And what it does about engines of before.
+ */
+
+enum { KIB = 1024 };
+
+static struct rig rig;
+static struct pair session;
+static int gateway, gateway_port;
+static struct rig_link links[2];
+static struct rig_options options = { .own_program = true, .control = true,
+	.daemon = "workers = 2; drain_timeout = \"2s\"; codes = \"" SOURCE_DIR "/codes\";" };
+
+static void begin(int count)
+{
+	gateway = peer_listen(&gateway_port, 64);
+	for (int i = 0; i < 2; i++)
+		links[i] = (struct rig_link){ .protocol = "smpp", .upstream = &gateway_port,
+			.upstream_count = 1 };
+	rig_start(&rig, &options, links, count);
+	for (int i = 0; i < count; i++)
+		links[i].port = rig.port[i];
+	rig_await_ready(&rig);
+	session = pair_login(&rig, 0, gateway, SIM_SMPP);
+}
+
+static void end(void)
+{
+	traffic(session, SIM_SMPP, 200 * KIB);
+	peer_close(session.sp);
+	peer_close(session.gw);
+	rig_stop(&rig);
+}
+
+/* Is the keeper the program that lies there now? */
+static bool keeper_is_installed(void)
+{
+	char path[128];
+	struct stat file, runs;
+
+	snprintf(path, sizeof path, "%s/smscoped", rig.dir);
+	assert_int_equal(stat(path, &file), 0);
+	snprintf(path, sizeof path, "/proc/%d/exe", (int)rig.pid);
+	assert_int_equal(stat(path, &runs), 0);
+	return file.st_dev == runs.st_dev && file.st_ino == runs.st_ino;
+}
+
+static size_t upgrade(void)
+{
+	size_t said = said_now(&rig);
+
+	rig_install(&rig, BUILD_DIR "/smscoped", 0755);
+	assert_false(keeper_is_installed());
+	kill(rig.pid, SIGUSR2);
+	traffic(session, SIM_SMPP, 200 * KIB);
+	await_said(&rig, said, "upgrade done");
+	return said;
+}
+
+static void await_move(size_t said)
+{
+	for (int i = 0; i < 100 && !has_said(&rig, said, "the keeper is the new program"); i++) {
+		traffic(session, SIM_SMPP, 20 * KIB);
+		pause_ms(200);
+	}
+	await_said(&rig, said, "the keeper is the new program engine=%d", (int)rig.engine);
+	assert_false(has_said(&rig, said, "the keeper stays"));
+	assert_true(keeper_is_installed());
+}
+
+/* What a keeper is there for. */
+static void expect_keeper_works(void)
+{
+	size_t said = said_now(&rig);
+	pid_t before = rig.engine;
+
+	rig_kill_engine(&rig);
+	assert_int_not_equal(rig.engine, before);
+	traffic(session, SIM_SMPP, 200 * KIB);
+	serve_one(&rig, 0, gateway, SIM_SMPP);
+	kill(rig.pid, SIGUSR1);
+	await_said(&rig, said, "log files are reopened");
+	said = said_now(&rig);
+	links[0].keys = links[0].keys ? NULL : "show_text = true;";
+	rig_configure(&rig, &options, links, 1);
+	kill(rig.pid, SIGHUP);
+	await_said(&rig, said, "reload: link l1 show_text %s", links[0].keys ? "false -> true" : "true -> false");
+	await_said(&rig, said, "reload done");
+	traffic(session, SIM_SMPP, 200 * KIB);
+}
+
+static void expect_status(const char *words)
+{
+	char *status = rig_ctl(&rig, "status --json", 0);
+
+	if (!strstr(status, words))
+		fail_msg("no %s in %.600s", words, status);
+	free(status);
+}
+
+static int descriptors(void)
+{
+	int was = -1, now = rig_keeper_fds(&rig);
+
+	/* Those of sessions that ended go a little later. */
+	for (int i = 0; i < 20 && now != was; i++, now = rig_keeper_fds(&rig)) {
+		was = now;
+		pause_ms(400);
+	}
+	return now;
+}
+
+/* Twice: the second one has what was left to the first. */
+static void becomes_the_program(void **state)
+{
+	size_t said;
+	pid_t keeper;
+	int fds;
+
+	(void)state;
+	begin(1);
+	keeper = rig.pid;
+	fds = descriptors();
+	for (int round = 0; round < 2; round++) {
+		said = upgrade();
+		await_engine(&rig, 0);
+		expect_status("\"what\":\"upgrade\",\"failed\":false,");
+		await_move(said);
+		assert_int_equal(rig.pid, keeper);
+		expect_keeper_works();
+		await_engine(&rig, 0);
+		assert_in_range(descriptors(), 1, fds);
+	}
+	rig_await_count(&rig, 2, "ev=config what=program state=ok");
+	end();
+}
+
+/* A reload that leaves an engine of before with a session whose link is gone. */
+static struct pair leave_older(void)
+{
+	struct pair gone = pair_login(&rig, 1, gateway, SIM_SMPP);
+	size_t said = said_now(&rig);
+
+	rig_configure(&rig, &options, links, 1);
+	kill(rig.pid, SIGHUP);
+	await_said(&rig, said, "keeps 1 sessions until they end");
+	await_said(&rig, said, "reload done");
+	await_engine(&rig, 1);
+	return gone;
+}
+
+static void with_an_older_engine(void **state)
+{
+	struct pair gone;
+	size_t said;
+	pid_t newest;
+
+	(void)state;
+	begin(2);
+	said = upgrade();
+	await_engine(&rig, 0);
+	gone = leave_older();
+	await_move(said);
+	expect_status("\"blind\":false,\"older\":1}");
+	expect_status("\"what\":\"reload\",\"failed\":false,");
+	expect_status("\"text\":\"link l2 removed\"");
+	traffic(gone, SIM_SMPP, 200 * KIB);
+	newest = rig.engine;
+	kill(newest, SIGKILL);
+	traffic(gone, SIM_SMPP, 200 * KIB);
+	traffic(session, SIM_SMPP, 200 * KIB);
+	await_engine(&rig, 1);
+	assert_int_not_equal(rig.engine, newest);
+	peer_close(gone.sp);
+	peer_expect_end(gone.gw);
+	peer_close(gone.gw);
+	await_said(&rig, said, "the engine before has ended");
+	await_engine(&rig, 0);
+	rig_await(&rig, 0, NULL, "ev=session_close link=l2");
+	end();
+}
+
+/* Nobody waits for it for ever; the newest one has nothing to do with that. */
+static void an_older_engine_stands_still(void **state)
+{
+	struct pair gone;
+	size_t said;
+	pid_t older, newest;
+
+	(void)state;
+	begin(2);
+	older = rig.engine;
+	expect_status("\"change\":null");
+	gone = leave_older();
+	newest = rig.engine;
+	said = said_now(&rig);
+	kill(older, SIGSTOP);
+	for (int i = 0; i < 100 && !has_said(&rig, said, "stands still"); i++) {
+		traffic(session, SIM_SMPP, 20 * KIB);
+		pause_ms(250);
+	}
+	await_said(&rig, said, "engine of before pid=%d stands still", (int)older);
+	peer_expect_end(gone.sp);
+	peer_expect_end(gone.gw);
+	peer_close(gone.sp);
+	peer_close(gone.gw);
+	await_engine(&rig, 0);
+	assert_int_equal(rig.engine, newest);
+	rig_await(&rig, 0, NULL, "ev=session_close link=l2 how=engine_died");
+	end();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(becomes_the_program, rig_sweep),
+		cmocka_unit_test_teardown(with_an_older_engine, rig_sweep),
+		cmocka_unit_test_teardown(an_older_engine_stands_still, rig_sweep),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
