@@ -481,7 +481,7 @@ static const struct family {
 	{ "smscope_config_last_reload_successful", "gauge",
 	  "Whether the last reload or upgrade was done.", one_change, last_reload },
 	{ "smscope_sessions_unkept_total", "counter",
-	  "Sockets that the keeper was not sent: their sessions end with their engine.", one, unkept },
+	  "Sockets that the keeper does not have: their sessions end with their engine.", one, unkept },
 	{ "smscope_sessions", "gauge", "Sessions by state.", each_state, sessions },
 	{ "smscope_session_up", "gauge", "Sessions whose login succeeded.", each_link, session_up },
 	{ "smscope_blind_sessions", "gauge", "Directions of sessions that are relayed unparsed.",

@@ -159,7 +159,7 @@ struct shm {
 		uint64_t at, bytes;
 		_Atomic uint64_t engine; /* number of the engine that writes it; 0 none */
 	} sinks[SHM_SINKS_MAX];
-	_Atomic uint64_t unkept;         /* sessions that the keeper has no sockets of, for want of room */
+	_Atomic uint64_t unkept;         /* sockets that the keeper was not sent, or had no descriptor for */
 	uint64_t made_mono_ns;           /* when the keeper made it: all uptime counts from there */
 	_Atomic uint64_t beat_scribe_ns; /* monotonic: that thread was alive then */
 	_Atomic uint64_t beat_front_ns[SHM_SETS];       /* by set: older engines are watched, too */

@@ -92,6 +92,7 @@ struct keeper {
 	struct older older[OLDER_MAX];
 
 	struct keeper_change change;
+	enum change last;      /* the last one that was begun */
 	bool reload_again, upgrade_again; /* asked for while a change was under way */
 
 	uint64_t tick_at_ns, sweep_at_ns, feed_at_ns, feed_every_ns;

@@ -182,6 +182,11 @@ static bool change_allowed(const struct keeper *k, enum change kind, const char 
 	return *ret_why == NULL;
 }
 
+static bool *asked_again(struct keeper *k, enum change kind)
+{
+	return kind == CHANGE_PROGRAM ? &k->upgrade_again : &k->reload_again;
+}
+
 static void change_begin(struct keeper *k, enum change kind)
 {
 	struct keeper_change *c = &k->change;
@@ -192,6 +197,8 @@ static void change_begin(struct keeper *k, enum change kind)
 	*c = (struct keeper_change){ .kind = kind, .step = STEP_CHECK, .settings_fd = -1,
 		.faults_fd = -1, .program_after = -1, .program_before = -1,
 		.until_ns = clock_mono_ns() + ms_ns(CHECK_MS) };
+	*asked_again(k, kind) = false;
+	k->last = kind;
 	log_info("%s: checking %s", kind == CHANGE_PROGRAM ? "USR2" : "HUP",
 		kind == CHANGE_PROGRAM ? k->program_path : "the configuration");
 	snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%llu",
@@ -217,14 +224,13 @@ static void program_keep(struct keeper *k)
 void change_ask(struct keeper *k, enum change kind)
 {
 	struct keeper_change *c = &k->change;
-	bool *again = kind == CHANGE_PROGRAM ? &k->upgrade_again : &k->reload_again;
 
 	if (k->stage != RUNNING)
 		return;
 	if (c->kind == CHANGE_PROGRAM && c->step == STEP_TRIAL && k->ready)
 		program_keep(k);
 	if (c->kind != CHANGE_NONE || !k->ready || k->reloading)
-		*again = true;
+		*asked_again(k, kind) = true;
 	else
 		change_begin(k, kind);
 }
@@ -233,13 +239,11 @@ void change_next(struct keeper *k)
 {
 	if (k->change.kind != CHANGE_NONE || !k->ready || k->reloading || k->stage != RUNNING)
 		return;
-	if (k->reload_again) {
-		k->reload_again = false;
-		change_begin(k, CHANGE_CONFIG);
-	} else if (k->upgrade_again) {
-		k->upgrade_again = false;
+	/* In turn: a storm of the one does not keep the other waiting. */
+	if (k->upgrade_again && !(k->reload_again && k->last == CHANGE_PROGRAM))
 		change_begin(k, CHANGE_PROGRAM);
-	}
+	else if (k->reload_again)
+		change_begin(k, CHANGE_CONFIG);
 }
 
 /* What the checker had to say, each line to the log; the first one in `first`. */

@@ -97,8 +97,10 @@ bool vault_hear(struct vault *v, int sock)
 
 	while ((got = pass_receive(sock, &note, &fd)) > 0)
 		put(v, &note, fd);
-	if (got == -EMFILE)
+	if (got == -EMFILE) {
+		atomic_fetch_add(&v->shm->unkept, 1);
 		log_warn("no descriptor left to keep a session's socket: it will not outlive its engine");
+	}
 	return got != 0;
 }
 

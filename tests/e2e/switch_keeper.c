@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -99,13 +100,13 @@ static void expect_keeper_works(void)
 	traffic(session, SIM_SMPP, 200 * KIB);
 }
 
-static void expect_status(const char *words)
+static void expect_ctl(const char *verb, const char *words)
 {
-	char *status = rig_ctl(&rig, "status --json", 0);
+	char *all = rig_ctl(&rig, verb, 0);
 
-	if (!strstr(status, words))
-		fail_msg("no %s in %.600s", words, status);
-	free(status);
+	if (!strstr(all, words))
+		fail_msg("%s: no %s in %.600s", verb, words, all);
+	free(all);
 }
 
 static int descriptors(void)
@@ -134,7 +135,7 @@ static void becomes_the_program(void **state)
 	for (int round = 0; round < 2; round++) {
 		said = upgrade();
 		await_engine(&rig, 0);
-		expect_status("\"what\":\"upgrade\",\"failed\":false,");
+		expect_ctl("status --json", "\"what\":\"upgrade\",\"failed\":false,");
 		await_move(said);
 		assert_int_equal(rig.pid, keeper);
 		expect_keeper_works();
@@ -171,9 +172,9 @@ static void with_an_older_engine(void **state)
 	await_engine(&rig, 0);
 	gone = leave_older();
 	await_move(said);
-	expect_status("\"blind\":false,\"older\":1}");
-	expect_status("\"what\":\"reload\",\"failed\":false,");
-	expect_status("\"text\":\"link l2 removed\"");
+	expect_ctl("status --json", "\"blind\":false,\"older\":1}");
+	expect_ctl("status --json", "\"what\":\"reload\",\"failed\":false,");
+	expect_ctl("status --json", "\"text\":\"link l2 removed\"");
 	traffic(gone, SIM_SMPP, 200 * KIB);
 	newest = rig.engine;
 	kill(newest, SIGKILL);
@@ -200,7 +201,7 @@ static void an_older_engine_stands_still(void **state)
 	(void)state;
 	begin(2);
 	older = rig.engine;
-	expect_status("\"change\":null");
+	expect_ctl("status --json", "\"change\":null");
 	gone = leave_older();
 	newest = rig.engine;
 	said = said_now(&rig);
@@ -220,12 +221,42 @@ static void an_older_engine_stands_still(void **state)
 	end();
 }
 
+/* A keeper that has no descriptor left: the session is counted, and ends with its engine. */
+static void no_descriptor_left(void **state)
+{
+	struct rlimit was, none;
+	struct pair unkept;
+	size_t said;
+
+	(void)state;
+	begin(1);
+	said = said_now(&rig);
+	assert_int_equal(prlimit(rig.pid, RLIMIT_NOFILE, NULL, &was), 0);
+	none = (struct rlimit){ .rlim_cur = 3, .rlim_max = was.rlim_max };
+	assert_int_equal(prlimit(rig.pid, RLIMIT_NOFILE, &none, NULL), 0);
+	unkept = pair_login(&rig, 0, gateway, SIM_SMPP);
+	traffic(unkept, SIM_SMPP, 200 * KIB);
+	await_said(&rig, said, "no descriptor left to keep a session's socket");
+	for (int i = 0; i < 100 && count_said(&rig, said, "no descriptor left") < 2; i++)
+		pause_ms(10);
+	expect_ctl("metrics", "\nsmscope_sessions_unkept_total 2\n");
+	assert_int_equal(prlimit(rig.pid, RLIMIT_NOFILE, &was, NULL), 0);
+	rig_kill_engine(&rig);
+	peer_expect_end(unkept.sp);
+	peer_expect_end(unkept.gw);
+	peer_close(unkept.sp);
+	peer_close(unkept.gw);
+	rig_await(&rig, 0, NULL, "ev=session_close how=engine_died");
+	end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(becomes_the_program, rig_sweep),
 		cmocka_unit_test_teardown(with_an_older_engine, rig_sweep),
 		cmocka_unit_test_teardown(an_older_engine_stands_still, rig_sweep),
+		cmocka_unit_test_teardown(no_descriptor_left, rig_sweep),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
