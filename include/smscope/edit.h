@@ -165,6 +165,29 @@ struct edit_context {
 /** Empty: no codes, no profiles, nothing remembered. Then set the facts. */
 void edit_context_init(struct edit_context *ctx);
 
+/*
+ * The numbers that an SP's latest requests were about, by sequence number: for rules with `dst` on what
+ * answers them. All zero: there were none. One of a session; 16 KiB.
+ */
+enum { EDIT_ASKED = 512 };
+
+struct edit_asked {
+	struct edit_request {
+		uint32_t sequence;
+		uint8_t n;
+		char dst[27]; /* cut to fit */
+	} of[EDIT_ASKED];
+};
+
+/** Has a rule `dst` for responses? Else nobody need remember requests. */
+bool edit_asks_dst(const struct rule_set *rules);
+
+/** The SP sent `frame`: whatever it is, it is remembered if it is a request. Uses the context's facts and memory. */
+void edit_request(struct edit_asked *a, struct edit_context *ctx, struct span frame);
+
+/** For ctx->dst: whom the response `frame` is about; empty: not known. Valid until the next edit_request(). */
+struct span edit_requested(const struct edit_asked *a, const struct proto *proto, struct span frame);
+
 /** Could a rule touch this PDU? By its header alone: false lets edit_pdu() be left out. */
 bool edit_wants(const struct rule_set *rules, const struct proto *proto, struct span frame);
 

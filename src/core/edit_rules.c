@@ -287,6 +287,7 @@ static void add_rule(struct making *m, const struct rule_def *def)
 	m->set->no_memo |= def->account_count > 0 || def->dst_count > 0 || def->from != 0 ||
 			   def->action == EDIT_MESSAGE_ID || def->action == EDIT_ERR_WIDTH;
 	m->set->has_dry |= def->dry_run;
+	m->set->asks_dst |= def->dst_count > 0 && (r->def.pdus & ~BIT(CTX_REPORT)) != 0;
 }
 
 /* What a PDU of that role can be to a rule: bits of enum code_context. */

@@ -11,6 +11,7 @@
  *     edit.c          which rules match          edit_rules.c   what a rule is
  *     edit_plan.c     rule → patches             edit_receipt.c those of a receipt
  *     edit_build.c    patches → octets           edit_verify.c  do the octets say what was meant?
+ *     edit_asked.c    whom a response is about
  */
 
 struct rule_code {
@@ -38,6 +39,7 @@ struct rule_set {
 	/* A rule asks for more than a result: results are not remembered. */
 	bool no_memo;
 	bool has_dry;
+	bool asks_dst;       /* of responses, which do not have it */
 	const struct proto *protos[TOUCH_PROTOS];
 	uint8_t touch[TOUCH_PROTOS][TOUCH_SLOTS];
 	struct rule *rules;

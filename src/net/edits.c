@@ -172,6 +172,28 @@ void flow_pass_unedited(struct flow *f, struct span head)
 		report_unedited(f, f->at->taken_at);
 }
 
+/*
+ * Whom the PDU is about, if a rule asks that of responses. A session that comes from another engine does not
+ * know it of what was asked there.
+ */
+static void mind_request(struct flow *f, const struct rule_set *rules, struct edit_context *ctx,
+	struct span frame)
+{
+	struct session *s = f->session;
+
+	ctx->dst = span_of("", 0);
+	if (!edit_asks_dst(rules))
+		return;
+	if (s->asked == NULL)
+		s->asked = calloc(1, sizeof(*s->asked));
+	if (s->asked == NULL)
+		return;
+	if (f->from == SIDE_SP)
+		edit_request(s->asked, ctx, frame);
+	else
+		ctx->dst = edit_requested(s->asked, s->proto, frame);
+}
+
 bool flow_edit(struct flow *f, struct span frame, uint64_t at)
 {
 	struct session *s = f->session;
@@ -183,11 +205,14 @@ bool flow_edit(struct flow *f, struct span frame, uint64_t at)
 	struct edit_result r;
 	bool room;
 
-	if (ctx == NULL || !edit_wants(rules, s->proto, frame))
+	if (ctx == NULL)
 		return false;
-	room = frame.n <= cap && take_slot(f);
 	ctx->proto = s->proto;
 	ctx->dialect = s->shared->dialect;
+	mind_request(f, rules, ctx, frame);
+	if (!edit_wants(rules, s->proto, frame))
+		return false;
+	room = frame.n <= cap && take_slot(f);
 	ctx->account = span_of(s->shared->account, s->shared->account_len);
 	f->at->hand_at = at + 1;
 	len = edit_pdu(rules, ctx, f->from, frame, room ? slot_octets(f) : NULL, room ? cap : 0, &r);

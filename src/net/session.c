@@ -318,6 +318,7 @@ void session_free(struct session *s)
 	if (s->timer != NULL)
 		event_free(s->timer);
 	free(s->cause_text);
+	free(s->asked);
 	free(s);
 }
 

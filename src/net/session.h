@@ -72,6 +72,7 @@ struct session {
 	struct leg leg[2];           /* by enum side */
 	struct flow flow[2];         /* by the sender's side */
 	struct event *timer;         /* of the state; NULL: it has none */
+	struct edit_asked *asked;    /* rules ask whom responses are about; NULL: no PDU came since */
 	uint64_t idle_said[2], idle_ns[2]; /* admit_idle(): by side, what it had said and since when */
 };
 

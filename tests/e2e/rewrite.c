@@ -179,6 +179,64 @@ static void told_and_spared(void **state)
 	rig_stop(&rig);
 }
 
+/* A submit to that number, answered with 57: what the SP is told. */
+static uint32_t answer_to(struct pair p, enum sim_proto proto, uint32_t seq, const char *dst, bool asked)
+{
+	uint8_t octets[SIM_PDU_MAX];
+	struct sim_pdu pdu = { .what = SIM_SUBMIT, .seq = seq, .user = sim_text("900001"),
+		.src = sim_text("10690001"), .dst = sim_text(dst), .body = sim_text("hello") }, seen;
+
+	if (!asked)
+		pass(p.sp, p.gw, proto, &pdu, &seen, octets);
+	pdu = (struct sim_pdu){ .what = SIM_SUBMIT_RESP, .seq = seq, .status = 57, .msgid = { "MID00007", 8 } };
+	pass(p.gw, p.sp, proto, &pdu, &seen, octets);
+	return seen.status;
+}
+
+/* A response says nothing of the number, its request did. */
+static void by_the_number_of_the_request(enum sim_proto proto)
+{
+	static const char keys[] = "profile = \"infox\"; rules = ("
+		"  { name = \"theirs\"; action = \"map_status\"; to = \"8\"; code = \"57\"; dst = [ \"139\", \"8613900\" ]; } );";
+	static const char theirs[] = "13900000001", others[] = "13800000001";
+	uint8_t octets[SIM_PDU_MAX];
+	struct sim_pdu pdu = { .what = SIM_SUBMIT, .user = sim_text("900001"), .src = sim_text("10690001"),
+		.body = sim_text("hello") }, seen;
+	struct pair p;
+
+	begin(proto == SIM_SMPP ? "smpp" : "cmpp", keys);
+	p = pair_login(&rig, 0, gateway, proto);
+	assert_int_equal(answer_to(p, proto, 100, theirs, false), 8);
+	assert_int_equal(answer_to(p, proto, 101, others, false), 57);
+	assert_int_equal(answer_to(p, proto, 100, others, false), 57);
+	/* A window of them, answered from the last to the first. */
+	for (pdu.seq = 200; pdu.seq < 264; pdu.seq++) {
+		pdu.dst = pdu.seq % 3 == 0 ? sim_text(theirs) : sim_text(others);
+		pass(p.sp, p.gw, proto, &pdu, &seen, octets);
+	}
+	for (uint32_t seq = 263; seq >= 200; seq--)
+		assert_int_equal(answer_to(p, proto, seq, "", true), seq % 3 == 0 ? 8 : 57);
+	/* Not asked in this engine, not known to it. */
+	pdu.seq = 300;
+	pdu.dst = sim_text(theirs);
+	pass(p.sp, p.gw, proto, &pdu, &seen, octets);
+	rig_kill_engine(&rig);
+	rig_await_ready(&rig);
+	assert_int_equal(answer_to(p, proto, 300, "", true), 57);
+	assert_int_equal(answer_to(p, proto, 301, theirs, false), 8);
+	rig_await(&rig, 0, NULL, "ev=submit_resp seq=301 code=57 rule=theirs now~8");
+	pair_close(p);
+	rig_stop(&rig);
+}
+
+static void by_the_number(void **state)
+{
+	(void)state;
+	by_the_number_of_the_request(SIM_CMPP2);
+	by_the_number_of_the_request(SIM_CMPP3);
+	by_the_number_of_the_request(SIM_SMPP);
+}
+
 /* A message's text is told to nobody, what a rule puts beside it neither. */
 static void no_text_is_told(void **state)
 {
@@ -284,6 +342,7 @@ int main(void)
 		TEST(reports_and_responses),
 		TEST(in_a_stream),
 		TEST(told_and_spared),
+		TEST(by_the_number),
 		TEST(no_text_is_told),
 		TEST(what_does_not_fit),
 		TEST(what_is_not_held),
