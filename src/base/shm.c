@@ -32,7 +32,8 @@ static void lay_out(struct shm *s, const struct shm_wish *w)
 	s->session_max = w->session_max;
 	s->stories = w->stories;
 	s->links_at = align64(sizeof(struct shm));
-	s->sessions_at = align64(s->links_at + SHM_LINKS_MAX * sizeof(struct shm_link));
+	s->servers_at = align64(s->links_at + SHM_LINKS_MAX * sizeof(struct shm_link));
+	s->sessions_at = align64(s->servers_at + SHM_SERVERS_MAX * sizeof(struct shm_server));
 	s->seen_at = align64(s->sessions_at + (uint64_t)w->session_max * sizeof(struct shm_session));
 	at = align64(s->seen_at + (uint64_t)w->session_max * sizeof(struct shm_seen));
 	for (uint32_t i = 0; i < s->ring_count; i++, at += ring)
@@ -90,6 +91,8 @@ static bool shm_holds(const struct shm *s, uint64_t size)
 	if (s->workers < 1 || s->workers > SHM_WORKERS_MAX || s->ring_count != s->workers * SHM_SETS)
 		return false;
 	if (s->links_at > size || SHM_LINKS_MAX * sizeof(struct shm_link) > size - s->links_at)
+		return false;
+	if (s->servers_at > size || SHM_SERVERS_MAX * sizeof(struct shm_server) > size - s->servers_at)
 		return false;
 	if (s->sessions_at > size || s->seen_at > size ||
 		(uint64_t)s->session_max * sizeof(struct shm_session) > size - s->sessions_at ||

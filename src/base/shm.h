@@ -10,7 +10,7 @@
 /*
  * The shared memory that outlives an engine: made by the keeper, mapped by every engine.
  *
- *   | struct shm | links | sessions | seen | rings | edits | stories | counts | queues of sinks |
+ *   | struct shm | links | servers | sessions | seen | rings | edits | stories | counts | queues of sinks |
  *
  * Parts are found by offset. Each part has its own layout number; one that does not fit starts empty.
  *
@@ -27,6 +27,7 @@ enum {
 	SHM_RINGS_MAX = SHM_WORKERS_MAX * SHM_SETS,
 	SHM_ADDR_TEXT = 56,
 	SHM_LINKS_MAX = 1024,
+	SHM_SERVERS_MAX = 4096,
 	SHM_SINKS_MAX = 64,
 	SHM_ACCOUNT = 16,
 	SHM_CHANGES = 8,
@@ -48,6 +49,17 @@ enum session_state {
 struct shm_link {
 	char name[40];       /* empty: no link has the number yet */
 	_Atomic uint64_t gone; /* it is in the configuration no more: its sessions stay with the engine they have */
+};
+
+/* What the last engine knew of a gateway's server: base/upstreams.h. */
+struct shm_server {
+	_Atomic uint64_t version; /* odd: it died while it wrote here */
+	uint32_t link, key;  /* number of the link + 1, 0: free; upstreams_key() */
+	uint32_t state;      /* enum upstream_state */
+	uint32_t failing, failures, allowed;
+	uint64_t failed, since_ns, failed_ns, retry_ns, probe_ns;
+	struct sockaddr_storage addr; /* of its name */
+	uint32_t addr_len, pad_;
 };
 
 /* A change of configuration or program that was asked for, and what became of it: the keeper writes it. */
@@ -135,6 +147,7 @@ struct shm {
 	uint32_t stories;                /* the most messages of the story table */
 	uint32_t pad_;
 	uint64_t links_at;               /* offset of SHM_LINKS_MAX links */
+	uint64_t servers_at;             /* of SHM_SERVERS_MAX servers */
 	uint64_t sessions_at;            /* of the session table */
 	uint64_t seen_at;                /* of the scribe's, a struct shm_seen a slot */
 	uint64_t stories_at;             /* of the story table, at a page */
@@ -195,6 +208,11 @@ static inline struct shm_seen *shm_seen(struct shm *s, uint32_t slot)
 static inline struct shm_link *shm_link(struct shm *s, uint32_t number)
 {
 	return (struct shm_link *)(void *)((char *)s + s->links_at) + number % SHM_LINKS_MAX;
+}
+
+static inline struct shm_server *shm_server(struct shm *s, uint32_t i)
+{
+	return (struct shm_server *)(void *)((char *)s + s->servers_at) + i;
 }
 
 /** The number of the link with that name, a new one if it has none yet; -1: all are taken. One caller at a time. */

@@ -16,6 +16,7 @@ struct server {
 	bool probing;
 	bool told_up;        /* news: */
 	struct upstream_address was; /* … its address is another one now */
+	struct shm_server *kept; /* for the next engine; NULL: it will know nothing */
 };
 
 struct upstreams {
@@ -26,6 +27,8 @@ struct upstreams {
 	int count;
 	int news;            /* servers that have some */
 	struct server *servers;
+	struct shm *shm;     /* NULL: nothing is kept */
+	uint32_t engine;
 };
 
 const char *upstream_state_name(enum upstream_state s)
@@ -105,6 +108,81 @@ uint64_t upstream_pause_ms(uint32_t failures, uint32_t first, uint32_t most, uin
 	while (failures-- > 1 && ms < most)
 		ms *= 2;
 	return jitter_ms(ms < most ? ms : most, random);
+}
+
+/* Call it with the lock held, behind each change. An engine of before keeps its knowledge to itself. */
+static void keep(const struct upstreams *u, const struct server *s)
+{
+	struct shm_server *k = s->kept;
+
+	if (k == NULL || atomic_load(&u->shm->engine) != u->engine)
+		return;
+	atomic_fetch_add(&k->version, 1);
+	k->state = s->status.state;
+	k->failing = s->failing;
+	k->failures = s->status.failures;
+	k->allowed = s->allowed;
+	k->failed = s->status.failed;
+	k->since_ns = s->status.since_ns;
+	k->failed_ns = s->failed_ns;
+	k->retry_ns = s->retry_ns;
+	k->probe_ns = s->probe_ns;
+	k->addr = s->status.address.addr;
+	k->addr_len = s->status.address.len;
+	atomic_fetch_add(&k->version, 1);
+}
+
+static void take_over(struct server *s, const struct shm_server *k)
+{
+	if (k->state > UPSTREAM_DOWN || k->addr_len > sizeof(k->addr))
+		return;
+	s->status.state = (enum upstream_state)k->state;
+	s->status.failures = k->failures;
+	s->status.failed = k->failed;
+	s->status.since_ns = k->since_ns;
+	s->failing = k->failing != 0;
+	s->allowed = k->allowed < s->allowed ? k->allowed : s->allowed;
+	s->failed_ns = k->failed_ns;
+	s->retry_ns = k->retry_ns;
+	s->probe_ns = k->probe_ns;
+	if (s->status.address.len == 0)
+		s->status.address = (struct upstream_address){ k->addr, k->addr_len };
+}
+
+/* Where the server lies in the shared memory, or may lie from here on; NULL: all places are taken. */
+static struct shm_server *place_of(struct shm *shm, int link_number, uint32_t key)
+{
+	for (uint32_t i = 0; i < SHM_SERVERS_MAX; i++) {
+		struct shm_server *k = shm_server(shm, i);
+
+		if (k->link == 0) {
+			k->key = key;
+			k->link = (uint32_t)link_number + 1;
+			return k;
+		}
+		if (k->link == (uint32_t)link_number + 1 && k->key == key)
+			return k;
+	}
+	return NULL;
+}
+
+void upstreams_share(struct upstreams *u, struct shm *shm)
+{
+	u->shm = shm;
+	u->engine = atomic_load(&shm->engine);
+	for (int l = 0, n = 0; l < u->settings->link_count; l++)
+		for (int i = 0; i < u->settings->links[l].upstream_count; i++, n++) {
+			const struct link_settings *link = &u->settings->links[l];
+			struct server *s = &u->servers[n];
+
+			s->kept = place_of(shm, link->number, upstreams_key(&link->upstream[i]));
+			if (s->kept == NULL)
+				continue;
+			if (atomic_load(&s->kept->version) % 2 == 0 && atomic_load(&s->kept->version) > 0)
+				take_over(s, s->kept);
+			atomic_store(&s->kept->version, 0);
+			keep(u, s);
+		}
 }
 
 static void enter(struct server *s, enum upstream_state state, uint64_t now_ns)
@@ -214,6 +292,7 @@ bool upstreams_connected(struct upstreams *u, int link, int server, uint64_t now
 
 	pthread_mutex_lock(&u->lock);
 	failing = recover(s, u->settings->links[link].down_after, now_ns);
+	keep(u, s);
 	pthread_mutex_unlock(&u->lock);
 	return failing;
 }
@@ -247,6 +326,7 @@ bool upstreams_failed(struct upstreams *u, int link, int server, uint64_t began_
 		s->told_up = false; /* nobody was told that it was up, and it is no more */
 		count_news(u, s, news);
 	}
+	keep(u, s);
 	*ret = s->status;
 	pthread_mutex_unlock(&u->lock);
 	return fell;
@@ -293,6 +373,7 @@ bool upstreams_probed(struct upstreams *u, int link, int server, bool connected,
 		s->status.failures++;
 		s->status.failed++;
 	}
+	keep(u, s);
 	pthread_mutex_unlock(&u->lock);
 	return up;
 }
@@ -324,6 +405,7 @@ bool upstreams_resolved(struct upstreams *u, int link, int server,
 		if (s->was.len == 0)
 			s->was = *ret_was;
 		count_news(u, s, news);
+		keep(u, s);
 	}
 	pthread_mutex_unlock(&u->lock);
 	return changed;

@@ -2,6 +2,7 @@
 #define SMSCOPE_BASE_UPSTREAMS_H
 
 #include "base/settings.h"
+#include "base/shm.h"
 #include "smscope/err.h"
 
 /*
@@ -47,6 +48,12 @@ struct upstreams;
 /** Nothing is known yet but the addresses that are written as such. `seed` makes the jitter. NULL: memory is short. */
 struct upstreams *upstreams_new(const struct settings *settings, uint64_t seed, uint64_t now_ns);
 void upstreams_free(struct upstreams *u);
+
+/**
+ * Know what the engine before knew, addresses of names included, and leave in `shm` what is known from here on. By the
+ * links' numbers; of servers that find no place there nothing is left. Before any thread uses it.
+ */
+void upstreams_share(struct upstreams *u, struct shm *shm);
 
 /**
  * The server that a session dials next, which counts the session from now on; `tried` has a bit for each that it

@@ -331,6 +331,7 @@ struct front *front_new(const struct settings *settings, struct shm *shm, struct
 	if (f->base == NULL || f->commons.census == NULL || f->commons.pace == NULL ||
 		f->commons.refusals == NULL || f->commons.upstreams == NULL)
 		goto fail;
+	upstreams_share(f->commons.upstreams, shm);
 	f->lookups = lookups_new(settings, f->commons.upstreams, f->base);
 	f->probes = probes_new(settings, f->commons.upstreams, f->base);
 	if (f->lookups == NULL || f->probes == NULL)

@@ -137,6 +137,13 @@ static void down_is_not_dialled(void **state)
 	told = rig_count(&rig, "ev=upstream server=127.0.0.1:%d", port[0]);
 	assert_int_equal(told, 1);
 	expect_status(0, "down", 0, 1);
+	/* The next engine knows, too. */
+	rig_kill_engine(&rig);
+	rig_await_ready(&rig);
+	for (int i = 0; i < 3; i++)
+		end_pair(login(1));
+	assert_false(peer_has_caller(gateway[0], 0));
+	expect_status(0, "down", 0, 1);
 	rig_stop(&rig);
 }
 
@@ -215,7 +222,7 @@ static void least(void **state)
 	rig_stop(&rig);
 }
 
-/* Sessions that outlived their engine count for the server that they have. */
+/* Sessions that outlived their engine count for the server that they have, and what was known of servers is. */
 static void after_a_crash(void **state)
 {
 	struct pair p[3], q;
@@ -229,14 +236,14 @@ static void after_a_crash(void **state)
 	rig_kill_engine(&rig);
 	rig_await_ready(&rig);
 	pair_ping(p[0], SIM_SMPP);
-	expect_status(0, "unknown", 2, 0);
-	expect_status(1, "unknown", 0, 0);
+	expect_status(0, "up", 2, 0);
+	expect_status(1, "up", 0, 0);
 	q = login(1);
 	p[1] = login(1);
 	end_pair(p[0]);
 	end_pair(p[2]);
 	rig_await_count(&rig, 3, "ev=session_close");
-	expect_status(0, "unknown", 0, 0);
+	expect_status(0, "up", 0, 0);
 	end_pair(q);
 	end_pair(p[1]);
 	rig_stop(&rig);

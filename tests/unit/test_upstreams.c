@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <netinet/in.h>
@@ -399,6 +400,74 @@ static void neighbours(void **state)
 	assert_false(resolved(0, all, 2));
 }
 
+/* Another engine begins with what is known. */
+static void next_engine(struct shm *shm)
+{
+	upstreams_free(u);
+	atomic_fetch_add(&shm->engine, 1);
+	u = upstreams_new(&settings, 43, now);
+	assert_non_null(u);
+	upstreams_share(u, shm);
+}
+
+static void from_engine_to_engine(void **state)
+{
+	static char names[SERVERS][8] = { "one", "two", "three" };
+	struct upstream_address at = address(7), now_at, was;
+	struct shm_wish wish = { .workers = 1, .ring_size = 1 << 20, .session_max = 8, .stories = 16,
+		.hold_max = 4096 };
+	int fd = shm_create(&wish);
+	struct shm *shm = fd >= 0 ? shm_map(fd) : NULL;
+
+	(void)state;
+	assert_non_null(shm);
+	for (int i = 0; i < SERVERS; i++)
+		links[LINK].upstream[i].text = names[i];
+	links[LINK].upstream[2].addr_len = 0;
+	links[LINK].number = 5;
+	next_engine(shm);
+	for (int i = 0; i < 3; i++)
+		miss(0);
+	assert_true(upstreams_resolved(u, LINK, 2, &at, 1, now, &now_at, &was));
+	next_engine(shm);
+	upstreams_status(u, LINK, 0, &now_is);
+	assert_int_equal(now_is.state, UPSTREAM_DOWN);
+	assert_int_equal(now_is.failures, 3);
+	upstreams_status(u, LINK, 1, &now_is);
+	assert_int_equal(now_is.state, UPSTREAM_UNKNOWN);
+	upstreams_status(u, LINK, 2, &now_is);
+	assert_int_equal(last_of(&now_is.address), 7);
+	assert_int_equal(choose(0), 1);
+	upstreams_leave(u, LINK, 1);
+	/* A server of that name in another place of the list; another link of that number. */
+	links[LINK].upstream[0].text = names[1];
+	links[LINK].upstream[1].text = names[0];
+	next_engine(shm);
+	upstreams_status(u, LINK, 1, &now_is);
+	assert_int_equal(now_is.state, UPSTREAM_DOWN);
+	links[LINK].number = 6;
+	next_engine(shm);
+	upstreams_status(u, LINK, 1, &now_is);
+	assert_int_equal(now_is.state, UPSTREAM_UNKNOWN);
+	/* The one before died while it wrote: of that server nothing is known. */
+	links[LINK].number = 5;
+	for (int i = 0; i < SHM_SERVERS_MAX; i++)
+		if (shm_server(shm, (uint32_t)i)->state == UPSTREAM_DOWN)
+			atomic_fetch_add(&shm_server(shm, (uint32_t)i)->version, 1);
+	next_engine(shm);
+	upstreams_status(u, LINK, 1, &now_is);
+	assert_int_equal(now_is.state, UPSTREAM_UNKNOWN);
+	/* An engine of before keeps what it finds out to itself. */
+	atomic_fetch_add(&shm->engine, 1);
+	for (int i = 0; i < 3; i++)
+		miss(1);
+	next_engine(shm);
+	upstreams_status(u, LINK, 1, &now_is);
+	assert_int_equal(now_is.state, UPSTREAM_UNKNOWN);
+	shm_unmap(shm);
+	close(fd);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -415,6 +484,7 @@ int main(void)
 		TEST(overtaken),
 		TEST(names),
 		TEST(neighbours),
+		TEST(from_engine_to_engine),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
