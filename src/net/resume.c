@@ -61,6 +61,7 @@ void session_yield(struct session *s)
 	if (s->timer != NULL)
 		event_free(s->timer);
 	free(s->cause_text);
+	free(s->asked);
 	s->shared->engine = 0; /* of nobody who lives */
 	free(s);
 	atomic_fetch_sub(&w->session_count, 1);
