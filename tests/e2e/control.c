@@ -18,7 +18,7 @@
  * clients that misbehave (row C12 of the fault list), of which a session must notice nothing.
  */
 
-enum { CROWD = 100, CLIENTS_MAX = 16, LINE_S = 10, BOUND_P99_US = 100000, BIG = 1 << 20 };
+enum { CROWD = 100, CLIENTS_MAX = 16, LINE_S = 10, BIG = 1 << 20 };
 
 static const char subscriber[] = "13812345678", canary[] = "Canary77", secret_text[] = "SecretText42";
 

@@ -11,7 +11,7 @@
  * read.
  */
 
-enum { MIB = 1 << 20, BOUND_P99_US = 100000 };
+enum { MIB = 1 << 20 };
 
 static struct rig rig;
 static int gateway, gateway_port;

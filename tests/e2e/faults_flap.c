@@ -12,8 +12,6 @@
  */
 
 enum { CROWD = 200, TIMEOUT_MS = 2000, PINGS_MAX = 20000 };
-enum { BOUND_P99_US = 100000 }; /* with sanitizers, on a machine that others use too */
-
 /* Who goes, how, and how far the session had come. */
 enum { SP_CLOSES, GW_CLOSES, SP_RESETS, GW_RESETS, SAYS_NOTHING, HALF_LOGIN, NO_ANSWER, KINDS };
 

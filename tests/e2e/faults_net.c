@@ -13,8 +13,6 @@
 /* Rows N1 to N5 of the fault list: peers that say nothing or too little, floods, gateways that do
  * not answer. */
 
-enum { BOUND_P99_US = 100000 }; /* with sanitizers, on a machine that others use too */
-
 static struct rig rig;
 static int gateway, gateway_port;
 
