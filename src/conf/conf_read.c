@@ -111,7 +111,10 @@ static void unknown_key(enum conf_section section, const char *name, const struc
 	const struct conf_key *keys;
 	int count;
 
-	for (int s = 0; s < CONF_SECTIONS; s++)
+	keys = conf_keys(section, &count);
+	for (int i = 0; i < count; i++)
+		conf_guess_try(&g, keys[i].name);
+	for (int s = 0; s < CONF_SECTIONS && g.nearest == NULL; s++)
 		if (conf_key_find((enum conf_section)s, name) >= 0) {
 			conf_error(at->faults, at->file, at->line,
 				"%s is no key of %s; it belongs %s%s", name,
@@ -120,9 +123,6 @@ static void unknown_key(enum conf_section section, const char *name, const struc
 				conf_section_name((enum conf_section)s));
 			return;
 		}
-	keys = conf_keys(section, &count);
-	for (int i = 0; i < count; i++)
-		conf_guess_try(&g, keys[i].name);
 	conf_error(at->faults, at->file, at->line, "unknown key %s%s%s%s%s%s", name,
 		where[0] != '\0' ? " in " : "", where, g.nearest != NULL ? "; did you mean " : "",
 		g.nearest != NULL ? g.nearest : "", g.nearest != NULL ? "?" : "");

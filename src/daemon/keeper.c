@@ -124,8 +124,9 @@ static uint64_t sooner(uint64_t a, uint64_t b)
 /* Do what is due at `now`; returns when the next thing is. */
 static uint64_t do_due(struct keeper *k, uint64_t now)
 {
-	uint64_t next = sooner(change_due(k, now), keeper_move_due(k, now));
+	uint64_t next = change_due(k, now);
 
+	next = sooner(next, keeper_move_due(k, now));
 	if (k->engine == 0 && k->stage == RUNNING && now >= k->start_at_ns)
 		engine_start(k);
 	if (k->stage != RUNNING && now >= k->kill_at_ns) {
