@@ -282,6 +282,8 @@ static int read_input(struct input *in, const char *path, char **args, int count
 	struct hex *h = &in->hex;
 	int err = SM_OK;
 
+	if (count == 1 && strcmp(args[0], "-") == 0)
+		count = 0; /* standard input, as everywhere */
 	in->receipts = open_memstream(&in->text, &in->text_n);
 	if (in->receipts == NULL)
 		err = -ENOMEM;

@@ -138,14 +138,15 @@ static void forms_of_the_input(void **state)
 	assert_int_equal(run("--json 0000000d8000000800000017000000000c0000000200000002"), 0);
 	memcpy(want, output, sizeof(want));
 	for (size_t i = 0; i < sizeof(forms) / sizeof(*forms); i++) {
+		static const char *const from[] = { "", "-", "-f -" };
 		char command[2048];
 
-		snprintf(command, sizeof(command), "%s | " SMSCOPE " explain --json", forms[i]);
-		assert_int_equal(run_command(command), 0);
-		assert_string_equal(output, want);
-		snprintf(command, sizeof(command), "%s | " SMSCOPE " explain --json -f -", forms[i]);
-		assert_int_equal(run_command(command), 0);
-		assert_string_equal(output, want);
+		for (int k = 0; k < 3; k++) {
+			snprintf(command, sizeof(command), "%s | " SMSCOPE " explain --json %s", forms[i],
+				from[k]);
+			assert_int_equal(run_command(command), 0);
+			assert_string_equal(output, want);
+		}
 	}
 }
 
