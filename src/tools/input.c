@@ -8,7 +8,7 @@
 
 enum { READ_STEP = 65536 };
 
-static int read_stream(FILE *f, char **ret, size_t *ret_n)
+int input_rest(FILE *f, char **ret, size_t *ret_n)
 {
 	size_t cap = 0, n = 0, got = 1;
 	char *octets = NULL;
@@ -35,14 +35,19 @@ static int read_stream(FILE *f, char **ret, size_t *ret_n)
 	return SM_OK;
 }
 
+FILE *input_open(const char *path)
+{
+	return strcmp(path, "-") == 0 ? stdin : fopen(path, "r");
+}
+
 int input_read(const char *path, char **ret, size_t *ret_n)
 {
-	FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "r");
+	FILE *f = input_open(path);
 	int err;
 
 	if (f == NULL)
 		return -errno;
-	err = read_stream(f, ret, ret_n);
+	err = input_rest(f, ret, ret_n);
 	if (f != stdin)
 		fclose(f);
 	return err;

@@ -1,4 +1,5 @@
 #include <inttypes.h>
+#include <time.h>
 
 #include "core/edit_state.h"
 #include "tools/print.h"
@@ -156,6 +157,25 @@ static const char *side_word(enum side from)
 	return from == SIDE_SP ? "sp" : "gw";
 }
 
+static void put_time(FILE *to, uint64_t time_ns, int digits)
+{
+	char room[64];
+	struct out o = out_of(room, sizeof(room));
+	time_t t = (time_t)(time_ns / 1000000000u);
+	struct tm local;
+
+	record_time(&o, time_ns, localtime_r(&t, &local) != NULL ? (int)local.tm_gmtoff : 0,
+		digits);
+	fprintf(to, "%.*s", (int)out_len(&o), room);
+}
+
+void rewrite_show_place(FILE *to, const struct rewrite_place *place)
+{
+	fprintf(to, "packet %" PRIu64 ": ", place->at.packet);
+	put_time(to, place->at.time_ns, 3);
+	fprintf(to, " %s ", place->way);
+}
+
 static void show_matched(const struct rewrite_show *s, uint64_t matched)
 {
 	bool first = true;
@@ -175,8 +195,12 @@ static void show_text(const struct rewrite_show *s, const struct edit_result *re
 	char room[ROOM];
 	struct out o = out_of(room, sizeof(room));
 
-	fprintf(s->to, "%d: %s from %s, seq %" PRIu32 ", %zu octets", s->number,
-		pdu_name(&s->was), side_word(s->from), s->was.sequence, s->was.frame.n);
+	if (s->place != NULL)
+		rewrite_show_place(s->to, s->place);
+	else
+		fprintf(s->to, "%" PRIu64 ": ", s->number);
+	fprintf(s->to, "%s from %s, seq %" PRIu32 ", %zu octets", pdu_name(&s->was),
+		side_word(s->from), s->was.sequence, s->was.frame.n);
 	if (ret->change_count == 0 && ret->refused == EDIT_FINE) {
 		show_matched(s, ret->matched);
 		return;
@@ -238,11 +262,21 @@ static void json_changes(const struct rewrite_show *s, const struct edit_result 
 	fputc(']', s->to);
 }
 
+static void json_place(FILE *to, const struct rewrite_place *place)
+{
+	fprintf(to, ",\"packet\":%" PRIu64 ",\"ts\":\"", place->at.packet);
+	put_time(to, place->at.time_ns, 6);
+	fprintf(to, "\",\"session\":%" PRIu64, place->session);
+	json_key(to, "way", place->way);
+}
+
 static void show_json(const struct rewrite_show *s, const struct edit_result *ret)
 {
 	bool first = true;
 
-	fprintf(s->to, "{\"number\":%d", s->number);
+	fprintf(s->to, "{\"number\":%" PRIu64, s->number);
+	if (s->place != NULL)
+		json_place(s->to, s->place);
 	json_key(s->to, "pdu", pdu_name(&s->was));
 	json_key(s->to, "from", side_word(s->from));
 	fprintf(s->to, ",\"seq\":%" PRIu32 ",\"matched\":[", s->was.sequence);
