@@ -72,8 +72,8 @@ static int read_opened(pcap_t *p, const char *filter, const struct connection_re
 	struct connections *t;
 
 	if (!packet_link_known(link)) {
-		snprintf(fault, CAPTURE_FAULT, "packet 1: link type %s%s%d is not read",
-			name != NULL ? name : "", name != NULL ? ", " : "", link);
+		snprintf(fault, CAPTURE_FAULT, "packet 1: link type %s, %d, is not read",
+			name != NULL ? name : "unknown", link);
 		return SM_EFORMAT;
 	}
 	if (filter != NULL && pcap_compile(p, &program, filter, 1, PCAP_NETMASK_UNKNOWN) != 0) {
