@@ -34,6 +34,7 @@ static void doc_prints_what_it_shows(void **state)
 	assert_non_null(conf);
 	end = strstr(conf + 4, "```");
 	put("rewriting.conf", conf + 4, (size_t)(end - conf - 4));
+	assert_int_equal(run("cp " SOURCE_DIR "/tests/data/captures/short-sll.pcap smsc.pcap"), 0);
 	for (char *p = doc; (p = strstr(p, "```console\n$ ")) != NULL; commands++) {
 		char command[2048], *line = p + strlen("```console\n$ "), *out = strchr(line, '\n') + 1;
 
