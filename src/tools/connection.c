@@ -25,10 +25,12 @@ struct tracked {
 	struct connection c; /* first: what readers hold */
 	struct connections *table;
 	struct direction way[2];
-	bool ended;
+	bool ended, closing;
+	enum connection_end how;  /* of closing */
+	uint64_t closing_ns;
 	uint32_t bucket;
 	LIST_ENTRY(tracked) in_bucket;
-	TAILQ_ENTRY(tracked) by_use;
+	TAILQ_ENTRY(tracked) by_use, by_close;
 };
 
 struct connections {
@@ -38,6 +40,7 @@ struct connections {
 	uint64_t begun;
 	size_t held, count;
 	TAILQ_HEAD(, tracked) by_use; /* the least recently used first */
+	TAILQ_HEAD(, tracked) closing; /* over, but for octets that may still come out of order */
 	LIST_HEAD(, tracked) buckets[BUCKETS];
 };
 
@@ -76,6 +79,7 @@ struct connections *connections_new(const struct connection_reader *reader, void
 	t->reader = reader;
 	t->arg = arg;
 	TAILQ_INIT(&t->by_use);
+	TAILQ_INIT(&t->closing);
 	return t;
 }
 
@@ -86,6 +90,8 @@ static void end(struct tracked *k, enum connection_end how)
 	if (k->ended)
 		return;
 	k->ended = true;
+	if (k->closing)
+		TAILQ_REMOVE(&t->closing, k, by_close);
 	reassembly_end(&k->way[0].octets);
 	reassembly_end(&k->way[1].octets);
 	t->reader->end(t->arg, &k->c, how, &t->at);
@@ -191,6 +197,30 @@ static bool is_over(const struct reassembly *r)
 	return r->done || (r->fin && r->waits && r->acked == r->fin_at + 1);
 }
 
+/* The connection is over: at once if nothing is missing, or when that has had its time. */
+static void close_soon(struct tracked *k, enum connection_end how)
+{
+	struct connections *t = k->table;
+
+	if (!reassembly_misses(&k->way[0].octets) && !reassembly_misses(&k->way[1].octets)) {
+		end(k, how);
+	} else if (!k->closing) {
+		k->closing = true;
+		k->closing_ns = t->at.time_ns;
+		k->how = how;
+		TAILQ_INSERT_TAIL(&t->closing, k, by_close);
+	}
+}
+
+static void close_those_due(struct connections *t)
+{
+	struct tracked *k;
+
+	while ((k = TAILQ_FIRST(&t->closing)) != NULL &&
+	       reassembly_late(k->closing_ns, t->at.time_ns))
+		end(k, k->how);
+}
+
 int connections_segment(struct connections *t, const struct segment *s,
 	const struct capture_at *at)
 {
@@ -199,6 +229,7 @@ int connections_segment(struct connections *t, const struct segment *s,
 	int from = 0;
 
 	t->at = *at;
+	close_those_due(t);
 	k = find(t, s, bucket, &from);
 	if (k != NULL && is_another(k, from, s)) {
 		forget(k, CONNECTION_AGAIN);
@@ -221,8 +252,8 @@ int connections_segment(struct connections *t, const struct segment *s,
 	if ((s->flags & TCP_ACK) != 0)
 		reassembly_acked(&k->way[1 - from].octets, s->ack, at);
 	if ((s->flags & TCP_RST) != 0)
-		end(k, CONNECTION_RESET);
+		close_soon(k, CONNECTION_RESET);
 	else if (is_over(&k->way[0].octets) && is_over(&k->way[1].octets))
-		end(k, CONNECTION_FIN);
+		close_soon(k, CONNECTION_FIN);
 	return SM_OK;
 }

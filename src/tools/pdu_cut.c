@@ -40,6 +40,25 @@ bool pdu_cut_begins(const struct proto *p, uint32_t max_pdu, struct span run)
 	return true;
 }
 
+/*
+ * Where PDUs begin in a run; its length if nowhere. One header alone is too little to go by inside a
+ * run: a status and a sequence number may look like it.
+ */
+static size_t beginning(const struct pdu_cut *c, struct span run)
+{
+	if (pdu_cut_begins(c->proto, c->max_pdu, run))
+		return 0;
+	for (size_t at = 1; at + 8 <= run.n; at++) {
+		struct span rest = span_of(run.p + at, run.n - at);
+		uint32_t len = bytes_u32(rest.p);
+
+		if (len >= c->proto->header_len && len <= rest.n - 8 &&
+		    pdu_cut_begins(c->proto, c->max_pdu, rest))
+			return at;
+	}
+	return run.n;
+}
+
 /* Keep the beginning of a PDU. */
 static int keep(struct pdu_cut *c, struct span s)
 {
@@ -98,14 +117,14 @@ static int complete(struct pdu_cut *c, struct span *run, pdu_cut_fn *fn, void *a
 int pdu_cut_run(struct pdu_cut *c, struct span run, pdu_cut_fn *fn, void *arg)
 {
 	int64_t n = 0;
-	int err = SM_OK;
+	int err;
 
 	if (!c->in_step) {
-		c->in_step = pdu_cut_begins(c->proto, c->max_pdu, run);
-		if (!c->in_step) {
-			c->skipped += run.n;
-			return SM_OK;
-		}
+		size_t at = beginning(c, run);
+
+		c->skipped += at;
+		run = span_of(run.p + at, run.n - at);
+		c->in_step = run.n > 0;
 	}
 	err = complete(c, &run, fn, arg);
 	for (; err == SM_OK && run.n > 0; run = span_of(run.p + n, run.n - (size_t)n)) {

@@ -191,19 +191,27 @@ static void give_up(struct reassembly *r)
 	r->waits = false;
 }
 
+bool reassembly_misses(const struct reassembly *r)
+{
+	return !r->done && (r->held != NULL || (r->waits && distance(r->acked, r->next) > 0));
+}
+
+bool reassembly_late(uint64_t since_ns, uint64_t now_ns)
+{
+	uint64_t ns = now_ns > since_ns ? now_ns - since_ns : since_ns - now_ns;
+
+	return ns > REASSEMBLY_GRACE_MS * UINT64_C(1000000);
+}
+
 void reassembly_time(struct reassembly *r, uint64_t now_ns)
 {
-	uint64_t since;
-
 	if (!r->waits)
 		return;
 	if (r->done || distance(r->acked, r->next) <= 0) {
 		r->waits = false;
 		return;
 	}
-	since = r->acked_at.time_ns;
-	since = now_ns > since ? now_ns - since : since - now_ns;
-	if (since > REASSEMBLY_GRACE_MS * UINT64_C(1000000))
+	if (reassembly_late(r->acked_at.time_ns, now_ns))
 		give_up(r);
 }
 

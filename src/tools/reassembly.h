@@ -61,6 +61,12 @@ void reassembly_acked(struct reassembly *r, uint32_t ack, const struct capture_a
 /** It is now that late, by the capture's clock: what was acknowledged and did not come is given up. */
 void reassembly_time(struct reassembly *r, uint64_t now_ns);
 
+/** Are there octets missing that may still come? */
+bool reassembly_misses(const struct reassembly *r);
+
+/** Is `now_ns` so much later than `since_ns` that what may come out of order has come? */
+bool reassembly_late(uint64_t since_ns, uint64_t now_ns);
+
 /** Nothing follows: what is held goes out, what is missing is told. */
 void reassembly_end(struct reassembly *r);
 

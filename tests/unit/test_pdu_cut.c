@@ -86,7 +86,7 @@ static void every_cut(void **state)
 	finish("12", 15);
 }
 
-/* From the middle: the first run that begins as PDUs do. */
+/* From the middle: the first run that begins as PDUs do, or two of them in a row inside one. */
 static void in_the_middle(void **state)
 {
 	(void)state;
@@ -95,9 +95,17 @@ static void in_the_middle(void **state)
 	put(SECOND, ALL);
 	finish("(11)23", 0);
 	begin(false);
-	put(5, ALL); /* a PDU inside is not looked for */
+	put(5, ALL);
+	finish("(11)23", 0);
+	begin(false);
+	put(5, THIRD + 8);
+	put(THIRD + 8, ALL);
+	finish("(11)23", 0);
+	begin(false);
+	put(5, THIRD + 7); /* a header alone */
+	put(SECOND + 1, ALL);
 	put(THIRD, ALL);
-	finish("(47)3", 0);
+	finish("(73)3", 0);
 	begin(false);
 	put(SECOND, SECOND + 7); /* too little to tell */
 	put(SECOND + 7, ALL);
