@@ -10,7 +10,7 @@
  */
 int input_read(const char *path, char **ret, size_t *ret_n);
 
-/** The two steps of it: stdin if the path is "-", NULL with errno set; input_rest() closes nothing. */
+/** Its two steps: stdin for "-", or NULL with errno set; input_rest() closes nothing. */
 FILE *input_open(const char *path);
 int input_rest(FILE *f, char **ret, size_t *ret_n);
 

@@ -148,7 +148,7 @@ static enum packet ip6_read(struct reader *r, size_t sent, struct segment *ret, 
 	return PACKET_TCP;
 }
 
-/* 2 port | 2 port | 4 sequence | 4 acknowledged | 1 words | 1 flags | 2 window | 2 sum | 2 urgent */
+/* 2 port | 2 port | 4 seq | 4 ack | 1 words | 1 flags | 2 window | 2 sum | 2 urgent | options */
 static enum packet tcp_read(struct reader *r, size_t len, struct segment *ret)
 {
 	size_t words, options;

@@ -41,8 +41,8 @@ bool pdu_cut_begins(const struct proto *p, uint32_t max_pdu, struct span run)
 }
 
 /*
- * Where PDUs begin in a run; its length if nowhere. One header alone is too little to go by inside a
- * run: a status and a sequence number may look like it.
+ * Where PDUs begin in a run; its length if nowhere. One header alone is too little to go by inside
+ * a run: a status and a sequence number may look like it.
  */
 static size_t beginning(const struct pdu_cut *c, struct span run)
 {

@@ -5,8 +5,8 @@
 
 /*
  * The PDUs of one direction, from runs of its octets. Where they begin is not known at first, after
- * a gap and after a length that no PDU has. Then octets are skipped up to a run that begins as a PDU
- * does, or up to two PDUs in a row inside one.
+ * a gap and after a length that no PDU has. Then octets are skipped up to a run that begins as a
+ * PDU does, or up to two PDUs in a row inside one.
  */
 struct pdu_cut {
 	const struct proto *proto;

@@ -32,7 +32,7 @@ static void drop_first(struct reassembly *r)
 	r->held = p->next;
 	r->held_octets -= p->n;
 	r->held_count--;
-	*r->all_held -= p->n;
+	*r->all_held -= sizeof(*p) + p->n;
 	free(p);
 }
 
@@ -93,7 +93,7 @@ static void hold(struct reassembly *r, uint32_t seq, struct span s, const struct
 		*to = p;
 		r->held_octets += n;
 		r->held_count++;
-		*r->all_held += n;
+		*r->all_held += sizeof(*p) + n;
 	}
 }
 

@@ -19,13 +19,13 @@
 enum {
 	REASSEMBLY_HELD_MAX = 1 << 20, /* octets held of one direction */
 	REASSEMBLY_PIECES_MAX = 4096,
-	REASSEMBLY_ALL_MAX = 64 << 20, /* octets held of all directions with the same `all_held` */
+	REASSEMBLY_ALL_MAX = 64 << 20, /* memory of all directions with the same `all_held` */
 	REASSEMBLY_GRACE_MS = 50,      /* what was acknowledged may still come, out of order */
 };
 
 /* Both are called from within reassembly_segment(), _time() and _end(). */
 struct reassembly_to {
-	/** Never empty; a segment's octets, or what of them is new, and where they were captured. */
+	/** Never empty; a segment's octets, or what of them is new, and where they stand. */
 	void (*octets)(void *arg, struct span s, const struct capture_at *at);
 	/** So many octets before the next ones never came. `at` is where those are that tell it. */
 	void (*gap)(void *arg, uint64_t missing, const struct capture_at *at);
@@ -58,7 +58,7 @@ void reassembly_segment(struct reassembly *r, const struct segment *s,
 /** The other end has everything before `ack`. */
 void reassembly_acked(struct reassembly *r, uint32_t ack, const struct capture_at *at);
 
-/** It is now that late, by the capture's clock: what was acknowledged and did not come is given up. */
+/** It is that late, by the capture's clock: what was acknowledged and did not come is given up. */
 void reassembly_time(struct reassembly *r, uint64_t now_ns);
 
 /** Are there octets missing that may still come? */

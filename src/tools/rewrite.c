@@ -10,8 +10,8 @@
 #include "tools/tools.h"
 
 /*
- * smscope rewrite: what the rules of a link would do to PDUs, before they meet traffic. PDUs that are
- * given as digits are taken for one session; in a capture each connection is one.
+ * smscope rewrite: what the rules of a link would do to PDUs, before they meet traffic. PDUs that
+ * are given as digits are taken for one session; in a capture each connection is one.
  */
 
 /* What there is to try: a capture, or octets. */
@@ -25,8 +25,9 @@ static int usage(FILE *to)
 {
 	fputs("usage: smscope rewrite --link NAME [OPTION...] HEX... | FILE | CAPTURE | -\n"
 		"What the rules of a link would do to these PDUs: each change with its rule, then\n"
-		"every field that differs. A file holds digits, a dump of them, or the octets. Of a\n"
-		"capture, pcap or pcapng, PDUs are shown that a rule matches, then a line that counts.\n"
+		"every field that differs. A file holds digits, a dump of them, or the octets.\n"
+		"Of a capture, pcap or pcapng, PDUs are shown that a rule matches, then a line\n"
+		"that counts.\n"
 		"      --config FILE   (" SMSCOPE_CONF ")\n"
 		"      --link NAME     whose rules; a configuration with one link needs none\n"
 		"      --from sp|gw    who sent them; else each PDU tells\n"
