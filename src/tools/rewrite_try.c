@@ -4,18 +4,9 @@
 
 /* One PDU after another: what its session knows, what the rules make of it. */
 
-enum { ASKED = 256 };
-
-/* Destinations of the last submits, by sequence number. */
-struct asked {
-	uint32_t sequence;
-	char dst[24];
-	size_t n;
-};
-
 struct rewrite_session {
 	struct edit_context ctx;
-	struct asked asked[ASKED];
+	struct edit_asked asked;
 	char account[24];
 };
 
@@ -82,8 +73,7 @@ static void learn(struct rewrite_session *s, bool told, const struct pdu *pdu, e
 {
 	struct edit_context *ctx = &s->ctx;
 	enum role role = pdu_role_from(pdu, from);
-	struct span text = pdu_text(pdu, F_SYSTEM_ID), dst = pdu_text(pdu, F_DESTINATION_ADDR);
-	struct asked *a = &s->asked[pdu->sequence % ASKED];
+	struct span text = pdu_text(pdu, F_SYSTEM_ID);
 
 	if ((role == R_LOGIN || role == R_LOGIN_ACK) && !told)
 		ctx->dialect = ctx->proto->dialect_of(pdu->frame, ctx->dialect);
@@ -91,16 +81,9 @@ static void learn(struct rewrite_session *s, bool told, const struct pdu *pdu, e
 		memcpy(s->account, text.p, text.n);
 		ctx->account = span_of(s->account, text.n);
 	}
-	if (role == R_SUBMIT) {
-		if (dst.n == 0) {
-			dst = pdu_octets(pdu, F_DEST_TERMINAL_ID);
-			dst.n = bytes_nul(dst.p, dst.n < 21 ? dst.n : 21);
-		}
-		a->n = dst.n < sizeof(a->dst) ? dst.n : sizeof(a->dst);
-		a->sequence = pdu->sequence;
-		memcpy(a->dst, dst.p, a->n);
-	}
-	ctx->dst = span_of(a->dst, role_is_ack(role) && a->sequence == pdu->sequence ? a->n : 0);
+	ctx->dst = role_is_ack(role) ? edit_requested(&s->asked, ctx->proto, pdu->frame) : span_of("", 0);
+	if (from == SIDE_SP)
+		edit_request(&s->asked, ctx, pdu->frame);
 }
 
 static void count(struct rewrite *w, bool edited, const struct edit_result *ret)
