@@ -14,7 +14,7 @@ struct rewrite_options {
 	const struct proto *proto;
 	const char *filter; /* of captures */
 	bool json, hex;
-	bool all;      /* of captures, what no rule wants, too */
+	bool all;      /* of captures, what stays as it is, too */
 };
 
 /* Where a PDU of a capture was. */
