@@ -87,7 +87,7 @@ static int processors(void)
 	cpu_set_t set;
 	int n = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
 
-	return n < 1 ? 1 : n > SHM_WORKERS_MAX ? SHM_RINGS_MAX : n;
+	return n < 1 ? 1 : n > SHM_WORKERS_MAX ? SHM_WORKERS_MAX : n;
 }
 
 /* The largest PDU of the link's protocol, or of all where the first PDU will tell which. */
