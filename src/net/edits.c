@@ -209,12 +209,14 @@ bool flow_edit(struct flow *f, struct span frame, uint64_t at)
 		return false;
 	ctx->proto = s->proto;
 	ctx->dialect = s->shared->dialect;
+	f->at->hand_at = at + 1;
 	mind_request(f, rules, ctx, frame);
-	if (!edit_wants(rules, s->proto, frame))
+	if (!edit_wants(rules, s->proto, frame)) {
+		f->at->hand_at = 0;
 		return false;
+	}
 	room = frame.n <= cap && take_slot(f);
 	ctx->account = span_of(s->shared->account, s->shared->account_len);
-	f->at->hand_at = at + 1;
 	len = edit_pdu(rules, ctx, f->from, frame, room ? slot_octets(f) : NULL, room ? cap : 0, &r);
 	f->at->hand_at = 0;
 	if (!room) {

@@ -238,6 +238,8 @@ static void front_mind_upstreams(struct front *f, uint64_t now)
 	struct worker_message m = { .kind = WORKER_NEWS };
 
 	lookups_tick(f->lookups, now);
+	if (f->yielded)
+		return; /* the newest engine probes, and tells */
 	probes_tick(f->probes, now);
 	if (upstreams_have_news(f->commons.upstreams))
 		(void)worker_tell(&f->workers[0], &m);	/* if its inbox is full: in the next tick */
@@ -253,6 +255,11 @@ static void front_on_tick(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	/* Ahead of all else: the rings of an engine that has nothing left are another's by now. */
+	if (front_drained(f)) {
+		event_base_loopbreak(f->base);
+		return;
+	}
 	if (shm_engine_lives(f->shm, f->engine))
 		atomic_store(&f->shm->beat_front_ns[f->set], now);
 	for (int i = 0; i < TELL_BUDGET && refusals_due(f->commons.refusals, now, &r); i++)
@@ -263,8 +270,6 @@ static void front_on_tick(evutil_socket_t fd, short what, void *arg)
 		if (!f->draining)
 			front_gates(f, true);
 	}
-	if (front_drained(f))
-		event_base_loopbreak(f->base);
 }
 
 static void front_on_control(evutil_socket_t fd, short what, void *arg)

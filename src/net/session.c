@@ -311,8 +311,9 @@ void session_free(struct session *s)
 {
 	struct worker *w = s->worker;
 
-	s->shared->id = 0;
 	s->shared->state = SESSION_FREE;
+	atomic_thread_fence(memory_order_release); /* with the id, the slot may be another engine's */
+	s->shared->id = 0;
 	w->free_slots[w->free_count++] = s->slot;
 	atomic_fetch_sub(&w->session_count, 1);
 	if (s->timer != NULL)

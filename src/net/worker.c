@@ -96,6 +96,7 @@ static void worker_yield(struct worker *w)
 {
 	struct session *s, *next;
 
+	w->foreign_count = 0; /* what others leave is for who accepts now */
 	for (s = TAILQ_FIRST(&w->all); s != NULL; s = next) {
 		next = TAILQ_NEXT(s, all);
 		if (session_can_yield(s))
