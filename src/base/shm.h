@@ -56,7 +56,7 @@ struct shm_server {
 	_Atomic uint64_t version; /* odd: it died while it wrote here */
 	uint32_t link, key;  /* number of the link + 1, 0: free; upstreams_key() */
 	uint32_t state;      /* enum upstream_state */
-	uint32_t failing, failures, allowed;
+	uint32_t failing, failures, on_probation;
 	uint64_t failed, since_ns, failed_ns, retry_ns, probe_ns;
 	struct sockaddr_storage addr; /* of its name */
 	uint32_t addr_len, pad_;
@@ -117,7 +117,7 @@ struct shm_session {
 	uint8_t account_len; /* of an account that counts for max_per_account */
 	uint8_t account[SHM_ACCOUNT];
 	uint32_t server;     /* upstreams_key() of the one it has, or tries */
-	uint32_t pad_;
+	_Atomic uint32_t unkept; /* the keeper had no descriptor for one of its sockets */
 	int32_t fd[2];       /* by side, in an engine that starts: what the keeper had kept; 0 nothing */
 	uint64_t got_base[2], put_base[2]; /* by side: what the socket had received and sent before the streams */
 	int32_t error[2];    /* by side: what broke the connection, which its socket says only once */

@@ -8,7 +8,7 @@
 
 struct server {
 	struct upstream_status status;
-	uint32_t allowed;    /* failures in a row that make it down */
+	bool on_probation;   /* a probe found it up: one failure makes it down; else down_after in a row do */
 	bool failing;        /* and nobody has connected since */
 	uint64_t failed_ns;  /* the last failure that counted; 0: none did */
 	uint64_t retry_ns;   /* no session dials it before that */
@@ -64,7 +64,6 @@ struct upstreams *upstreams_new(const struct settings *settings, uint64_t seed, 
 		for (int i = 0; i < settings->links[l].upstream_count; i++, n++) {
 			const struct endpoint *e = &settings->links[l].upstream[i];
 
-			u->servers[n].allowed = settings->links[l].down_after;
 			u->servers[n].status.since_ns = now_ns;
 			u->servers[n].status.address = (struct upstream_address){ e->addr, e->addr_len };
 		}
@@ -121,7 +120,7 @@ static void keep(const struct upstreams *u, const struct server *s)
 	k->state = s->status.state;
 	k->failing = s->failing;
 	k->failures = s->status.failures;
-	k->allowed = s->allowed;
+	k->on_probation = s->on_probation;
 	k->failed = s->status.failed;
 	k->since_ns = s->status.since_ns;
 	k->failed_ns = s->failed_ns;
@@ -141,7 +140,7 @@ static void take_over(struct server *s, const struct shm_server *k)
 	s->status.failed = k->failed;
 	s->status.since_ns = k->since_ns;
 	s->failing = k->failing != 0;
-	s->allowed = k->allowed < s->allowed ? k->allowed : s->allowed;
+	s->on_probation = k->on_probation != 0;
 	s->failed_ns = k->failed_ns;
 	s->retry_ns = k->retry_ns;
 	s->probe_ns = k->probe_ns;
@@ -273,12 +272,12 @@ void upstreams_leave(struct upstreams *u, int link, int server)
 }
 
 /** It answers: what had failed is forgotten. */
-static bool recover(struct server *s, uint32_t allowed, uint64_t now_ns)
+static bool recover(struct server *s, bool on_probation, uint64_t now_ns)
 {
 	bool failing = s->failing;
 
 	s->failing = false;
-	s->allowed = allowed;
+	s->on_probation = on_probation;
 	s->status.failures = 0;
 	s->retry_ns = 0;
 	enter(s, UPSTREAM_UP, now_ns);
@@ -291,7 +290,7 @@ bool upstreams_connected(struct upstreams *u, int link, int server, uint64_t now
 	bool failing;
 
 	pthread_mutex_lock(&u->lock);
-	failing = recover(s, u->settings->links[link].down_after, now_ns);
+	failing = recover(s, false, now_ns);
 	keep(u, s);
 	pthread_mutex_unlock(&u->lock);
 	return failing;
@@ -318,7 +317,7 @@ bool upstreams_failed(struct upstreams *u, int link, int server, uint64_t began_
 		s->retry_ns = now_ns + MS * upstream_pause_ms(s->status.failures, l->retry_ms,
 			l->retry_max_ms, next_random(u));
 	}
-	if (s->status.state != UPSTREAM_DOWN && s->status.failures >= s->allowed) {
+	if (s->status.state != UPSTREAM_DOWN && s->status.failures >= (s->on_probation ? 1 : l->down_after)) {
 		fell = true;
 		enter(s, UPSTREAM_DOWN, now_ns);
 		s->probe_ns = next_probe(u, l, now_ns);
@@ -368,7 +367,7 @@ bool upstreams_probed(struct upstreams *u, int link, int server, bool connected,
 		up = s->told_up = true;
 		count_news(u, s, news);
 		/* That it takes connections is not yet that it serves sessions: one that fails is enough now. */
-		(void)recover(s, 1, now_ns);
+		(void)recover(s, true, now_ns);
 	} else if (s->status.state == UPSTREAM_DOWN) {
 		s->status.failures++;
 		s->status.failed++;
