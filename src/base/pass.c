@@ -57,13 +57,12 @@ int pass_receive(int sock, struct pass_note *ret_note, int *ret_fd)
 	if (n <= 0)
 		return n == 0 ? 0 : -errno;
 	fd = descriptor_of(&m);
-	if (fd < 0)
-		return -EMFILE; /* we had no room for it */
 	if (n != (ssize_t)sizeof(note)) {
-		close(fd);
+		if (fd >= 0)
+			close(fd);
 		return -EBADMSG;
 	}
 	*ret_note = note;
 	*ret_fd = fd;
-	return 1;
+	return fd >= 0 ? 1 : -EMFILE;
 }

@@ -19,7 +19,10 @@ struct pass_note {
 /** Send a duplicate of `fd`; any thread, never waits. 0, or -errno: -EAGAIN if the socket is full. */
 int MUST_CHECK pass_send(int sock, const struct pass_note *note, int fd);
 
-/** 1 and *ret_fd, close-on-exec; 0 the other end is closed; -EAGAIN nothing now, else -errno. */
+/**
+ * 1 and *ret_fd, close-on-exec; 0 the other end is closed; -EAGAIN nothing now; -EMFILE with the note: there
+ * was no room for its descriptor; else -errno.
+ */
 int MUST_CHECK pass_receive(int sock, struct pass_note *ret_note, int *ret_fd);
 
 #endif

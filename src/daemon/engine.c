@@ -84,37 +84,78 @@ fail:
 	return err;
 }
 
+static __attribute__((noreturn)) void cannot_start(const char *what)
+{
+	log_error("engine cannot start: %s: %s", what, strerror(errno));
+	_exit(EXIT_FAULT);
+}
+
+/* fds[i] to the number `to`; whoever stands there, its index + 1 in owner[], gets the number that becomes free. */
+static void place_fd(int *fds, int i, int to, int *owner, int end)
+{
+	int from = fds[i], k = owner[to] - 1, away = -1;
+
+	if (k >= 0 && (away = fcntl(to, F_DUPFD_CLOEXEC, 0)) < 0)
+		cannot_start("one descriptor more is needed");
+	if (dup2(from, to) < 0 || (k >= 0 && dup2(away, from) < 0))
+		cannot_start("what the keeper has open");
+	close(k >= 0 ? away : from);
+	if (k >= 0)
+		fds[k] = from;
+	if (from < end)
+		owner[from] = k + 1;
+}
+
+/*
+ * fds[i] to the number ENGINE_FD_CONTROL + i, without the flag that closes it. There may be hardly a free number, so
+ * nothing but the one in hand is open twice.
+ */
+static void place_fds(int *fds, int count)
+{
+	int end = ENGINE_FD_CONTROL + count, *owner = calloc((size_t)end, sizeof(*owner));
+
+	if (owner == NULL)
+		cannot_start("what the keeper has open");
+	for (int i = 0; i < count; i++)
+		if (fds[i] >= 0 && fds[i] < end)
+			owner[fds[i]] = i + 1;
+	for (int i = 0; i < count; i++) {
+		int to = ENGINE_FD_CONTROL + i;
+
+		if (fds[i] != to)
+			place_fd(fds, i, to, owner, end);
+		else if (fcntl(to, F_SETFD, 0) < 0)
+			cannot_start("what the keeper has open");
+	}
+	free(owner);
+}
+
 void engine_exec(const struct engine_start *how, int *fds, int count)
 {
 	static char name[] = "smscoped", blind[] = "--blind";
 	char *argv[] = { name, (char *)options_engine(how->least), how->blind ? blind : NULL, NULL };
-	int end = ENGINE_FD_CONTROL + count, null = open("/dev/null", O_RDWR);
-	int program = how->program;
+	int null = open("/dev/null", O_RDWR), end = ENGINE_FD_CONTROL + count;
 	sigset_t none;
 
-	/* First all out of the way, or one dup2() closes what a later one needs. */
-	for (int i = 0; i < count; i++)
-		if ((fds[i] = fcntl(fds[i], F_DUPFD, end + 1)) < 0)
-			_exit(EXIT_FAULT);
-	if (program >= 0 && (program = fcntl(program, F_DUPFD, end + 1)) < 0)
-		_exit(EXIT_FAULT);
-	for (int i = 0; i < count; i++)
-		if (dup2(fds[i], ENGINE_FD_CONTROL + i) < 0)
-			_exit(EXIT_FAULT);
-	if (program >= 0 && dup3(program, end, O_CLOEXEC) < 0)
-		_exit(EXIT_FAULT);
-	if (null >= 0)
+	if (null >= 0) {
 		dup2(null, STDIN_FILENO);
-	close_range(program >= 0 ? (unsigned)end + 1 : (unsigned)end, ~0u, 0);
+		close(null);
+	}
+	if (how->program >= 0)
+		fds[count] = how->program; /* behind the rest, and closed by the exec */
+	place_fds(fds, how->program >= 0 ? count + 1 : count);
+	if (how->program >= 0)
+		(void)fcntl(end++, F_SETFD, FD_CLOEXEC);
+	close_range((unsigned)end, ~0u, 0);
 	setpgid(0, 0); /* Ctrl-C is for the keeper, who passes it on */
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	unsetenv("NOTIFY_SOCKET");
-	if (program >= 0)
-		execveat(end, "", argv, environ, AT_EMPTY_PATH);
+	if (how->program >= 0)
+		execveat(end - 1, "", argv, environ, AT_EMPTY_PATH);
 	else
 		execv("/proc/self/exe", argv);
-	_exit(EXIT_FAULT);
+	cannot_start("exec");
 }
 
 /* Signals meant for smscoped may reach both processes; only the keeper acts on them. */
@@ -145,9 +186,6 @@ static struct settings *load_settings(void)
 	char *text = NULL;
 	size_t len;
 
-	/* The offset is shared with the engines before us. */
-	if (lseek(ENGINE_FD_SETTINGS, 0, SEEK_SET) < 0)
-		return NULL;
 	faults.to = open_memstream(&text, &len);
 	s = conf_load_fd(ENGINE_FD_SETTINGS, &faults);
 	if (faults.to != NULL)

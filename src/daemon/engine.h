@@ -49,7 +49,7 @@ struct engine_start {
 
 /**
  * In a forked child of the keeper: become an engine that finds `fds`, `count` of them, from
- * ENGINE_FD_CONTROL on. Does not return; a failure is exit code 1.
+ * ENGINE_FD_CONTROL on; there is room for one more. Does not return; a failure is logged, and exit code 1.
  */
 void engine_exec(const struct engine_start *how, int *fds, int count) __attribute__((noreturn));
 

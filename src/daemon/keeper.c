@@ -59,11 +59,20 @@ static uint32_t longest_linger_ms(const struct settings *s)
 	return ms;
 }
 
+void keeper_tell_end(struct keeper *k, bool older)
+{
+	uint32_t drain_ms = k->stage == DRAINING ? k->plan.settings->drain_timeout_ms : 0;
+	uint32_t verb = k->stage == DRAINING ? CONTROL_DRAIN : CONTROL_STOP;
+
+	engine_tell(k, verb, drain_ms);
+	if (older)
+		older_tell(k, verb, drain_ms);
+}
+
 /* TERM and INT. A drain may be cut short by a stop; nothing goes back. */
 static void end(struct keeper *k, enum stage stage, const char *signal_name)
 {
 	uint32_t drain_ms = stage == DRAINING ? k->plan.settings->drain_timeout_ms : 0;
-	uint32_t verb = stage == DRAINING ? CONTROL_DRAIN : CONTROL_STOP;
 	uint64_t wait_ms = END_GRACE_MS;
 
 	if (k->stage == STOPPING)
@@ -73,8 +82,7 @@ static void end(struct keeper *k, enum stage stage, const char *signal_name)
 	k->stage = stage;
 	change_stop(k);
 	log_info("ending signal=%s sessions_may_take_ms=%u", signal_name, drain_ms);
-	engine_tell(k, verb, drain_ms);
-	older_tell(k, verb, drain_ms);
+	keeper_tell_end(k, true);
 	if (stage == DRAINING)
 		wait_ms += drain_ms + (uint64_t)longest_linger_ms(k->plan.settings);
 	k->kill_at_ns = clock_mono_ns() + ms_ns(wait_ms);
@@ -299,6 +307,8 @@ static void keeper_close(struct keeper *k)
 		close(k->signal_fd);
 	if (k->program >= 0)
 		close(k->program);
+	if (k->program_before >= 0)
+		close(k->program_before);
 	free(k->program_path);
 }
 
@@ -316,7 +326,7 @@ static char *program_path(void)
 
 static void keeper_init(struct keeper *k, const struct options *o)
 {
-	*k = (struct keeper){ .options = o, .signal_fd = -1, .control = -1, .passed = -1, .program = -1,
+	*k = (struct keeper){ .options = o, .signal_fd = -1, .control = -1, .passed = -1, .program = -1, .program_before = -1,
 		.control_path.fd = -1, .plan.count = FIXED_FDS };
 	log_init("keeper", o->least);
 	k->terminal = isatty(STDERR_FILENO) == 1;
@@ -348,6 +358,7 @@ int keeper_go_on(const struct options *o)
 	if (err == 0) {
 		log_info("the keeper is the new program engine=%d sessions=%u", (int)k.engine,
 			k.vault.count);
+		engine_reap(&k); /* a SIGCHLD of meanwhile is lost */
 		keeper_loop(&k);
 	}
 	return keeper_end(&k, err);

@@ -14,6 +14,7 @@
 enum {
 	STILL_TICKS = 15,      /* a thread without a beat for so many ticks: kill */
 	READY_TICKS = 60,      /* an engine that is not ready by then: kill */
+	AGAIN_MS = 1000,       /* after a start that was none, for want of memory, processes or descriptors */
 	BACK_OFF_MS = 100,     /* after a death without progress, doubled up to … */
 	BACK_OFF_MAX_MS = 5000,
 	PROGRESS_MS = 60000,   /* an engine that lived so long did well without traffic, too */
@@ -21,13 +22,17 @@ enum {
 	BLIND_DEATHS = 5,      /* deaths in a row without progress: relay, and nothing else */
 };
 
-/* Entries that workers offered to their rings: a number that moves when something is relayed. */
+/* Entries that the newest engine's workers offered to their rings: a number that moves when something is relayed. */
 static uint64_t traffic(const struct keeper *k)
 {
+	uint32_t set = atomic_load(&k->shm->set) % SHM_SETS;
 	uint64_t n = 0;
 
-	for (uint32_t i = 0; i < k->ring_count; i++)
-		n += atomic_load(&k->rings[i]->put) + atomic_load(&k->rings[i]->lost);
+	for (uint32_t i = 0; i < k->worker_count; i++) {
+		const struct ring *r = k->rings[shm_ring_of(k->shm, set, i)];
+
+		n += atomic_load(&r->put) + atomic_load(&r->lost);
+	}
 	return n;
 }
 
@@ -79,7 +84,7 @@ static pid_t engine_fork(struct keeper *k)
 {
 	struct engine_start how = { .program = k->program, .least = k->options->least,
 		.blind = k->blind };
-	int *fds = malloc(((size_t)k->plan.count + vault_fds(&k->vault)) * sizeof(*fds));
+	int *fds = malloc(((size_t)k->plan.count + vault_fds(&k->vault) + 1) * sizeof(*fds));
 	int count = k->plan.count;
 	pid_t pid;
 
@@ -109,7 +114,11 @@ void engine_start(struct keeper *k)
 		log_error("no engine can be started: %s", strerror(errno));
 		close_fd(&k->control);
 		close_fd(&k->passed);
-		engine_later(k, false, false);
+		/* Being blind would not help here. */
+		if (k->was_ready)
+			k->start_at_ns = clock_mono_ns() + ms_ns(AGAIN_MS);
+		else
+			engine_later(k, false, false);
 		return;
 	}
 	k->engine = pid;

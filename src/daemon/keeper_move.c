@@ -145,8 +145,8 @@ uint64_t keeper_move_due(struct keeper *k, uint64_t now)
 	uint64_t at = k->born_ns + ms_ns(GOOD_MS);
 	int err;
 
-	if (k->program < 0 || k->move_failed || k->engine == 0 || !k->ready || k->reloading ||
-		k->change.kind != CHANGE_NONE || k->stage != RUNNING)
+	if (k->program < 0 || k->move_failed || k->engine == 0 || !k->ready || k->killed || k->reloading ||
+		k->change.kind != CHANGE_NONE || k->trial_until_ns != 0 || k->stage != RUNNING)
 		return UINT64_MAX;
 	if (now < at)
 		return at;
@@ -179,10 +179,9 @@ static int table_rest(struct keeper *k, const struct table *t, int from)
 
 static int settings_read(struct keeper *k)
 {
-	struct conf_faults faults = { .to = stderr, .look_up = LOOK_UP_LISTEN };
-	int fd = k->plan.fds[FD_SETTINGS];
+	struct conf_faults faults = { .to = stderr, .look_up = LOOK_UP_NONE };
 
-	k->plan.settings = lseek(fd, 0, SEEK_SET) == 0 ? conf_load_fd(fd, &faults) : NULL;
+	k->plan.settings = conf_load_fd(k->plan.fds[FD_SETTINGS], &faults);
 	if (k->plan.settings == NULL || k->plan.count < FIXED_FDS + listen_count(k->plan.settings))
 		return -EBADMSG;
 	return 0;

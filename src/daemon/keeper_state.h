@@ -59,7 +59,7 @@ struct keeper_change {
 	int faults_fd;     /* what the checker had to say */
 	uint64_t until_ns; /* of the step */
 	struct plan_fds before, after; /* CHANGE_CONFIG */
-	int program_before, program_after; /* CHANGE_PROGRAM */
+	int program_after; /* CHANGE_PROGRAM */
 	char text[sizeof(((struct shm_change *)0)->text)]; /* what changes, or what is wrong */
 };
 
@@ -72,6 +72,8 @@ struct keeper {
 	struct vault vault;
 	int signal_fd;
 	int program;           /* what engines execute; -1: what we are */
+	int program_before;    /* what they executed before, until this one has done well */
+	uint64_t trial_until_ns; /* then; 0: it has */
 	bool move_failed;      /* we cannot become that */
 	char *program_path;    /* where the program lies: another version will, too */
 	struct control_path control_path; /* fd -1: none */
@@ -121,6 +123,9 @@ uint64_t keeper_move_due(struct keeper *k, uint64_t now);
 
 /** Know what the keeper knew that became us: options->moved. 0 or -errno. */
 int keeper_take_over(struct keeper *k);
+
+/** Tell the engine what TERM or INT said; `older` ones, too. */
+void keeper_tell_end(struct keeper *k, bool older);
 
 /* keeper_engine.c */
 

@@ -195,7 +195,7 @@ static void change_begin(struct keeper *k, enum change kind)
 	int err;
 
 	*c = (struct keeper_change){ .kind = kind, .step = STEP_CHECK, .settings_fd = -1,
-		.faults_fd = -1, .program_after = -1, .program_before = -1,
+		.faults_fd = -1, .program_after = -1,
 		.until_ns = clock_mono_ns() + ms_ns(CHECK_MS) };
 	*asked_again(k, kind) = false;
 	k->last = kind;
@@ -213,23 +213,27 @@ static void change_begin(struct keeper *k, enum change kind)
 		change_fail(k, err_text(err));
 }
 
-/* A new program that is still on trial has done well enough if the next change is asked for. */
+/* It has done well; or so far, and the next change takes its engine's place. */
 static void program_keep(struct keeper *k)
 {
-	close_fd(&k->change.program_before);
-	change_over(k);
+	close_fd(&k->program_before);
+	k->trial_until_ns = 0;
 	log_info("the new program stays");
+}
+
+static void program_take_back(struct keeper *k)
+{
+	close_fd(&k->program);
+	k->program = k->program_before;
+	k->program_before = -1;
+	k->trial_until_ns = 0;
 }
 
 void change_ask(struct keeper *k, enum change kind)
 {
-	struct keeper_change *c = &k->change;
-
 	if (k->stage != RUNNING)
 		return;
-	if (c->kind == CHANGE_PROGRAM && c->step == STEP_TRIAL && k->ready)
-		program_keep(k);
-	if (c->kind != CHANGE_NONE || !k->ready || k->reloading)
+	if (k->change.kind != CHANGE_NONE || !k->ready || k->reloading)
 		*asked_again(k, kind) = true;
 	else
 		change_begin(k, kind);
@@ -287,6 +291,10 @@ static void change_yield(struct keeper *k)
 	struct keeper_change *c = &k->change;
 	uint32_t limit_ms = 0;
 
+	if (k->trial_until_ns != 0)
+		program_keep(k);
+	if (k->passed >= 0)
+		(void)vault_hear(&k->vault, k->passed); /* which sessions have no socket here, the engine is told so */
 	c->step = STEP_YIELD;
 	c->until_ns = clock_mono_ns() + ms_ns(YIELD_MS);
 	if (c->kind == CHANGE_PROGRAM)
@@ -331,13 +339,12 @@ static int plan_open(struct keeper *k, struct plan_fds *p)
 static void config_checked(struct keeper *k)
 {
 	struct keeper_change *c = &k->change;
-	struct conf_faults faults = { .to = stderr, .look_up = LOOK_UP_LISTEN };
+	struct conf_faults faults = { .to = stderr, .look_up = LOOK_UP_NONE };
 	const char *why;
 	int err;
 
 	c->text[0] = '\0';
-	c->after.settings = lseek(c->settings_fd, 0, SEEK_SET) == 0 ?
-		conf_load_fd(c->settings_fd, &faults) : NULL;
+	c->after.settings = conf_load_fd(c->settings_fd, &faults);
 	if (c->after.settings == NULL) {
 		change_fail(k, "what was checked cannot be read");
 		return;
@@ -414,23 +421,38 @@ static void change_try(struct keeper *k)
 		k->plan = c->after;
 		c->after = (struct plan_fds){ .settings = NULL };
 	} else {
-		c->program_before = k->program;
+		k->program_before = k->program;
 		k->program = c->program_after;
+		k->trial_until_ns = UINT64_MAX;
 		k->move_failed = false;
 		c->program_after = -1;
 	}
 }
 
+/* A place for one more; there are more than sets, so the one it is taken from just ends. */
+static struct older *older_place(struct keeper *k)
+{
+	struct older *o = k->older;
+
+	while (o->pid != 0 && o < k->older + OLDER_MAX - 1)
+		o++;
+	for (int i = 0; o->pid != 0 && i < OLDER_MAX; i++)
+		if (k->older[i].set == SHM_SETS)
+			o = &k->older[i];
+	if (o->pid != 0)
+		close_fd(&o->control);
+	return o;
+}
+
 void change_yielded(struct keeper *k, uint32_t left)
 {
 	uint32_t set = atomic_load(&k->shm->set);
-	struct older *o = k->older;
+	struct older *o;
 	int next = free_set(k);
 
 	if (k->change.step != STEP_YIELD || k->change.kind == CHANGE_NONE)
 		return;
-	while (o->pid != 0 && o < k->older + OLDER_MAX - 1)
-		o++;
+	o = older_place(k);
 	*o = (struct older){ k->engine, k->control, left > 0 ? set : SHM_SETS };
 	k->engine = 0;
 	k->control = -1;
@@ -441,7 +463,11 @@ void change_yielded(struct keeper *k, uint32_t left)
 	}
 	change_try(k);
 	engine_start(k);
+	if (k->stage != RUNNING)
+		keeper_tell_end(k, false); /* the others know */
 }
+
+static const char taken_back[] = "the new engine died: the old one's place is taken by another of its kind";
 
 /* All as it was before. */
 static void change_take_back(struct keeper *k)
@@ -454,23 +480,28 @@ static void change_take_back(struct keeper *k)
 		c->before = (struct plan_fds){ .settings = NULL };
 		mark_gone(k, k->plan.settings);
 	} else {
-		c->program_after = k->program;
-		k->program = c->program_before;
-		c->program_before = -1;
+		program_take_back(k);
 	}
-	change_fail(k, "the new engine died: the old one's place is taken by another of its kind");
+	change_fail(k, taken_back);
 }
 
 bool change_engine_died(struct keeper *k)
 {
 	struct keeper_change *c = &k->change;
 
-	if (c->kind == CHANGE_NONE || c->step == STEP_CHECK || k->stage != RUNNING)
+	if (k->stage != RUNNING)
 		return false;
-	if (c->step == STEP_YIELD)
+	if (c->kind != CHANGE_NONE && c->step == STEP_YIELD) {
 		change_try(k); /* it need not yield any more */
-	else
+	} else if (c->kind != CHANGE_NONE && c->step == STEP_TRIAL) {
 		change_take_back(k);
+	} else if (k->trial_until_ns != 0) {
+		program_take_back(k);
+		log_error("upgrade failed, nothing is changed: %s", taken_back);
+		change_tell(k, CHANGE_PROGRAM, true, taken_back);
+	} else {
+		return false;
+	}
 	return true;
 }
 
@@ -486,16 +517,15 @@ void change_engine_ready(struct keeper *k)
 	memcpy(text, c->text, sizeof(text));
 	log_info("%s done", change_name(c->kind));
 	change_tell(k, c->kind, false, text);
-	if (c->kind == CHANGE_PROGRAM) {
-		c->until_ns = clock_mono_ns() + ms_ns(GOOD_MS);
-		return;
-	}
+	if (c->kind == CHANGE_PROGRAM)
+		k->trial_until_ns = clock_mono_ns() + ms_ns(GOOD_MS);
 	plan_close(&c->before, &k->plan);
 	change_over(k);
 	change_next(k);
 }
 
-uint64_t change_due(struct keeper *k, uint64_t now)
+/* A step of a change takes too long. Returns when to look again. */
+static uint64_t step_due(struct keeper *k, uint64_t now)
 {
 	struct keeper_change *c = &k->change;
 
@@ -508,13 +538,22 @@ uint64_t change_due(struct keeper *k, uint64_t now)
 		kill(c->checker, SIGKILL);
 	} else if (c->step == STEP_YIELD) {
 		engine_kill(k, "does not yield");
-	} else if (c->step == STEP_TRIAL) {
-		program_keep(k);
-		change_next(k);
-		return UINT64_MAX;
 	}
 	c->until_ns = now + ms_ns(CHECK_MS);
 	return c->until_ns;
+}
+
+uint64_t change_due(struct keeper *k, uint64_t now)
+{
+	uint64_t next = step_due(k, now);
+
+	if (k->trial_until_ns == 0)
+		return next;
+	if (now >= k->trial_until_ns)
+		program_keep(k);
+	else if (k->trial_until_ns < next)
+		next = k->trial_until_ns;
+	return next;
 }
 
 void change_stop(struct keeper *k)
@@ -531,7 +570,6 @@ void change_close(struct keeper *k)
 		return;
 	plan_close(&c->before, &k->plan);
 	plan_close(&c->after, &k->plan);
-	close_fd(&c->program_before);
 	close_fd(&c->program_after);
 	change_over(k);
 }

@@ -1,11 +1,37 @@
 #include "daemon/prove.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "base/address.h"
 #include "base/shm.h"
 #include "daemon/certificates.h"
+
+/*
+ * What is listened on, by number: settings that were read once are read again by keepers and engines to come, which
+ * must not wait for name servers.
+ */
+static int pin_listeners(struct settings *s)
+{
+	for (int i = 0; i < s->link_count; i++)
+		for (int j = 0; j < s->links[i].listen_count; j++) {
+			struct endpoint *e = &s->links[i].listen[j];
+			char text[SHM_ADDR_TEXT], *copy;
+
+			if (e->addr_len == 0 || e->text[0] == '[' || e->text[strspn(e->text, "0123456789.:")] == '\0')
+				continue; /* no name */
+			address_text(&e->addr, e->addr_len, text, sizeof(text));
+			copy = strdup(text);
+			if (copy == NULL)
+				return -ENOMEM;
+			free(e->text);
+			e->text = copy;
+		}
+	return 0;
+}
 
 struct settings *prove_load(const struct options *o)
 {
@@ -19,7 +45,10 @@ struct settings *prove_load(const struct options *o)
 		return NULL;
 	for (int i = 0; o->color_given && i < s->sink_count; i++)
 		s->sinks[i].color = o->color;
-	return s;
+	if (o->action != ACTION_RUN || pin_listeners(s) == 0)
+		return s;
+	settings_free(s);
+	return NULL;
 }
 
 struct code_set *prove_tables(const struct settings *s)
@@ -47,9 +76,9 @@ int prove(const struct settings *s)
 
 static struct settings *read_again(int fd)
 {
-	struct conf_faults faults = { .to = stderr, .look_up = LOOK_UP_LISTEN };
+	struct conf_faults faults = { .to = stderr, .look_up = LOOK_UP_NONE };
 
-	return lseek(fd, 0, SEEK_SET) == 0 ? conf_load_fd(fd, &faults) : NULL;
+	return conf_load_fd(fd, &faults);
 }
 
 static void ignore(void *arg, const char *line)

@@ -90,6 +90,16 @@ int vault_take(struct vault *v, const struct vault_item *items, uint32_t count)
 	return 0;
 }
 
+/* The session ends with its engine, which keeps it as long as it can. */
+static void unkept(struct vault *v, const struct pass_note *note)
+{
+	struct shm_session *s = note->slot < v->shm->session_max ? shm_session(v->shm, note->slot) : NULL;
+
+	atomic_fetch_add(&v->shm->unkept, 1);
+	if (s != NULL && s->id == note->session)
+		atomic_store(&s->unkept, 1);
+}
+
 bool vault_hear(struct vault *v, int sock)
 {
 	struct pass_note note;
@@ -98,7 +108,7 @@ bool vault_hear(struct vault *v, int sock)
 	while ((got = pass_receive(sock, &note, &fd)) > 0)
 		put(v, &note, fd);
 	if (got == -EMFILE) {
-		atomic_fetch_add(&v->shm->unkept, 1);
+		unkept(v, &note);
 		log_warn("no descriptor left to keep a session's socket: it will not outlive its engine");
 	}
 	return got != 0;

@@ -43,7 +43,7 @@ void session_keep(struct session *s, enum side side)
 
 bool session_can_yield(const struct session *s)
 {
-	return s->kept && !s->proxied && s->shared->state < SESSION_CLOSED &&
+	return s->kept && atomic_load(&s->shared->unkept) == 0 && !s->proxied && s->shared->state < SESSION_CLOSED &&
 		!atomic_load(&shm_link(s->worker->shm, s->shared->link)->gone);
 }
 
@@ -282,7 +282,7 @@ static void resume_gone(struct worker *w, uint32_t slot)
 	struct session_event e = { .kind = EVENT_CLOSE, .side = SIDE_US, .how = END_ENGINE,
 		.octets = { shared->flow[SIDE_SP].sent_at, shared->flow[SIDE_GW].sent_at } };
 
-	if (shared->state < SESSION_DRAINING)
+	if (shared->state < SESSION_DRAINING && session_peer(&s)->ss_family != AF_UNSPEC)
 		session_report(&s, &e, 0);
 	for (int i = 0; i < 2; i++)
 		if (shared->fd[i] > 0)

@@ -309,18 +309,21 @@ static void await_quiet(void)
 /* Another program and another file, after which nothing of those before them is held. */
 static void settle(void)
 {
+	static const char *const keys[] = { "show_text = true;", NULL };
 	size_t said;
 
 	await_quiet();
 	said = said_now(&rig);
 	kill(rig.pid, SIGUSR2);
 	await_said(&rig, said, "upgrade done");
-	links[0].keys = NULL;
-	rig_configure(&rig, &options, links, 1);
-	kill(rig.pid, SIGHUP);
+	for (int i = 0; i < 2; i++) {
+		links[0].keys = keys[i];
+		rig_configure(&rig, &options, links, 1);
+		kill(rig.pid, SIGHUP);
+		await_quiet();
+	}
 	await_said(&rig, said, "the new program stays");
-	await_said(&rig, said, "HUP: checking");
-	await_quiet();
+	await_said(&rig, said, "show_text true -> false");
 	await_engine(&rig, 0);
 }
 
