@@ -221,11 +221,12 @@ static void an_older_engine_stands_still(void **state)
 	end();
 }
 
-/* A keeper that has no descriptor left: the session is counted, and ends with its engine. */
+/* A keeper that has no descriptor left: the session is counted, stays with its engine, and ends with it. */
 static void no_descriptor_left(void **state)
 {
 	struct rlimit was, none;
 	struct pair unkept;
+	pid_t older;
 	size_t said;
 
 	(void)state;
@@ -241,7 +242,17 @@ static void no_descriptor_left(void **state)
 		pause_ms(10);
 	expect_ctl("metrics", "\nsmscope_sessions_unkept_total 2\n");
 	assert_int_equal(prlimit(rig.pid, RLIMIT_NOFILE, &was, NULL), 0);
-	rig_kill_engine(&rig);
+	/* A reload leaves it where it is. */
+	older = rig.engine;
+	links[0].keys = "show_text = true;";
+	rig_configure(&rig, &options, links, 1);
+	kill(rig.pid, SIGHUP);
+	await_said(&rig, said, "keeps 1 sessions until they end");
+	await_said(&rig, said, "reload done");
+	await_engine(&rig, 1);
+	traffic(unkept, SIM_SMPP, 200 * KIB);
+	traffic(session, SIM_SMPP, 200 * KIB);
+	kill(older, SIGKILL);
 	peer_expect_end(unkept.sp);
 	peer_expect_end(unkept.gw);
 	peer_close(unkept.sp);
