@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/clock.h"
+
 static uint64_t round8(uint64_t n)
 {
 	return (n + 7) & ~(uint64_t)7;
@@ -96,13 +98,27 @@ void ring_publish(struct ring *r, const struct ring_entry *e)
 	atomic_store_explicit(&r->head, head + e->size, memory_order_release);
 }
 
+/* Is it one that ring_reserve() made? An engine that died may have spoilt it. */
+static bool ring_sound(const struct ring *r, const struct ring_entry *e, uint64_t tail, uint64_t head)
+{
+	if (e->size == 0 || e->size % 8 != 0 || e->size > head - tail || e->size > r->size - tail % r->size)
+		return false;
+	return e->kind == RING_PAD ||
+	       (e->size >= sizeof(*e) && (uint64_t)e->len + e->note_len <= e->size - sizeof(*e));
+}
+
 struct ring_entry *ring_next(struct ring *r)
 {
-	uint64_t tail = atomic_load_explicit(&r->tail, memory_order_relaxed);
+	uint64_t tail = atomic_load_explicit(&r->tail, memory_order_relaxed), head;
 
-	while (tail != atomic_load_explicit(&r->head, memory_order_acquire)) {
+	while (tail != (head = atomic_load_explicit(&r->head, memory_order_acquire))) {
 		struct ring_entry *e = (void *)(r->data + tail % r->size);
 
+		if (!ring_sound(r, e, tail, head)) {
+			ring_count_loss(r, clock_wall_ns());
+			atomic_store_explicit(&r->tail, head, memory_order_release);
+			return NULL;
+		}
 		if (e->kind != RING_PAD)
 			return e;
 		tail += e->size;

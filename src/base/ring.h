@@ -96,7 +96,10 @@ static inline uint8_t *ring_octets(struct ring_entry *e)
 	return (uint8_t *)(e + 1);
 }
 
-/** The consumer's next entry, or NULL. It stays valid, and the consumer's, until ring_consume(). */
+/**
+ * The consumer's next entry, or NULL. It stays valid, and the consumer's, until ring_consume(). One that cannot be
+ * right is passed over with all behind it, and counted as a loss.
+ */
 struct ring_entry *ring_next(struct ring *r);
 
 /** Note that the next entry is about to be parsed: if the process dies of it, ring_suspect() tells the next one. */

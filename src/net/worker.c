@@ -384,7 +384,11 @@ int worker_start(struct worker *w, int index, const struct settings *settings, s
 		.engine = atomic_load(&shm->engine),
 		.ring_index = shm_ring_of(shm, atomic_load(&shm->set), (uint32_t)index),
 		.inbox = { -1, -1 } };
-	w->ring = shm_ring(shm, (int)w->ring_index);
+	w->ring = ring_adopt(shm_ring(shm, (int)w->ring_index), shm->ring_size);
+	if (w->ring == NULL) {
+		log_error("worker %d: what the engine before left in its ring is broken, and lost", index);
+		w->ring = ring_init(shm_ring(shm, (int)w->ring_index), shm->ring_size);
+	}
 	for (int i = 0; i < settings->link_count; i++)
 		w->idle_limits = w->idle_limits || settings->links[i].idle_timeout_ms > 0;
 	TAILQ_INIT(&w->all);

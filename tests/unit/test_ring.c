@@ -135,6 +135,38 @@ static void test_adopt(void **state)
 	free(r);
 }
 
+/* Bits that flip cost records, never the consumer. */
+static void test_spoilt(void **state)
+{
+	unsigned seed = 1, passed_over = 0;
+
+	(void)state;
+	for (int round = 0; round < 3000; round++) {
+		struct ring *r = fresh();
+		const struct ring_entry *e;
+		uint64_t head;
+
+		for (uint64_t i = 0; i < 40; i++)
+			put(r, i, (uint32_t)rand_r(&seed) % 400, false);
+		head = atomic_load(&r->head);
+		for (int i = 0; i < 4; i++)
+			r->data[(unsigned)rand_r(&seed) % head] ^= (uint8_t)(1u << rand_r(&seed) % 8);
+		while ((e = ring_next(r)) != NULL) {
+			uint64_t at = (uint64_t)((const uint8_t *)e - r->data);
+
+			assert_true(at + sizeof(*e) + e->len + e->note_len <= head);
+			ring_consume(r, e);
+		}
+		if (atomic_load(&r->lost) > 0)
+			passed_over++;
+		assert_int_equal(atomic_load(&r->tail), head);
+		put(r, 1, 20, false);
+		check(r, 1, 20);
+		free(r);
+	}
+	assert_in_range(passed_over, 100, 2900);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -143,6 +175,7 @@ int main(void)
 		cmocka_unit_test(test_an_entry_beyond_half_the_ring_is_refused),
 		cmocka_unit_test(test_the_entry_in_hand_is_noted),
 		cmocka_unit_test(test_adopt),
+		cmocka_unit_test(test_spoilt),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
