@@ -252,24 +252,26 @@ static unsigned long long number_of(struct ctl *c)
 	return strtoull(c->answer, NULL, 10);
 }
 
-/* Until another change than `number` has come to its end: its words, and the exit code. */
-static int await_change(struct ctl *c, unsigned long long number)
+/* Until a change of that kind, later than `number`, has come to its end: its words, and the exit code. */
+static int await_change(struct ctl *c, const char *kind, unsigned long long number)
 {
 	static const char request[] = "change\n";
-	const char *why;
+	char what[16], state[16];
 
 	for (int i = 0; i < CHANGE_TRIES; i++) {
+		const char *why, *words;
+
 		poll(NULL, 0, CHANGE_PAUSE_MS);
 		why = ask(c, request, sizeof(request) - 1);
-		if (why == NULL && number_of(c) > number) {
-			bool failed = strstr(c->answer, " failed ") != NULL;
-			bool upgrade = strstr(c->answer, " upgrade ") != NULL;
-			const char *words = strchr(c->answer, ' ');
-
-			fprintf(failed ? stderr : stdout, "%.*s\n",
-				(int)strcspn(words + 1, "\n"), words + 1);
-			return !failed ? EXIT_SUCCESS : upgrade ? EXIT_OLD_RUNS : EXIT_REFUSED;
-		}
+		if (why != NULL || number_of(c) <= number)
+			continue;
+		number = number_of(c);
+		if (sscanf(c->answer, "%*u %15s %15s", what, state) != 2 || strcmp(what, kind) != 0)
+			continue; /* somebody else's */
+		words = strchr(c->answer, ' ') + 1;
+		fprintf(strcmp(state, "ok") == 0 ? stdout : stderr, "%.*s\n", (int)strcspn(words, "\n"), words);
+		return strcmp(state, "ok") == 0 ? EXIT_SUCCESS :
+			strcmp(kind, "upgrade") == 0 ? EXIT_OLD_RUNS : EXIT_REFUSED;
 	}
 	fputs("smscope: it takes too long\n", stderr);
 	return EXIT_REFUSED;
@@ -279,7 +281,8 @@ int ctl_main(int argc, char **argv)
 {
 	struct ctl c = { .socket = NULL };
 	int code = read_options(&c, argc, argv);
-	bool change = strcmp(c.line, "reload\n") == 0 || strcmp(c.line, "upgrade\n") == 0;
+	const char *kind = strcmp(c.line, "reload\n") == 0 ? "reload" :
+		strcmp(c.line, "upgrade\n") == 0 ? "upgrade" : NULL;
 	const char *why;
 
 	if (code != 0)
@@ -291,8 +294,8 @@ int ctl_main(int argc, char **argv)
 		fprintf(stderr, "smscope: %s: %s\n", c.path, why);
 	if (why != NULL)
 		code = EXIT_REFUSED;
-	else if (change && c.answer_len > 0 && c.answer[0] >= '0' && c.answer[0] <= '9')
-		code = await_change(&c, number_of(&c));
+	else if (kind != NULL && c.answer_len > 0 && c.answer[0] >= '0' && c.answer[0] <= '9')
+		code = await_change(&c, kind, number_of(&c));
 	else
 		code = print_answer(&c);
 	free(c.answer);

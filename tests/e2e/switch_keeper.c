@@ -18,21 +18,13 @@ enum { KIB = 1024 };
 static struct rig rig;
 static struct pair session;
 static int gateway, gateway_port;
-static struct rig_link links[2];
+static struct rig_link links[3];
 static struct rig_options options = { .own_program = true, .control = true,
 	.daemon = "workers = 2; drain_timeout = \"2s\"; codes = \"" SOURCE_DIR "/codes\";" };
 
 static void begin(int count)
 {
-	gateway = peer_listen(&gateway_port, 64);
-	for (int i = 0; i < 2; i++)
-		links[i] = (struct rig_link){ .protocol = "smpp", .upstream = &gateway_port,
-			.upstream_count = 1 };
-	rig_start(&rig, &options, links, count);
-	for (int i = 0; i < count; i++)
-		links[i].port = rig.port[i];
-	rig_await_ready(&rig);
-	session = pair_login(&rig, 0, gateway, SIM_SMPP);
+	session = links_begin(&rig, &options, links, count, &gateway, &gateway_port);
 }
 
 static void end(void)

@@ -22,17 +22,7 @@ static struct rig_options options = { .daemon = "workers = 2; drain_timeout = \"
 
 static void begin(int count)
 {
-	gateway = peer_listen(&gateway_port, 64);
-	for (int i = 0; i < 3; i++)
-		links[i] = (struct rig_link){ .protocol = "smpp", .upstream = &gateway_port,
-			.upstream_count = 1 };
-	rig_start(&rig, &options, links, count);
-	for (int i = 0; i < count; i++)
-		links[i].port = rig.port[i];
-	for (int i = count; i < 3; i++)
-		links[i].port = rig.port[i] = port_closed();
-	rig_await_ready(&rig);
-	session = pair_login(&rig, 0, gateway, SIM_SMPP);
+	session = links_begin(&rig, &options, links, count, &gateway, &gateway_port);
 }
 
 static void end(void)

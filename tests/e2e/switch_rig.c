@@ -146,6 +146,19 @@ void await_engine(struct rig *r, int older)
 	fail_msg("engine %d, and %d processes instead of %d", (int)engine, count, older + 1);
 }
 
+struct pair links_begin(struct rig *r, const struct rig_options *o, struct rig_link links[3], int count, int *gateway,
+	int *gateway_port)
+{
+	*gateway = peer_listen(gateway_port, 64);
+	for (int i = 0; i < 3; i++)
+		links[i] = (struct rig_link){ .protocol = "smpp", .upstream = gateway_port, .upstream_count = 1 };
+	rig_start(r, o, links, count);
+	for (int i = 0; i < 3; i++)
+		links[i].port = i < count ? r->port[i] : (r->port[i] = port_closed());
+	rig_await_ready(r);
+	return pair_login(r, 0, *gateway, SIM_SMPP);
+}
+
 void traffic(struct pair p, enum sim_proto proto, size_t octets)
 {
 	size_t n1, n2;

@@ -28,6 +28,13 @@ void notify_be_told(void);
 void notify_forget(void);
 void await_told(const char *words);
 
+/**
+ * A daemon with `count` of three links to one gateway, which listens at *gateway, and a session on the first one. The
+ * others have ports, too, for configurations to come.
+ */
+struct pair links_begin(struct rig *r, const struct rig_options *o, struct rig_link links[3], int count, int *gateway,
+	int *gateway_port);
+
 /** Wait until the newest engine is ready and older ones, but `older`, are gone: it is the rig's from now on. */
 void await_engine(struct rig *r, int older);
 
