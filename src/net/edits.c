@@ -203,15 +203,15 @@ bool flow_edit(struct flow *f, struct span frame, uint64_t at)
 	struct edit_context *ctx = w->edits[link];
 	size_t cap = w->shm->edit_size - sizeof(struct edit_note);
 	struct edit_result r;
-	bool room;
+	bool wanted = edit_wants(rules, s->proto, frame), room;
 
-	if (ctx == NULL)
+	if (ctx == NULL || !(wanted || edit_asks_dst(rules)))
 		return false;
 	ctx->proto = s->proto;
 	ctx->dialect = s->shared->dialect;
 	f->at->hand_at = at + 1;
 	mind_request(f, rules, ctx, frame);
-	if (!edit_wants(rules, s->proto, frame)) {
+	if (!wanted) {
 		f->at->hand_at = 0;
 		return false;
 	}
