@@ -221,14 +221,24 @@ static void put_hint(const struct scope *s, struct record *r, const struct scope
 	record_words_extra(r, "hint_en", hint.row->en);
 }
 
+/* Nothing of the session was told: the engine died as it began. */
+static bool unheard_of(struct scribe *s, const struct ring_entry *entry)
+{
+	return entry->slot < s->shm->session_max && s->tracks[entry->slot].session != entry->session &&
+	       shm_seen(s->shm, entry->slot)->session != entry->session;
+}
+
 static void on_close(struct scribe *s, const struct ring_entry *entry,
 		     const struct session_event *e)
 {
-	struct track *t = scribe_track(s, entry);
 	struct scope_summary x;
+	struct track *t;
 	struct record r;
 	char error[96];
 
+	if (e->how == END_ENGINE && unheard_of(s, entry))
+		return; /* who has no beginning has no end */
+	t = scribe_track(s, entry);
 	if (t == NULL || t->scope == NULL)
 		return;
 	scribe_release(s, t->session);
