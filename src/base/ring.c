@@ -157,6 +157,14 @@ static bool ring_has(const struct ring *r, uint64_t at)
 	return at + r->size >= head + r->size / 4;
 }
 
+bool ring_fades(const struct ring *r, const struct ring_entry *e)
+{
+	uint64_t head = atomic_load_explicit(&r->head, memory_order_acquire);
+	uint64_t at = (uint64_t)((const uint8_t *)e - r->data);
+
+	return (head - at) % r->size > r->size / 2;
+}
+
 uint64_t ring_kept(const struct ring *r)
 {
 	uint64_t tail = atomic_load_explicit(&r->tail, memory_order_relaxed), oldest = tail;

@@ -114,6 +114,12 @@ bool ring_suspect(const struct ring *r);
 uint64_t ring_kept(const struct ring *r);
 bool ring_kept_next(struct ring *r, uint64_t *at, void *to, size_t cap, struct ring_entry **ret_where);
 
+/**
+ * Is that entry of the ring, one that was consumed or is just being so, about to be written over? An engine to come
+ * will not find it then. `e` is not read.
+ */
+bool ring_fades(const struct ring *r, const struct ring_entry *e);
+
 /** Done with the next entry. */
 void ring_consume(struct ring *r, const struct ring_entry *e);
 

@@ -84,19 +84,39 @@ static const struct account *account_of(const struct scribe *s, uint32_t key)
 	return a;
 }
 
+static const struct ring *ring_of(const struct scribe *s, const struct ring_entry *e)
+{
+	for (uint32_t i = 0; i < s->shm->ring_count; i++) {
+		const struct ring *r = shm_ring(s->shm, (int)i);
+
+		if ((const uint8_t *)e >= r->data && (const uint8_t *)e < r->data + r->size)
+			return r;
+	}
+	return NULL;
+}
+
+/* What waits is told by the next engine if this one dies, but only while the ring has it. */
+static bool can_wait(const struct scribe *s, const struct ring_entry *where)
+{
+	const struct ring *r = where != NULL ? ring_of(s, where) : NULL;
+
+	return r == NULL || !ring_fades(r, where);
+}
+
 bool scribe_hold(struct scribe *s, const struct ring_entry *e)
 {
 	const struct story_report *ask = &s->work.waiting;
 	struct held *h;
 
 	if (s->held_count == HELD_MOST || ask->id.n > sizeof(h->id) ||
-		account_of(s, ask->account)->unanswered == 0)
+		account_of(s, ask->account)->unanswered == 0 || !can_wait(s, s->entry) ||
+		clock_mono_ns() >= e->mono_ns + ms_ns(HOLD_MS))
 		return false;
 	h = malloc(sizeof(*h) + e->len + e->note_len);
 	if (h == NULL)
 		return false;
-	*h = (struct held){ .until_ns = clock_mono_ns() + ms_ns(HOLD_MS), .account = ask->account,
-		.ask = *ask };
+	/* From its arrival on, however many engines it waits in. */
+	*h = (struct held){ .until_ns = e->mono_ns + ms_ns(HOLD_MS), .account = ask->account, .ask = *ask };
 	memcpy(h->id, ask->id.p, ask->id.n);
 	h->ask.id.p = (const uint8_t *)h->id;
 	h->ask.dst.n = 0;
@@ -181,7 +201,7 @@ static void look_at_held(struct scribe *s, uint64_t now_ns)
 			account = h->account;
 			oldest = oldest_us(s, account);
 		}
-		if (now_ns < h->until_ns && oldest <= h->entry.mono_ns / 1000 &&
+		if (now_ns < h->until_ns && can_wait(s, h->where) && oldest <= h->entry.mono_ns / 1000 &&
 			!story_known(s->stories, &h->ask)) {
 			at = &h->next;
 			continue;

@@ -273,6 +273,40 @@ static void records(void **state)
 	rig_stop(&rig);
 }
 
+/*
+ * A report whose message nobody knows waits for the response that may name it, five seconds from its arrival: not as
+ * long again in each engine, or in the end the ring has it no more.
+ */
+static void a_report_waits_once(void **state)
+{
+	enum { WAIT_S = 5, LATE_MS = 1500 };
+	uint64_t arrived;
+	struct pair p;
+
+	(void)state;
+	begin(SIM_CMPP3, NULL, NULL);
+	p = pair_login(&rig, 0, gateway, SIM_CMPP3);
+	submit(p, 77); /* unanswered: the report may be its */
+	arrived = now_us();
+	report(p, 99);
+	for (int i = 0; i < 4; i++) {
+		rig_kill_engine(&rig);
+		rig_await_ready(&rig);
+		if (now_us() - arrived < (WAIT_S - 1) * 1000000u)
+			assert_int_equal(rig_count(&rig, "ev=report"), 0);
+		pause_ms(1000);
+	}
+	while (now_us() - arrived < WAIT_S * 1000000u + LATE_MS * 1000u)
+		pause_ms(50);
+	assert_int_equal(rig_count(&rig, "ev=report seq=99"), 1);
+	respond(p, 77);
+	rig_await(&rig, 0, NULL, "ev=submit_resp seq=77 story=%lld", (long long)json_integer_value(json_object_get(
+		rig_await(&rig, 0, NULL, "ev=submit seq=77"), "story")));
+	pair_close(p);
+	rig_expect_balance(&rig, 1);
+	rig_stop(&rig);
+}
+
 /* A request before the kill, its response after it, its report in a third engine: one story. */
 static void response_after_the_kill(void **state)
 {
@@ -422,6 +456,7 @@ int main(void)
 		TEST(ipv6),
 		TEST(tls_ends),
 		TEST(records),
+		TEST(a_report_waits_once),
 		TEST(response_after_the_kill),
 		TEST(limits),
 		TEST(nothing_is_lost),
