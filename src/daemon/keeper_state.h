@@ -116,6 +116,9 @@ void keeper_tell_ready(const struct keeper *k);
 /** Signals, and the shared memory of k->plan. 0 or -errno. */
 int keeper_map(struct keeper *k);
 
+/** Tell the engine what TERM or INT said; `older` ones, too. */
+void keeper_tell_end(struct keeper *k, bool older);
+
 /* keeper_move.c */
 
 /** Become the program that engines run, when they have done well: then it does not return. Else when to look again. */
@@ -123,9 +126,6 @@ uint64_t keeper_move_due(struct keeper *k, uint64_t now);
 
 /** Know what the keeper knew that became us: options->moved. 0 or -errno. */
 int keeper_take_over(struct keeper *k);
-
-/** Tell the engine what TERM or INT said; `older` ones, too. */
-void keeper_tell_end(struct keeper *k, bool older);
 
 /* keeper_engine.c */
 

@@ -38,6 +38,7 @@ struct held {
 	struct story_report ask;    /* its id lies in `id` */
 	char id[ID_FOLDED_MAX];
 	struct ring_entry *where;   /* in its ring, which may have something else there by now */
+	const struct ring *ring;    /* NULL: none has it */
 	struct ring_entry entry;    /* its octets follow */
 };
 

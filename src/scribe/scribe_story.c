@@ -86,7 +86,7 @@ static const struct account *account_of(const struct scribe *s, uint32_t key)
 
 static const struct ring *ring_of(const struct scribe *s, const struct ring_entry *e)
 {
-	for (uint32_t i = 0; i < s->shm->ring_count; i++) {
+	for (uint32_t i = 0; e != NULL && i < s->shm->ring_count; i++) {
 		const struct ring *r = shm_ring(s->shm, (int)i);
 
 		if ((const uint8_t *)e >= r->data && (const uint8_t *)e < r->data + r->size)
@@ -96,20 +96,19 @@ static const struct ring *ring_of(const struct scribe *s, const struct ring_entr
 }
 
 /* What waits is told by the next engine if this one dies, but only while the ring has it. */
-static bool can_wait(const struct scribe *s, const struct ring_entry *where)
+static bool can_wait(const struct ring *ring, const struct ring_entry *where)
 {
-	const struct ring *r = where != NULL ? ring_of(s, where) : NULL;
-
-	return r == NULL || !ring_fades(r, where);
+	return ring == NULL || !ring_fades(ring, where);
 }
 
 bool scribe_hold(struct scribe *s, const struct ring_entry *e)
 {
 	const struct story_report *ask = &s->work.waiting;
+	const struct ring *ring = ring_of(s, s->entry);
 	struct held *h;
 
 	if (s->held_count == HELD_MOST || ask->id.n > sizeof(h->id) ||
-		account_of(s, ask->account)->unanswered == 0 || !can_wait(s, s->entry) ||
+		account_of(s, ask->account)->unanswered == 0 || !can_wait(ring, s->entry) ||
 		clock_mono_ns() >= e->mono_ns + ms_ns(HOLD_MS))
 		return false;
 	h = malloc(sizeof(*h) + e->len + e->note_len);
@@ -122,6 +121,7 @@ bool scribe_hold(struct scribe *s, const struct ring_entry *e)
 	h->ask.dst.n = 0;
 	memcpy(&h->entry, e, sizeof(*e) + e->len + e->note_len);
 	h->where = s->entry;
+	h->ring = ring;
 	if (s->entry != NULL)
 		s->entry->told = RING_WAITS;
 	*s->held_end = h;
@@ -201,7 +201,7 @@ static void look_at_held(struct scribe *s, uint64_t now_ns)
 			account = h->account;
 			oldest = oldest_us(s, account);
 		}
-		if (now_ns < h->until_ns && can_wait(s, h->where) && oldest <= h->entry.mono_ns / 1000 &&
+		if (now_ns < h->until_ns && can_wait(h->ring, h->where) && oldest <= h->entry.mono_ns / 1000 &&
 			!story_known(s->stories, &h->ask)) {
 			at = &h->next;
 			continue;
