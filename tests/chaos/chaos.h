@@ -120,6 +120,9 @@ struct session {
 
 extern struct session *sessions;
 
+/** sim_port(), or the end. */
+int port_new(void);
+
 /** Listen as the gateway of each protocol: CMPP, SMPP. */
 void traffic_listen(int ret_ports[2]);
 

@@ -1,6 +1,5 @@
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,19 +27,6 @@ static const char rules[] =
 const char *daemon_log(void)
 {
 	return log_path;
-}
-
-static int free_port(void)
-{
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t len = sizeof(a);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 ||
-		getsockname(fd, (struct sockaddr *)&a, &len) < 0)
-		give_up("no free port: %s", strerror(errno));
-	close(fd);
-	return ntohs(a.sin_port);
 }
 
 static void write_conf(const int gateway_ports[2], const int ports[2])
@@ -134,7 +120,7 @@ void daemon_begin(const int gateway_ports[2], int ret_ports[2])
 	snprintf(err_path, sizeof(err_path), "%s/stderr", dir);
 	snprintf(conf_path, sizeof(conf_path), "%s/smscope.conf", dir);
 	for (int i = 0; i < 2; i++)
-		ret_ports[i] = free_port();
+		ret_ports[i] = port_new();
 	write_conf(gateway_ports, ret_ports);
 	prctl(PR_SET_CHILD_SUBREAPER, 1); /* what the daemon leaves behind comes to us */
 	keeper = fork();

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "ends.h"
+#include "port.h"
 
 enum {
 	STEP_MS = 10000, /* for a login or a logout: a moment, but not on a machine that is busy */
@@ -86,16 +87,23 @@ static struct sockaddr_in loopback(int port)
 	return a;
 }
 
+int port_new(void)
+{
+	int port = sim_port();
+
+	if (port < 0)
+		give_up("no port to listen on: %s", strerror(errno));
+	return port;
+}
+
 void traffic_listen(int ret_ports[2])
 {
 	for (int i = 0; i < 2; i++) {
-		struct sockaddr_in a = loopback(0);
-		socklen_t len = sizeof(a);
+		struct sockaddr_in a = loopback(port_new());
 
 		listeners[i] = socket_new();
-		if (bind(listeners[i], (struct sockaddr *)&a, sizeof(a)) < 0 || listen(listeners[i], 64) < 0 ||
-			getsockname(listeners[i], (struct sockaddr *)&a, &len) < 0)
-			give_up("no port to listen on: %s", strerror(errno));
+		if (bind(listeners[i], (struct sockaddr *)&a, sizeof(a)) < 0 || listen(listeners[i], 64) < 0)
+			give_up("port %d: %s", ntohs(a.sin_port), strerror(errno));
 		ret_ports[i] = ntohs(a.sin_port);
 	}
 }

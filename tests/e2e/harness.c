@@ -174,7 +174,7 @@ static void daemon_exec(const struct rig *r, const struct rig_options *o)
 	_exit(127);
 }
 
-/* True when every port listens; false when the daemon ended, as when a port was taken meanwhile. */
+/* True when every port listens; false when the daemon ended. */
 static bool started(struct rig *r)
 {
 	for (uint64_t end = now_us() + 30000000u; now_us() < end; pause_ms(10)) {
@@ -215,22 +215,18 @@ void rig_start(struct rig *r, const struct rig_options *o, const struct rig_link
 	live_set(NULL, r);
 	if (o->own_program)
 		rig_install(r, BUILD_DIR "/smscoped", 0755);
-	for (int attempt = 0; attempt < 3; attempt++) {
-		for (int i = 0; i < count; i++) {
-			with_ports[i] = links[i];
-			r->port[i] = links[i].port ? links[i].port : port_closed();
-			with_ports[i].port = r->port[i];
-		}
-		rig_configure(r, o, with_ports, count);
-		r->pid = fork();
-		assert_true(r->pid >= 0);
-		if (r->pid == 0)
-			daemon_exec(r, o);
-		if (started(r))
-			return;
-		if (r->pid)
-			break;
+	for (int i = 0; i < count; i++) {
+		with_ports[i] = links[i];
+		r->port[i] = links[i].port ? links[i].port : port_closed();
+		with_ports[i].port = r->port[i];
 	}
+	rig_configure(r, o, with_ports, count);
+	r->pid = fork();
+	assert_true(r->pid >= 0);
+	if (r->pid == 0)
+		daemon_exec(r, o);
+	if (started(r))
+		return;
 	print_error("%s\n", rig_file(r, r->err_path, NULL));
 	fail_msg("smscoped did not start");
 }

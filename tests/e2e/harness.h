@@ -177,7 +177,7 @@ void peer_send_pdu(int fd, enum sim_proto proto, const struct sim_pdu *pdu);
 /** Close every socket that is still open. */
 void peers_sweep(void);
 
-/** A port of 127.0.0.1 that nobody listens on. */
+/** A port that nobody listens on, nor will but this process and its daemons: sim_port(). */
 int port_closed(void);
 
 /* A logged-in session, seen from both ends. */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "harness.h"
+#include "port.h"
 
 enum { FDS_MAX = 20480, PINGS_MAX = 10000 };
 
@@ -67,25 +68,24 @@ static struct sockaddr_in loopback(int port)
 	return a;
 }
 
-int peer_listen(int *ret_port, int backlog)
-{
-	struct sockaddr_in a = loopback(0);
-	socklen_t len = sizeof a;
-	int fd = track(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-
-	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
-	assert_int_equal(listen(fd, backlog), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
-	*ret_port = ntohs(a.sin_port);
-	return fd;
-}
-
 int port_closed(void)
 {
-	int port, fd = peer_listen(&port, 1);
+	int port = sim_port();
 
-	peer_close(fd);
+	if (port < 0)
+		fail_msg("no port: %s", strerror(errno));
 	return port;
+}
+
+int peer_listen(int *ret_port, int backlog)
+{
+	int port = port_closed(), fd = track(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+	struct sockaddr_in a = loopback(port);
+
+	if (bind(fd, (struct sockaddr *)&a, sizeof a) || listen(fd, backlog))
+		fail_msg("port %d: %s", port, strerror(errno));
+	*ret_port = port;
+	return fd;
 }
 
 void peer_buffers(int fd, int octets)

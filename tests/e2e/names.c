@@ -125,15 +125,15 @@ static int sweep(void **state)
 
 static int listen_at(int last)
 {
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
+	struct sockaddr_in a = { .sin_family = AF_INET };
 	int fd = peer_adopt(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-	socklen_t len = sizeof a;
 
+	if (!port)
+		port = port_closed();
+	a.sin_port = htons((uint16_t)port);
 	a.sin_addr.s_addr = htonl(0x7f000000u + (uint32_t)last);
 	if (bind(fd, (struct sockaddr *)&a, sizeof a) || listen(fd, 16))
 		fail_msg("127.0.0.%d:%d: %s", last, port, strerror(errno));
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
-	port = ntohs(a.sin_port);
 	return fd;
 }
 

@@ -109,15 +109,26 @@ sub spill
 	return;
 }
 
-# Ports that are free now. Another program may take one before its owner does: then the set-up is
-# tried again.
+# Ports that are this process' own until it ends, as tests/sim/port.h has it: a UDP socket at the same number
+# stands for each, and the kernel gives none of them away.
+my @marks;
+my $at = $$ * 7919;
+
 sub free_ports
 {
 	my ($count) = @_;
-	my @s = map { IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1',
-		Proto => 'tcp') } 1 .. $count;
+	my @ports;
 
-	return map { $_->sockport } @s;
+	for (1 .. 20_000) {
+		my %here = (LocalAddr => '127.0.0.1', LocalPort => 10_000 + $at++ % 20_000);
+		my $mark = IO::Socket::INET->new(%here, Proto => 'udp') or next;
+
+		IO::Socket::INET->new(%here, Proto => 'tcp', Listen => 1) or next;
+		push @marks, $mark;
+		push @ports, $here{LocalPort};
+		return @ports if @ports == $count;
+	}
+	die "no free port: $!\n";
 }
 
 # Somebody listens on that loopback port: looked up where a try would be a session in the log.
@@ -141,7 +152,7 @@ sub until_true
 	return 0;
 }
 
-# smscoped in front of a gateway's port; its own port, or nothing when it was taken meanwhile.
+# smscoped in front of a gateway's port; its own port, or nothing when it did not start.
 sub smscoped
 {
 	my ($build, $protocol, $upstream, $more) = @_;

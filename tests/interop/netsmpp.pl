@@ -49,7 +49,7 @@ sub to_net_smpp
 	start('smsc', $in, 'perl', "$here/smsc.pl", '--inbound', $inbound);
 	until_true(10, sub { ($port) = slurp("$dir/smsc.out") =~ /^port (\d+)$/m })
 		or die "netsmpp: no SMSC\n";
-	$listen = smscoped($build, 'smpp', $port) || smscoped($build, 'smpp', $port)
+	$listen = smscoped($build, 'smpp', $port)
 		or die "netsmpp: no smscoped\n";
 	start('esme', undef, 'perl', "$here/esme.pl", $listen, 'all', 5 + 2 + 2 + 1 + 1 + $inbound);
 	finish($dir);
@@ -75,7 +75,7 @@ sub to_simgw
 		@script);
 	until_true(10, sub { ($port) = slurp("$dir/simgw.out") =~ /^(\d+)$/m })
 		or die "netsmpp: no simgw\n";
-	$listen = smscoped($build, 'smpp', $port) || smscoped($build, 'smpp', $port)
+	$listen = smscoped($build, 'smpp', $port)
 		or die "netsmpp: no smscoped\n";
 	start('esme', undef, 'perl', "$here/esme.pl", $listen, 'plain', 5);
 	finish($dir);

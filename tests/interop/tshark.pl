@@ -359,7 +359,7 @@ sub run_session
 	until_true(10, sub { ($port) = slurp("$dir/simgw.out") =~ /^(\d+)$/m })
 		or die "tshark: no simgw\n";
 	my $behind = tap('behind', $port, $dir);
-	my $listen = smscoped($build, $protocol, $behind) || smscoped($build, $protocol, $behind)
+	my $listen = smscoped($build, $protocol, $behind)
 		or die "tshark: no smscoped\n";
 	my $before = tap('before', $listen, $dir);
 	start('simsp', undef, "$build/tests/simsp", '--proto', $proto, '--connect',
