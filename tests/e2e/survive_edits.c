@@ -15,7 +15,9 @@ static int gateway, gateway_port;
 
 static void begin(enum sim_proto proto, const char *host, const char *keys)
 {
-	static const struct rig_options options = { .control = true };
+	/* Each report is asked for, so the log may fall behind by all of them. */
+	static const struct rig_options options = { .control = true,
+		.daemon = "drain_timeout = \"2s\"; ring_size = \"64M\";" };
 	struct rig_link link = { .protocol = proto == SIM_SMPP ? "smpp" : "cmpp", .host = host,
 		.upstream = &gateway_port, .upstream_count = 1, .keys = keys };
 

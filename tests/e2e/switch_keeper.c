@@ -223,6 +223,8 @@ static void no_descriptor_left(void **state)
 
 	(void)state;
 	begin(1);
+	rig_kill_engine(&rig);
+	traffic(session, SIM_SMPP, 20 * KIB); /* so the keeper has it */
 	said = said_now(&rig);
 	assert_int_equal(prlimit(rig.pid, RLIMIT_NOFILE, NULL, &was), 0);
 	none = (struct rlimit){ .rlim_cur = 3, .rlim_max = was.rlim_max };
