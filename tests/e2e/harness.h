@@ -22,7 +22,7 @@
  *                            └─▶ log.json, stderr, exit code
  */
 
-enum { RIG_LINKS_MAX = 8, WAIT_MS = 10000 };
+enum { RIG_LINKS_MAX = 8, WAIT_MS = 20000 };
 
 /*
  * Tells that somebody waited for somebody else, not how fast anything is: with sanitizers, on a machine that
@@ -108,7 +108,7 @@ void rig_thaw(const struct rig *r);
 
 /**
  * The first record at or after index `from` that `match` fits, waiting for it; fails the test when
- * none comes. `match` is words "key=value" (equal as text or as number), "key~text" (contains) and
+ * none comes and the log has not grown for WAIT_MS. `match` is words "key=value" (equal as text or as number), "key~text" (contains) and
  * "*~text" (anywhere in the record). ret_at, if not NULL, gets its index.
  */
 json_t *rig_await(struct rig *r, size_t from, size_t *ret_at, const char *match, ...)

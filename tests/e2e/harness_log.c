@@ -124,6 +124,19 @@ static void log_show(const struct rig *r)
 	free(err);
 }
 
+/* Is there a record at `at`? False when the log has not grown for WAIT_MS: one that is behind is waited for. */
+static bool log_has(struct rig *r, size_t at)
+{
+	for (uint64_t end = now_us() + WAIT_MS * 1000u; json_array_size(r->records) <= at; pause_ms(5)) {
+		bool late = now_us() >= end;
+
+		log_poll(r, SIZE_MAX);
+		if (late)
+			break;
+	}
+	return json_array_size(r->records) > at;
+}
+
 json_t *rig_await(struct rig *r, size_t from, size_t *ret_at, const char *match, ...)
 {
 	char want[512];
@@ -132,15 +145,12 @@ json_t *rig_await(struct rig *r, size_t from, size_t *ret_at, const char *match,
 	va_start(ap, match);
 	vsnprintf(want, sizeof want, match, ap);
 	va_end(ap);
-	for (uint64_t end = now_us() + WAIT_MS * 1000u; now_us() < end; pause_ms(5)) {
-		log_poll(r, SIZE_MAX);
-		for (size_t i = from; i < json_array_size(r->records); i++) {
-			if (!fits(json_array_get(r->records, i), want))
-				continue;
-			if (ret_at)
-				*ret_at = i;
-			return json_array_get(r->records, i);
-		}
+	for (size_t i = from; log_has(r, i); i++) {
+		if (!fits(json_array_get(r->records, i), want))
+			continue;
+		if (ret_at)
+			*ret_at = i;
+		return json_array_get(r->records, i);
 	}
 	log_show(r);
 	fail_msg("no record: %s", want);
@@ -166,11 +176,10 @@ void rig_await_count(struct rig *r, size_t count, const char *match)
 {
 	size_t have = 0;
 
-	for (uint64_t end = now_us() + WAIT_MS * 1000u; now_us() < end; pause_ms(5)) {
-		have = rig_count(r, "%s", match);
-		if (have >= count)
-			return;
-	}
+	for (size_t i = 0; have < count && log_has(r, i); i++)
+		have += fits(json_array_get(r->records, i), match);
+	if (have >= count)
+		return;
 	log_show(r);
 	fail_msg("%zu of %zu records: %s", have, count, match);
 }
