@@ -228,8 +228,7 @@ int keeper_map(struct keeper *k)
 	if (k->shm == NULL)
 		return -errno;
 	k->worker_count = k->shm->workers;
-	k->ring_count = k->shm->ring_count;
-	for (uint32_t i = 0; i < k->ring_count; i++)
+	for (uint32_t i = 0; i < k->shm->ring_count; i++)
 		k->rings[i] = shm_ring(k->shm, (int)i);
 	return vault_init(&k->vault, k->shm);
 }

@@ -67,7 +67,7 @@ struct keeper {
 	const struct options *options;
 	struct plan_fds plan;
 	struct shm *shm;
-	uint32_t worker_count, ring_count;
+	uint32_t worker_count;
 	const struct ring *rings[SHM_RINGS_MAX]; /* taken once: an engine may spoil the offsets */
 	struct vault vault;
 	int signal_fd;
