@@ -210,6 +210,7 @@ static void counts(void **state)
 /* The same place answers when another engine has come; what it was asked is lost, sessions are not. */
 static void engine_dies(void **state)
 {
+	static const char said[] = "error: no verb \"nope\"; help lists them\n.\n";
 	struct rig_link links[2];
 	int port[2], gateway[2], fd;
 	struct stat before, after;
@@ -226,10 +227,13 @@ static void engine_dies(void **state)
 	rig_await(&rig, 0, NULL, "ev=login");
 	old = rig.engine;
 	fd = ask_open();
+	assert_int_equal(send(fd, "nope\n", 5, MSG_NOSIGNAL), 5);
+	assert_int_equal(peer_read(fd, answer, sizeof said - 1, WAIT_MS), sizeof said - 1);
+	assert_memory_equal(answer, said, sizeof said - 1); /* so it is this engine that has it */
 	kill(old, SIGKILL);
-	/* Asked while there may be no engine: the answer waits for it. */
-	assert_int_equal(peer_read(fd, answer, sizeof answer, WAIT_MS), 0);
+	assert_true(peer_ended(fd, WAIT_MS));
 	close(fd);
+	/* Asked while there may be no engine: the answer waits for it. */
 	for (int i = 0; i < 200 && rig.engine == old; i++, pause_ms(20)) {
 		all = ctl_json("status --json");
 		rig.engine = (pid_t)json_integer_value(

@@ -461,6 +461,17 @@ char *rig_file(const struct rig *r, const char *path, size_t *ret_n)
 	return text;
 }
 
+int count_said(const struct rig *r, size_t from, const char *words)
+{
+	char *text = rig_file(r, r->err_path, NULL);
+	int count = 0;
+
+	for (const char *at = text + from; (at = strstr(at, words)) != NULL; at++)
+		count++;
+	free(text);
+	return count;
+}
+
 void rig_freeze(const struct rig *r)
 {
 	bool still;

@@ -131,6 +131,9 @@ void log_check_rest(struct rig *r);
 /** All octets of a file of the rig's folder, NUL-terminated; free() it. */
 char *rig_file(const struct rig *r, const char *path, size_t *ret_n);
 
+/** How often the daemon has said that on standard error, behind octet `from`. */
+int count_said(const struct rig *r, size_t from, const char *words);
+
 /**
  * What `smscope ctl WORDS` says, standard output and error together, exiting with `want_code`; free() it.
  * The rig has a control socket.

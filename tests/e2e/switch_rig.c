@@ -27,17 +27,6 @@ size_t said_now(const struct rig *r)
 	return n;
 }
 
-int count_said(const struct rig *r, size_t from, const char *words)
-{
-	char *text = rig_file(r, r->err_path, NULL);
-	int count = 0;
-
-	for (const char *at = text + from; (at = strstr(at, words)) != NULL; at++)
-		count++;
-	free(text);
-	return count;
-}
-
 bool has_said(const struct rig *r, size_t from, const char *words)
 {
 	return count_said(r, from, words) > 0;

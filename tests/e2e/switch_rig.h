@@ -16,9 +16,6 @@ size_t said_now(const struct rig *r);
 void await_said(const struct rig *r, size_t from, const char *format, ...) __attribute__((format(printf, 3, 4)));
 bool has_said(const struct rig *r, size_t from, const char *words);
 
-/** How often. */
-int count_said(const struct rig *r, size_t from, const char *words);
-
 /** Be the service manager of the daemons to come: `before` of their rigs is notify_be_told. */
 void notify_open(void);
 void notify_close(void);
