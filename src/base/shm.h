@@ -21,7 +21,7 @@
 
 enum {
 	SHM_MAGIC = 0x736d7363,
-	SHM_LAYOUT = 8,        /* of all this, and of the table that a keeper leaves to the next program */
+	SHM_LAYOUT = 9,        /* of all this, and of the table that a keeper leaves to the next program */
 	SHM_WORKERS_MAX = 64,
 	SHM_SETS = 4,
 	SHM_RINGS_MAX = SHM_WORKERS_MAX * SHM_SETS,

@@ -20,16 +20,17 @@ enum {
 enum { LOST_EVERY_NS = 1000000000 };
 
 /*
- * An entry that was in hand when an engine was killed is read again: what may have been told of it
- * already is told under the same ids.
+ * An entry that was in hand when an engine was killed is read again, before anything new is told: what has been told
+ * of it already has the same ids, by which a sink knows it.
  */
 static uint64_t next_id(struct scribe *s)
 {
-	uint64_t id;
+	uint64_t last = atomic_load_explicit(&s->shm->next_record, memory_order_relaxed), id = last + 1;
 
 	if (s->told_id != 0)
-		return s->told_id++;
-	id = atomic_fetch_add_explicit(&s->shm->next_record, 1, memory_order_relaxed) + 1;
+		id = s->told_id++;
+	if (id > last) /* there may be more to tell this time */
+		atomic_store_explicit(&s->shm->next_record, id, memory_order_relaxed);
 	if (s->entry != NULL && s->entry->record == 0)
 		s->entry->record = id;
 	return id;
@@ -195,21 +196,35 @@ static int oldest_ring(const struct scribe *s)
 	return best;
 }
 
+static void take_next(struct scribe *s, int i)
+{
+	struct ring *ring = shm_ring(s->shm, i);
+	struct ring_entry *e = ring_next(ring);
+
+	ring_hold(ring);
+	take_entry(s, e, s->suspect[i]);
+	s->suspect[i] = false;
+	ring_consume(ring, e);
+}
+
+void scribe_take_in_hand(struct scribe *s)
+{
+	for (int i = 0; i < (int)s->shm->ring_count; i++) {
+		const struct ring_entry *e = ring_next(shm_ring(s->shm, i));
+
+		if (e != NULL && e->record != 0)
+			take_next(s, i);
+	}
+}
+
 /* How many entries there were, BUDGET at most. */
 static int drain(struct scribe *s)
 {
 	int n, i;
 
 	for (n = 0; n < BUDGET && !atomic_load_explicit(&s->leave, memory_order_relaxed) &&
-		(i = oldest_ring(s)) >= 0; n++) {
-		struct ring *ring = shm_ring(s->shm, i);
-		struct ring_entry *e = ring_next(ring);
-
-		ring_hold(ring);
-		take_entry(s, e, s->suspect[i]);
-		s->suspect[i] = false;
-		ring_consume(ring, e);
-	}
+		(i = oldest_ring(s)) >= 0; n++)
+		take_next(s, i);
 	return n;
 }
 
@@ -271,6 +286,8 @@ static void *run(void *arg)
 	/* What an engine died of may be among what it had read before. */
 	if (atomic_load(&s->shm->engine_starts) > 1 && atomic_load(&s->shm->suspect) == 0)
 		scribe_look_back(s);
+	else
+		scribe_take_in_hand(s);
 	for (;;) {
 		bool stop = atomic_load(&s->stop);
 		struct timespec pause = { 0, POLL_MS * 1000000L };

@@ -13,6 +13,14 @@
 
 enum { ENTRY_MAX = 128 * 1024 };
 
+/* In this order: ids grow, so what has one is told before anything that has none yet. */
+enum pass {
+	PASS_TOLD,    /* read once more */
+	PASS_BEGUN,   /* was being told when the engine died */
+	PASS_WAITING,
+	PASS_NONE,
+};
+
 static bool lives(const struct scribe *s, const struct ring_entry *e)
 {
 	return e->slot < s->shm->session_max && e->session != 0 &&
@@ -20,35 +28,49 @@ static bool lives(const struct scribe *s, const struct ring_entry *e)
 	       e->len + e->note_len <= e->size - sizeof(*e);
 }
 
-/* A report that had not been told: it waits again, or is told now. */
+/* A report that had not been told: it waits again, or is told now, as one that was being told when the engine died. */
 static void take_up(struct scribe *s, struct ring_entry *copy, struct ring_entry *where)
 {
 	s->link = scribe_link_of(s, copy->link);
 	s->given = 0;
 	s->kept = false;
 	s->entry = where;
-	scribe_frame(s, copy, false, false);
+	s->told_id = copy->record;
+	scribe_frame(s, copy, false, copy->record != 0);
 	s->entry = NULL;
+	s->told_id = 0;
 	if (s->kept)
 		return;
 	where->told = RING_TOLD;
 	scribe_account(s);
 }
 
-static void look_back(struct scribe *s, struct ring *ring, struct ring_entry *copy,
-	enum ring_told which)
+static enum pass pass_of(const struct ring_entry *e)
+{
+	if (e->told == RING_WAITS)
+		return e->record != 0 ? PASS_BEGUN : PASS_WAITING;
+	return e->told == RING_TOLD ? PASS_TOLD : PASS_NONE;
+}
+
+static void look_back_at(struct scribe *s, struct ring *ring, struct ring_entry *copy, enum pass pass)
 {
 	uint64_t at = ring_kept(ring);
 	struct ring_entry *where;
 
 	while (ring_kept_next(ring, &at, copy, ENTRY_MAX, &where)) {
-		if (!lives(s, copy) || copy->told != which)
+		if (!lives(s, copy) || pass_of(copy) != pass)
 			continue;
-		if (which == RING_WAITS)
-			take_up(s, copy, where);
-		else
+		if (pass == PASS_TOLD)
 			scribe_replay(s, copy);
+		else
+			take_up(s, copy, where);
 	}
+}
+
+static void look_back(struct scribe *s, struct ring_entry *copy, enum pass pass)
+{
+	for (uint32_t i = 0; i < s->shm->ring_count; i++)
+		look_back_at(s, shm_ring(s->shm, (int)i), copy, pass);
 }
 
 /* What has waited too long was told to be so. */
@@ -66,12 +88,14 @@ void scribe_look_back(struct scribe *s)
 {
 	struct ring_entry *copy = malloc(ENTRY_MAX);
 
-	if (copy == NULL)
-		return; /* then responses are told without their requests */
-	for (uint32_t i = 0; i < s->shm->ring_count; i++)
-		look_back(s, shm_ring(s->shm, (int)i), copy, RING_TOLD);
+	if (copy == NULL) { /* then responses are told without their requests */
+		scribe_take_in_hand(s);
+		return;
+	}
+	look_back(s, copy, PASS_TOLD);
 	forget_overdue(s);
-	for (uint32_t i = 0; i < s->shm->ring_count; i++)
-		look_back(s, shm_ring(s->shm, (int)i), copy, RING_WAITS);
+	look_back(s, copy, PASS_BEGUN);
+	scribe_take_in_hand(s);
+	look_back(s, copy, PASS_WAITING);
 	free(copy);
 }

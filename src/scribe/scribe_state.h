@@ -185,6 +185,9 @@ void scribe_replay(struct scribe *s, const struct ring_entry *e);
 /** Read what is left in the rings of what was told before: requests that wait, reports that do. */
 void scribe_look_back(struct scribe *s);
 
+/** Entries that were being told when an engine died: first of all, for their ids are lower than what is new. */
+void scribe_take_in_hand(struct scribe *s);
+
 /** Find the story table in the shared memory; the links' scopes are told of it. */
 void scribe_stories_open(struct scribe *s);
 

@@ -131,17 +131,31 @@ bool scribe_hold(struct scribe *s, const struct ring_entry *e)
 	return true;
 }
 
-/* Told at last: the records are those of the entry that was read before. */
+/* Its entry, if the ring has it still. */
+static struct ring_entry *entry_of(const struct held *h)
+{
+	struct ring_entry *e = h->where;
+
+	return e != NULL && e->session == h->entry.session && e->offset == h->entry.offset &&
+		e->mono_ns == h->entry.mono_ns ? e : NULL;
+}
+
+/* Told at last: the records are those of the entry that was read before, not of one that is in hand. */
 static void tell(struct scribe *s, struct held *h)
 {
+	struct ring_entry *in_hand = s->entry;
+	uint64_t told_id = s->told_id;
+
+	s->entry = entry_of(h);
+	s->told_id = 0;
 	s->given = 0;
 	s->link = scribe_link_of(s, h->entry.link);
 	scribe_frame(s, &h->entry, false, true);
 	scribe_account(s);
-	/* If the ring has it still, who comes after us need not tell it. */
-	if (h->where != NULL && h->where->session == h->entry.session &&
-		h->where->offset == h->entry.offset && h->where->mono_ns == h->entry.mono_ns)
-		h->where->told = RING_TOLD;
+	if (s->entry != NULL)
+		s->entry->told = RING_TOLD; /* who comes after us need not tell it */
+	s->entry = in_hand;
+	s->told_id = told_id;
 	free(h);
 }
 

@@ -118,7 +118,7 @@ static bool may_put(struct sink *k)
 		return false;
 	n = format_loss(k, lost, loss->from_ns, loss->to_ns);
 	loss->told_at = atomic_load_explicit(&k->queue->head, memory_order_relaxed) + n;
-	if (!sink_queue_put(k->queue, k->line, n))
+	if (!sink_queue_put(k->queue, k->line, n, 0))
 		return false;
 	atomic_store_explicit(&loss->lost, 0, memory_order_release);
 	return true;
@@ -177,7 +177,7 @@ static void adopt(struct sink *k, const struct sink_settings *s)
 			why[was]);
 		if (was != SINK_QUEUE_OF_OTHER)
 			(void)sink_queue_put(k->queue, k->line,
-				format_loss(k, 0, 0, clock_wall_ns()));
+				format_loss(k, 0, 0, clock_wall_ns()), 0);
 	}
 }
 
@@ -224,7 +224,7 @@ void sink_put(struct sink *k, const struct record *r)
 {
 	size_t n, width;
 
-	if ((k->kinds >> r->kind & 1) == 0)
+	if ((k->kinds >> r->kind & 1) == 0 || (r->id != 0 && r->id <= sink_queue_last(k->queue)))
 		return;
 	if (!may_put(k)) {
 		lose(k, r->wall_ns);
@@ -236,7 +236,7 @@ void sink_put(struct sink *k, const struct record *r)
 			k->style.link_width = width < LINK_WIDTH_MAX ? (int)width : LINK_WIDTH_MAX;
 	}
 	n = format(k, r);
-	if (!sink_queue_put(k->queue, k->line, n))
+	if (!sink_queue_put(k->queue, k->line, n, r->id))
 		lose(k, r->wall_ns);
 	else if (sink_queue_used(k->queue) > k->queue->size / 4)
 		k->ops->wake(k->writer);

@@ -42,6 +42,10 @@ bool sink_shared_fits(const void *shared, const struct sink_settings *s);
  */
 struct sink *sink_new(const struct sink_settings *s, void *shared);
 
+/**
+ * A record that has been put before, by this process or one that is gone, is not put again: ids grow from one to the
+ * next. One with id 0 always is.
+ */
 void sink_put(struct sink *k, const struct record *r);
 
 /**

@@ -32,7 +32,7 @@ static enum sink_queue_was look(const struct sink_queue *q, uint32_t size, uint6
 		return SINK_QUEUE_OF_OTHER;
 	if (q->size != size)
 		return SINK_QUEUE_SIZE_BAD;
-	if (tail > head || head - tail > size || atomic_load(&q->noted) > 2 ||
+	if (tail > head || head - tail > size || atomic_load(&q->noted) > 2 || atomic_load(&q->begun) > 1 ||
 		(head > tail && q->data[(head - 1) & (size - 1)] != '\n'))
 		return SINK_QUEUE_ENDS_BAD;
 	return SINK_QUEUE_KEPT;
@@ -71,7 +71,30 @@ uint32_t sink_queue_used(const struct sink_queue *q)
 	return (uint32_t)(head - tail);
 }
 
-bool sink_queue_put(struct sink_queue *q, const void *line, size_t n)
+/* Which of the two is the last one that was put: that which began last may have died on the way. */
+static uint32_t last_put(const struct sink_queue *q)
+{
+	uint32_t begun = atomic_load_explicit(&q->begun, memory_order_relaxed);
+	uint64_t head = atomic_load_explicit(&q->head, memory_order_relaxed);
+
+	return head >= q->puts[begun].end ? begun : 1 - begun;
+}
+
+uint64_t sink_queue_last(const struct sink_queue *q)
+{
+	return q->puts[last_put(q)].id;
+}
+
+/* Before the head moves. A line of no record is noted, too: it takes the place of one that died on the way. */
+static void note_put(struct sink_queue *q, uint64_t id, uint64_t end)
+{
+	uint32_t last = last_put(q), next = 1 - last;
+
+	q->puts[next] = (struct sink_put){ .id = id != 0 ? id : q->puts[last].id, .end = end };
+	atomic_store_explicit(&q->begun, next, memory_order_release);
+}
+
+bool sink_queue_put(struct sink_queue *q, const void *line, size_t n, uint64_t id)
 {
 	uint64_t head = atomic_load_explicit(&q->head, memory_order_relaxed);
 	uint64_t tail = atomic_load_explicit(&q->tail, memory_order_acquire);
@@ -82,6 +105,7 @@ bool sink_queue_put(struct sink_queue *q, const void *line, size_t n)
 		return false;
 	if (first > n)
 		first = n;
+	note_put(q, id, head + n);
 	memcpy(q->data + at, line, first);
 	memcpy(q->data, (const uint8_t *)line + first, n - first);
 	atomic_store_explicit(&q->head, head + n, memory_order_release);

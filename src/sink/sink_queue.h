@@ -18,7 +18,7 @@
  * order that the comments give.
  */
 
-enum { SINK_QUEUE_MAGIC = 0x736e6b71, SINK_QUEUE_LAYOUT = 1 };
+enum { SINK_QUEUE_MAGIC = 0x736e6b71, SINK_QUEUE_LAYOUT = 2 };
 
 /* What the two threads of a sink count, from the memory's beginning on. */
 struct sink_tally {
@@ -31,6 +31,12 @@ struct sink_loss {
 	_Atomic uint64_t lost;  /* last, when it grows */
 	uint64_t from_ns, to_ns;
 	uint64_t told_at;       /* the line that tells of them ends here, once it is put; 0 none */
+};
+
+/* The scribe's, before each put: what tells, after a death, the last record whose line is there. */
+struct sink_put {
+	uint64_t id;            /* the record's, or of the one before if the line is of none */
+	uint64_t end;           /* it is put if `head` is that far */
 };
 
 /* The writer's, before each write(2): what tells, after a death, how much of it is out. */
@@ -47,8 +53,10 @@ struct sink_queue {
 	uint64_t place;          /* hash of where its lines go to */
 	uint32_t size;           /* octets of data, a power of two */
 	_Atomic uint32_t noted;  /* notes[noted - 1] is the last one; 0 none */
+	_Atomic uint32_t begun;  /* puts[begun] is the last one that began, the other one that before it */
 	struct sink_tally tally;
 	_Alignas(64) struct sink_loss loss;
+	struct sink_put puts[2];
 	_Alignas(64) struct sink_note notes[2];
 	_Alignas(64) _Atomic uint64_t head;
 	_Alignas(64) _Atomic uint64_t tail;
@@ -77,8 +85,11 @@ uint64_t sink_queue_place(const struct sink_queue *mem);
 /** Octets waiting; any thread. */
 uint32_t sink_queue_used(const struct sink_queue *q);
 
-/** Producer: append a whole line; false if there is no room for all of it. */
-bool sink_queue_put(struct sink_queue *q, const void *line, size_t n);
+/** Producer: append a whole line, that of record `id` or, if 0, of none; false if there is no room for all of it. */
+bool sink_queue_put(struct sink_queue *q, const void *line, size_t n, uint64_t id);
+
+/** Producer: the id of the record that was put last, by whatever process; 0 none. */
+uint64_t sink_queue_last(const struct sink_queue *q);
 
 /**
  * Consumer: octets from position `at` on that lie together, up to position `until` at most. `at`

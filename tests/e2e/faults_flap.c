@@ -120,10 +120,10 @@ static void begin(void)
 	quiet_gateway = peer_listen(&quiet_port, 1);
 	rig_start(&rig, &options, links, 2);
 	rig_await_ready(&rig);
+	keeper_fds = rig_keeper_fds(&rig) + 2; /* with those of the session, which it gets in its own time */
 	quiet = pair_login(&rig, 1, quiet_gateway, SIM_SMPP);
 	rig_await(&rig, 0, NULL, "ev=login link=l2");
 	engine_fds = rig_engine_fds(&rig);
-	keeper_fds = rig_keeper_fds(&rig);
 	ping_count = 0;
 }
 

@@ -248,6 +248,7 @@ static void faults_of_meaning(void **state)
 	other = peer_listen(&taken_port, 1);
 	snprintf(taken, sizeof taken, "127.0.0.1:%d", taken_port);
 	snprintf(ours, sizeof ours, "127.0.0.1:%d", rig.port[0]);
+	rig_await(&rig, 0, NULL, "ev=login"); /* so the log is open */
 	fds = rig_engine_fds(&rig);
 	EXPECT("profile = \"nonesuch\";", "127.0.0.1:0", "no profile \"nonesuch\" in the code tables");
 	EXPECT("", "127.0.0.1:65536", "the port is a number up to 65535");

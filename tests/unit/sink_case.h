@@ -18,8 +18,8 @@
 
 static char dir[64], path[96];
 
-/* Line `n`, recognised by its sequence number. */
-static inline void put(struct sink *k, uint32_t n)
+/* Line `n`, recognised by its sequence number; `id` may be 0. */
+static inline void put_record(struct sink *k, uint32_t n, uint64_t id)
 {
 	struct record r;
 
@@ -28,8 +28,14 @@ static inline void put(struct sink *k, uint32_t n)
 	r.link = "lab";
 	r.has_pdu = true;
 	r.sequence = n;
+	r.id = id;
 	r.dst = span_of("13800001234", 11);
 	sink_put(k, &r);
+}
+
+static inline void put(struct sink *k, uint32_t n)
+{
+	put_record(k, n, 0);
 }
 
 static inline struct sink_counts counts_of(const struct sink *k)

@@ -232,6 +232,33 @@ static void entry_in_hand_at_a_kill(void **state)
 	json_decref(all);
 }
 
+/* And before all that is new: a worker may have been late with an entry of an earlier time. */
+static void entry_in_hand_comes_first(void **state)
+{
+	struct scribe_counts c;
+	uint8_t octets[64];
+	uint32_t n = (uint32_t)unhex(submit_resp_20, octets);
+	json_t *all;
+
+	(void)state;
+	for (uint32_t slot = 0; slot < 2; slot++) {
+		sessions[slot].proto = 'c';
+		sessions[slot].dialect = 0x20;
+	}
+	put(0, 0, RING_FRAME, RING_GW, octets, n);
+	put(1, 1, RING_FRAME, RING_GW, octets, n);
+	ring_hold(shm_ring(shm, 1));
+	ring_next(shm_ring(shm, 1))->record = 5;
+	atomic_store(&shm->next_record, 5);
+	start();
+	all = finish(&c);
+	assert_int_equal(json_array_size(all), 2);
+	assert_int_equal(number(all, 0, "id"), 5);
+	assert_int_equal(number(all, 0, "sess"), 101);
+	assert_int_equal(number(all, 1, "id"), 6);
+	json_decref(all);
+}
+
 /* An engine that takes over copies what it cannot know to have been copied. */
 static void frames_and_ends_are_told_once(void **state)
 {
@@ -353,6 +380,7 @@ int main(void)
 		TEST(session_without_an_opening),
 		TEST(entry_in_hand_at_a_death),
 		TEST(entry_in_hand_at_a_kill),
+		TEST(entry_in_hand_comes_first),
 		TEST(frames_and_ends_are_told_once),
 		TEST(losses_are_told),
 		TEST(two_rings_are_both_read),

@@ -92,6 +92,29 @@ static void invented_codes_are_bounded(void **state)
 	json_decref(all);
 }
 
+/* The engine died behind the first of an entry's records: no id is given to two of them. */
+static void more_is_told_than_before_a_death(void **state)
+{
+	struct scribe_counts c;
+	json_t *all;
+
+	(void)state;
+	sessions[0].proto = 'c';
+	sessions[0].dialect = 0x30;
+	put_result(0, 990099);
+	put_result(0, 8);
+	ring_hold(shm_ring(shm, 0));
+	ring_next(shm_ring(shm, 0))->record = 7;
+	atomic_store(&shm->next_record, 7);
+	start();
+	all = finish(&c);
+	assert_int_equal(json_array_size(all), 3);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(number(all, (size_t)i, "id"), 7 + i);
+	assert_string_equal(word(all, 1, "ev"), "unknown_code");
+	json_decref(all);
+}
+
 /* What the record shows of the message is masked, and one receipt may have two unknown codes. */
 static void unknown_codes_of_a_receipt(void **state)
 {
@@ -129,6 +152,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(unknown_codes_are_told_once),
+		TEST(more_is_told_than_before_a_death),
 		TEST(invented_codes_are_bounded),
 		TEST(unknown_codes_of_a_receipt),
 	};

@@ -10,13 +10,13 @@
 
 /*
  * A process that puts lines into a sink over shared memory is killed at random instants, and
- * another one goes on: each line whose put returned reaches a regular file exactly once and whole,
+ * another one goes on with the line that was in hand: each reaches a regular file exactly once and whole,
  * a pipe at least once. The environment's SINK_KILLS says how often, SINK_SEED repeats a run.
  */
 
 enum { LINES_MAX = 1 << 22, KILLS = 100, LIFE_US = 12000 };
 
-enum fate { UNKNOWN, PUT, DROPPED }; /* UNKNOWN: killed while putting it */
+enum fate { UNKNOWN, PUT, DROPPED };
 
 /* What children tell, whatever becomes of them. */
 struct told {
@@ -129,7 +129,7 @@ static void work(struct run *r)
 	while (t->next < LINES_MAX) {
 		uint64_t now;
 
-		put(k, t->next);
+		put_record(k, t->next, t->next + 1u);
 		now = counts_of(k).dropped;
 		t->fate[t->next] = now == dropped ? PUT : DROPPED;
 		dropped = now;
@@ -168,13 +168,6 @@ static void finish_off(pid_t child)
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_true(WIFSIGNALED(status));
 	assert_int_equal(WTERMSIG(status), SIGKILL);
-}
-
-/* The line in hand then may be out or not; the next child begins behind it. */
-static void step_over(struct told *t)
-{
-	t->next++;
-	t->restarts++;
 }
 
 /* The sum of `dropped=` of a line that tells of lost ones, or 0. */
@@ -257,7 +250,7 @@ static void many_lives(struct run *r)
 
 		usleep(below(LIFE_US) + (unsigned)(i % 10 == 0 ? 10000 : 0));
 		finish_off(child);
-		step_over(r->told);
+		r->told->restarts++;
 		if (r->how == ROTATED && i % 3 == 0)
 			rename_log(r->told);
 	}
@@ -384,7 +377,7 @@ static void into_a_pipe(enum how how)
 			read_on(&in, 1 + (int)below(10)); /* sometimes the pipe is full */
 		usleep(below(LIFE_US));
 		finish_off(child);
-		step_over(r.told);
+		r.told->restarts++;
 	}
 	child = fork();
 	if (child == 0) {

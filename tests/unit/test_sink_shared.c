@@ -361,7 +361,7 @@ static void losses_are_told_once(void **state)
 		loss->from_ns = loss->to_ns = 1795259820123456789ull;
 		loss->told_at = waiting + strlen(told);
 		if (put_already)
-			assert_true(sink_queue_put(memory, told, strlen(told)));
+			assert_true(sink_queue_put(memory, told, strlen(told), 0));
 		assert_int_equal(live().dropped, 5);
 		text = read_file(file);
 		assert_int_equal(count_of(text, "dropped=5"), 1);
@@ -398,6 +398,42 @@ static void left_and_taken_on(void **state)
 		assert_non_null(at);
 		assert_int_equal(strtoul(at + 5, NULL, 10), i);
 		at++;
+	}
+	assert_null(strstr(at, " seq="));
+	free(text);
+}
+
+/* A record whose line is there is known by its id; one that died on the way is not taken for it, whatever came behind. */
+static void records_are_put_once(void **state)
+{
+	static const unsigned long expect[] = { 1, 2, 3 };
+	struct sink *k;
+	uint32_t next;
+	char *text, *at;
+
+	(void)state;
+	memset(memory, 0, extent);
+	k = sink_over(memory);
+	put_record(k, 1, 10);
+	assert_true(sink_leave(k, 1000));
+	next = 1 - atomic_load(&memory->begun);
+	memory->puts[next] = (struct sink_put){ .id = 11, .end = atomic_load(&memory->head) + 10 };
+	atomic_store(&memory->begun, next);
+	assert_int_equal(sink_queue_last(memory), 10);
+	k = sink_over(memory);
+	put(k, 2);
+	assert_int_equal(sink_queue_last(memory), 10);
+	put_record(k, 3, 11);
+	assert_int_equal(sink_queue_last(memory), 11);
+	put_record(k, 4, 10);
+	put_record(k, 5, 11);
+	settle(k);
+	assert_true(sink_leave(k, 1000));
+	text = at = read_file(file);
+	for (size_t i = 0; i < sizeof(expect) / sizeof(expect[0]); i++) {
+		at = strstr(at, " seq=");
+		assert_non_null(at);
+		assert_int_equal(strtoul(at + 5, &at, 10), expect[i]);
 	}
 	assert_null(strstr(at, " seq="));
 	free(text);
@@ -446,6 +482,7 @@ int main(void)
 		TEST(memory_that_does_not_fit),
 		TEST(losses_are_told_once),
 		TEST(left_and_taken_on),
+		TEST(records_are_put_once),
 		TEST(full_disk_over_deaths),
 	};
 
