@@ -53,7 +53,7 @@ enum { RULES_MAX = 64, RULE_CODES_MAX = 32, RULE_PREFIXES_MAX = 64 };
 struct rule_def {
 	const char *name;
 	enum edit_action action;
-	bool dry_run;        /* told, not done; and no rule behind it is kept from anything */
+	bool dry_run;        /* told, not done; and no rule that does something is kept from anything */
 	bool stop;           /* where it matches, no rule behind it is asked */
 	bool log;            /* told even where it changes nothing */
 
@@ -96,6 +96,7 @@ int rule_set_count(const struct rule_set *rules);
 const char *rule_name(const struct rule_set *rules, int rule);
 enum edit_action rule_action(const struct rule_set *rules, int rule);
 bool rule_logs(const struct rule_set *rules, int rule);
+bool rule_is_dry(const struct rule_set *rules, int rule);
 
 enum { EDIT_CHANGES_MAX = 16, EDIT_SCRATCH = 4096, EDIT_BANKS = 4 };
 
@@ -114,11 +115,12 @@ struct edit_change {
 struct edit_result {
 	int change_count;    /* of those made, and of those that dry_run rules would make */
 	struct edit_change changes[EDIT_CHANGES_MAX];
-	enum edit_refusal refused; /* the first edit that was not made */
+	enum edit_refusal refused; /* the first edit that was not made, of rules that are not dry_run */
 	int refused_rule;    /* -1: all of them */
+	enum edit_refusal dry_refused; /* the same of dry_run rules: it would not have been made */
+	int dry_refused_rule;
 	uint64_t logged;     /* bit r: rule r matched, and is to be told */
 	uint64_t matched;    /* bit r: rule r matched */
-	bool dry_run;        /* some of the changes are not made */
 };
 
 /* Codes that interest no rule: answered from here until the codes or the rules change. */

@@ -54,6 +54,7 @@ struct scope_frame {
 	bool cut;           /* not all of it is here */
 	bool ours;          /* smscope answered in the gateway's place */
 	const char *why;    /* with `ours`: why it had to; NULL not known */
+	bool ruled;         /* rules have something to tell of it, so there is a record even if it says nothing new */
 	bool may_wait;      /* a report whose message is not known yet is not told: see `wait` */
 	bool again;         /* it had to wait; it was taken in then */
 	bool replayed;      /* told by a scope before this one, which gave a submit `part`; stories are left alone */

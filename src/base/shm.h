@@ -74,11 +74,12 @@ struct shm_change {
 
 /* What is said of a PDU that rules looked at: behind its octets in the ring. */
 struct edit_note {
-	uint64_t made, refused_rules; /* bit r: rule r of the link */
-	uint8_t refused;     /* enum edit_refusal */
-	uint8_t dry_run;
-	char rules[62];      /* names, comma between them */
-	char was[160], now[240]; /* "stat=MB:0064 err=000"; our own words and what the PDU had, escaped */
+	uint64_t made;       /* bit r: rule r of the link */
+	struct edit_words {
+		uint8_t refused; /* enum edit_refusal */
+		char rules[63];  /* names, comma between them */
+		char was[160], now[240]; /* "stat=MB:0064 err=000"; our own words and what the PDU had, escaped */
+	} done, dry;         /* by those that do something; by dry_run rules, if they did */
 };
 
 /*

@@ -5,8 +5,7 @@
 /*
  * Which rules match a PDU. What can be told from its header alone is; then it is parsed, its
  * code is looked up once, if a rule asks, and the rules are tried in order: of each action the
- * first that matches counts. Rules that only tell are tried beside the others and keep none of
- * them from anything.
+ * first that matches counts. Rules that only tell keep none of the others from anything.
  */
 
 void edit_context_init(struct edit_context *ctx)
@@ -239,8 +238,11 @@ static bool quiet_word(const struct edit_memo *m, struct span code)
 	return m->words[slot].n == code.n && memcmp(m->words[slot].text, code.p, code.n) == 0;
 }
 
+/* By the kind of PDU: one whose code means what it does elsewhere is not remembered. */
 static bool can_note(const struct rule_set *rules, const struct edit_context *ctx)
 {
+	if (ctx->kind != ctx->context)
+		return false;
 	if (ctx->kind == CTX_REPORT)
 		return !rules->no_memo && ctx->code.n > 0 &&
 		       ctx->code.n <= sizeof(ctx->memo[0].words[0].text);
@@ -330,33 +332,57 @@ static bool read_pdu(const struct rule_set *rules, struct edit_context *ctx, enu
 	return !known_quiet(rules, ctx);
 }
 
-/* Try the rules in order for one of the two plans. */
-static void run_rules(const struct rule_set *rules, struct edit_context *ctx, enum side from,
-	struct edit_plan *plan, struct edit_result *ret)
+static void refuse(const struct edit_plan *plan, struct edit_result *ret, enum edit_refusal why, int rule)
 {
-	uint32_t done = 0;
+	enum edit_refusal *refused = plan->dry ? &ret->dry_refused : &ret->refused;
 
-	for (int i = 0; i < rules->count; i++) {
-		const struct rule *r = &rules->rules[i];
-		int n;
+	if (*refused != EDIT_FINE)
+		return;
+	*refused = why;
+	*(plan->dry ? &ret->dry_refused_rule : &ret->refused_rule) = rule;
+}
 
-		if (r->def.dry_run != plan->dry || (done >> r->def.action & 1u) != 0 ||
-		    !rule_fits(ctx, r, from))
+/* What rules before it leave to a rule: `done` are actions that had one. */
+struct course {
+	uint32_t done;
+	bool stopped;
+};
+
+static void try_rule(const struct rule_set *rules, struct edit_context *ctx, int i, struct edit_plan *plan,
+	struct course *course, struct edit_result *ret)
+{
+	const struct rule *r = &rules->rules[i];
+	int n = edit_plan_rule(ctx, rules, i, plan, ret);
+
+	if (n == 0)
+		return;
+	if (n < 0)
+		refuse(plan, ret, (enum edit_refusal)-n, i);
+	if (r->def.action != EDIT_NONE)
+		course->done |= 1u << r->def.action;
+	course->stopped = r->def.stop;
+	ret->matched |= (uint64_t)1 << i;
+	if (r->def.log)
+		ret->logged |= (uint64_t)1 << i;
+}
+
+/*
+ * The rules in their order, for two plans: what is done, and what rules that only tell would do, each in its place:
+ * the ones before it keep such a rule from what they will keep it from when it does something.
+ */
+static void run_rules(const struct rule_set *rules, struct edit_context *ctx, enum side from,
+	struct edit_plan *plan, struct edit_plan *dry, struct edit_result *ret)
+{
+	struct course real = { 0 }, told = { 0 };
+
+	for (int i = 0; i < rules->count && !real.stopped; i++) {
+		const struct rule_def *d = &rules->rules[i].def;
+		uint32_t done = d->dry_run ? real.done | told.done : real.done;
+
+		if ((d->dry_run && told.stopped) || (done >> d->action & 1u) != 0 ||
+			!rule_fits(ctx, &rules->rules[i], from))
 			continue;
-		n = edit_plan_rule(ctx, rules, i, plan, ret);
-		if (n == 0)
-			continue;
-		if (n < 0 && ret->refused == EDIT_FINE) {
-			ret->refused = (enum edit_refusal)-n;
-			ret->refused_rule = i;
-		}
-		if (r->def.action != EDIT_NONE)
-			done |= 1u << r->def.action;
-		ret->matched |= (uint64_t)1 << i;
-		if (r->def.log)
-			ret->logged |= (uint64_t)1 << i;
-		if (r->def.stop)
-			break;
+		try_rule(rules, ctx, i, d->dry_run ? dry : plan, d->dry_run ? &told : &real, ret);
 	}
 }
 
@@ -370,10 +396,7 @@ static int finish(struct edit_context *ctx, struct edit_plan *plan, uint8_t *out
 		n = -EDIT_VERIFY;
 	if (n > 0)
 		return n;
-	if (ret->refused == EDIT_FINE) {
-		ret->refused = (enum edit_refusal)-n;
-		ret->refused_rule = -1;
-	}
+	refuse(plan, ret, (enum edit_refusal)-n, -1);
 	for (int i = 0; i < ret->change_count; i++) {
 		if (ret->changes[i].dry_run != plan->dry)
 			ret->changes[kept++] = ret->changes[i];
@@ -398,13 +421,11 @@ static int edit_read(const struct rule_set *rules, struct edit_context *ctx, enu
 
 	plan_init(&plan, false);
 	plan_init(&dry, true);
-	run_rules(rules, ctx, from, &plan, ret);
-	if (rules->has_dry)
-		run_rules(rules, ctx, from, &dry, ret);
-	if (ret->matched == 0 && ret->refused == EDIT_FINE)
+	run_rules(rules, ctx, from, &plan, &dry, ret);
+	if (ret->matched == 0)
 		note_quiet(rules, ctx);
 	if (dry.count > 0)
-		ret->dry_run = finish(ctx, &dry, out, cap, ret) > 0;
+		(void)finish(ctx, &dry, out, cap, ret);
 	return plan.count > 0 ? finish(ctx, &plan, out, cap, ret) : 0;
 }
 
@@ -412,10 +433,9 @@ int edit_pdu(const struct rule_set *rules, struct edit_context *ctx, enum side f
 	struct span frame, uint8_t *out, size_t cap, struct edit_result *ret)
 {
 	ret->change_count = 0;
-	ret->refused = EDIT_FINE;
-	ret->refused_rule = -1;
+	ret->refused = ret->dry_refused = EDIT_FINE;
+	ret->refused_rule = ret->dry_refused_rule = -1;
 	ret->logged = ret->matched = 0;
-	ret->dry_run = false;
 	if (!edit_wants(rules, ctx->proto, frame) || is_quiet(rules, ctx, frame) ||
 	    !read_pdu(rules, ctx, from, frame, ret))
 		return 0;

@@ -102,7 +102,24 @@ static bool is_zero(uint8_t c)
 	return c == '0';
 }
 
-enum edit_refusal edit_id(struct edit_context *ctx, const struct rule *r, struct span id,
+/* Where zeros in front do not stand at the beginning: 0x1F. */
+static bool has_prefix(struct span id)
+{
+	return id.n > 1 && is_zero(*id.p) && (id.p[1] | 0x20) == 'x';
+}
+
+/* Two ways to write one number: is `id` in the base asked for already, and the other one in the base it has elsewhere? */
+static bool is_rebased(const struct rule *r, struct span id, struct span other)
+{
+	unsigned rules = id_rules(id, other);
+
+	if (r->def.base == ID_BASE_KEEP || (rules >> ID_PADDING & 1u) != 0)
+		return false;
+	return (rules >> (r->def.base == ID_BASE_HEX_TO_DEC ? ID_DEC_HEX : ID_HEX_DEC) & 1u) != 0;
+}
+
+/* The new id for an old one; `other` is what the PDU has in another place, or empty. */
+static enum edit_refusal edit_id(struct edit_context *ctx, const struct rule *r, struct span id, struct span other,
 	struct span *ret)
 {
 	enum { ID_MAX = 64 };
@@ -110,12 +127,14 @@ enum edit_refusal edit_id(struct edit_context *ctx, const struct rule *r, struct
 	const struct rule_def *d = &r->def;
 	size_t n = 0;
 
-	if (d->base != ID_BASE_KEEP) {
+	if (d->base != ID_BASE_KEEP && !is_rebased(r, id, other)) {
 		n = id_rebase(id, d->base == ID_BASE_HEX_TO_DEC, rebased);
 		if (n == 0)
 			return EDIT_VALUE;
 		id = span_of(rebased, n);
 	}
+	if ((d->strip_zeros || d->id_width > id.n) && has_prefix(id))
+		return EDIT_VALUE;
 	if (d->strip_zeros) {
 		while (id.n > 1 && is_zero(*id.p))
 			id = span_of(id.p + 1, id.n - 1);
@@ -148,17 +167,20 @@ static int plan_field_id(struct edit_context *ctx, const struct rule *r, struct 
 	const struct pdu_field *f;
 	struct edit_patch p = { .kind = PATCH_FIELD, .field = F_MESSAGE_ID };
 	struct edit_change c = { .field = field_name(ctx->proto, F_MESSAGE_ID) };
+	enum { VERSION_LONG = 0x34, SHORT_MAX = 8 }; /* octets in 3.3, without the NUL */
 	enum edit_refusal refused;
 
 	if (!pdu_has(&ctx->pdu, F_MESSAGE_ID) || pdu_text(&ctx->pdu, F_MESSAGE_ID).n == 0)
 		return 0;
 	f = &ctx->pdu.fields[ctx->pdu.slot_of[F_MESSAGE_ID] - 1];
 	c.was = pdu_text(&ctx->pdu, F_MESSAGE_ID);
-	refused = edit_id(ctx, r, c.was, &c.now);
+	refused = edit_id(ctx, r, c.was, span_of(c.was.p, 0), &c.now);
 	if (refused != EDIT_FINE)
 		return -(int)refused;
 	if (same(c.was, c.now))
 		return 1;
+	if (ctx->dialect < VERSION_LONG && c.now.n > SHORT_MAX && c.now.n > c.was.n)
+		return -EDIT_WIDTH;
 	p.at = f->at;
 	p.del = f->text_len;
 	p.put = c.now;
@@ -170,6 +192,7 @@ static int plan_receipt_id(struct edit_context *ctx, const struct rule *r, struc
 	struct edit_result *ret, int rule)
 {
 	struct span text = ctx->receipt.text_id.n > 0 ? ctx->receipt.text_id : ctx->receipt.id, now;
+	struct span other = span_of(text.p, 0);
 	struct tlv t;
 	bool tlv = edit_tlv_find(&ctx->pdu, TAG_RECEIPTED_ID, &t);
 	enum edit_refusal refused;
@@ -179,15 +202,17 @@ static int plan_receipt_id(struct edit_context *ctx, const struct rule *r, struc
 		/* The receipt gives the TLV's; the text's may be written in another way. */
 		text = receipt_first_word(edit_labels(ctx)->value[L_ID]);
 	}
+	if (tlv)
+		other = receipt_trim(t.value);
 	if (text.n > 0 && edit_has_label(ctx, text)) {
-		refused = edit_id(ctx, r, text, &now);
+		refused = edit_id(ctx, r, text, other, &now);
 		if (refused != EDIT_FINE)
 			return -(int)refused;
 		n = edit_label(ctx, plan, ret, L_ID, text, now, rule);
 	}
 	if (n < 0 || !tlv)
 		return n < 0 ? n : text.n > 0;
-	refused = edit_id(ctx, r, receipt_trim(t.value), &now);
+	refused = edit_id(ctx, r, other, text, &now);
 	return refused != EDIT_FINE ? -(int)refused : edit_tlv(ctx, plan, ret, &t, now, rule);
 }
 
@@ -239,7 +264,7 @@ int edit_tlv(struct edit_context *ctx, struct edit_plan *plan, struct edit_resul
 		if (p.put.n != now.n)
 			return -EDIT_NO_ROOM;
 	}
-	c.now = span_of(p.put.p, now.n);
+	c.now = span_of(p.put.p, t->tag == TAG_STATUS_TEXT ? now.n - 1 : now.n); /* without its NUL */
 	if (same(p.put, t->value))
 		return 1;
 	if (p.put.n > (text ? 65 : 256))
@@ -353,9 +378,10 @@ static int plan_action(struct edit_context *ctx, const struct rule *r, struct ed
 static int check_length(const struct edit_context *ctx, const struct rule *r,
 	struct edit_plan *plan)
 {
+	size_t n = edit_message_len(ctx, plan), was = pdu_octets(&ctx->pdu, F_SHORT_MESSAGE).n;
 	struct tlv t;
 
-	if (edit_message_len(ctx, plan) <= SM_MAX || plan->move)
+	if (n <= SM_MAX || n <= was || plan->move)
 		return 0;
 	if (!r->def.to_payload && !plan->may_move)
 		return -EDIT_TOO_LONG;

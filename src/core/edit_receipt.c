@@ -2,7 +2,7 @@
 
 /* What a rule changes in a report: the seven octets of CMPP, the labels and TLVs of SMPP. */
 
-enum { STATE_DELIVERED = 2, NETWORK_ERROR_LEN = 3 };
+enum { STATE_DELIVERED = 2, STATE_REJECTED = 8, NETWORK_ERROR_LEN = 3 };
 
 static bool same(struct span a, struct span b)
 {
@@ -214,11 +214,13 @@ static int plan_smpp_stat(struct edit_context *ctx, const struct rule *r, const 
 	return n < 0 ? n : plan_state_tlvs(ctx, word, plan, ret, rule);
 }
 
-/* Of the ten states of SMPP, as it is written in capitals; NULL: it is none, or has more words. */
-static const char *canonical(struct span code)
+/* A state of the protocol, as it is written in capitals; NULL: it is none, or has more words. CMPP has seven, SMPP ten. */
+static const char *canonical(struct span code, bool cmpp)
 {
 	int state = receipt_stat_word(code).n == code.n ? receipt_state_of(code) : -1;
 
+	if (cmpp && (state < STATE_DELIVERED || state > STATE_REJECTED))
+		return NULL;
 	return state >= 0 ? receipt_state_word(state) : NULL;
 }
 
@@ -232,7 +234,7 @@ int edit_plan_stat(struct edit_context *ctx, const struct rule *r, struct edit_p
 		return 0;
 	if (r->def.map != NULL) {
 		row = edit_mapped(ctx, r->def.map);
-		word = canonical(ctx->code);
+		word = canonical(ctx->code, ctx->receipt.id_binary);
 		/* A state is what it says, unless the map names it. */
 		if (row != NULL && (word == NULL || row->text != NULL))
 			word = row->word;
@@ -297,8 +299,8 @@ int edit_plan_err(struct edit_context *ctx, const struct rule *r, struct edit_pl
 	if (now.n == 0 || (now.n != r->def.err_width) || (!is_plain(was) && r->def.map == NULL))
 		return -EDIT_WIDTH;
 	n = edit_label(ctx, plan, ret, L_ERR, was, now, rule);
-	/* Digits in network_error_code that were the err stay the err. */
-	if (n > 0 && ctx->receipt.network_digits && same(ctx->receipt.network_raw, was) &&
+	/* Digits in network_error_code that were the err stay the err, where they have room. */
+	if (n > 0 && now.n == NETWORK_ERROR_LEN && ctx->receipt.network_digits && same(ctx->receipt.network_raw, was) &&
 	    edit_tlv_find(&ctx->pdu, TAG_NETWORK_ERROR, &t))
 		n = edit_tlv(ctx, plan, ret, &t, now, rule);
 	return n;

@@ -398,6 +398,11 @@ bool rule_logs(const struct rule_set *rules, int rule)
 	return rule >= 0 && rule < rules->count && rules->rules[rule].def.log;
 }
 
+bool rule_is_dry(const struct rule_set *rules, int rule)
+{
+	return rules->rules[rule].def.dry_run;
+}
+
 bool edit_wants(const struct rule_set *rules, const struct proto *proto, struct span frame)
 {
 	if (frame.n < 8)

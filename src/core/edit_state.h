@@ -170,10 +170,6 @@ void edit_meaning(struct edit_context *ctx, enum record_lang lang, struct out *o
 /** The message's length with the plan's changes; 0 if it is none of short_message. */
 size_t edit_message_len(const struct edit_context *ctx, const struct edit_plan *plan);
 
-/** The new id for an old one. EDIT_FINE, or why not. */
-enum edit_refusal edit_id(struct edit_context *ctx, const struct rule *r, struct span id,
-	struct span *ret);
-
 /** The plan's octets. Their number, or minus an enum edit_refusal. */
 int edit_build(struct edit_context *ctx, const struct edit_plan *plan, uint8_t *out, size_t cap);
 

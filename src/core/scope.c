@@ -338,7 +338,7 @@ static void put_deliver_resp(struct scope *s, const struct scope_frame *f, struc
 {
 	uint32_t code;
 
-	if (pdu_result(&w->pdu, &code) && code != 0)
+	if (f->ruled || (pdu_result(&w->pdu, &code) && code != 0))
 		(void)put_response(s, f, w, REC_DELIVER_RESP, CTX_DELIVER_RESP);
 	else
 		(void)take_request(s, f, w);

@@ -71,14 +71,16 @@ static bool holds_text(const struct edit_change *c)
 }
 
 /* "stat=MB:0064 err=000": what the changes were, or are; of a message's text only that it changed. */
-static void put_values(char *to, size_t cap, const struct edit_result *r, bool now, bool show_text)
+static void put_values(char *to, size_t cap, const struct edit_result *r, bool dry, bool now, bool show_text)
 {
 	struct out o = out_of(to, cap - 1);
 
 	for (int i = 0; i < r->change_count; i++) {
 		const struct edit_change *c = &r->changes[i];
 
-		if (i > 0)
+		if (c->dry_run != dry)
+			continue;
+		if (out_len(&o) > 0)
 			out_char(&o, ' ');
 		out_str(&o, c->field);
 		out_char(&o, '=');
@@ -92,38 +94,60 @@ static void put_values(char *to, size_t cap, const struct edit_result *r, bool n
 	*o.pos = '\0';
 }
 
-static void put_rules(char *to, size_t cap, const struct rule_set *rules, uint64_t which)
+/* Whole names; "…" stands for those that find no room. */
+static void put_rules(char *to, size_t cap, const struct rule_set *rules, uint64_t which, bool dry)
 {
+	static const char more[] = "…";
 	struct out o = out_of(to, cap - 1);
 
 	for (int i = 0; i < rule_set_count(rules); i++) {
-		if ((which >> i & 1) == 0)
+		const char *name = rule_name(rules, i);
+
+		if ((which >> i & 1) == 0 || rule_is_dry(rules, i) != dry)
 			continue;
 		if (out_len(&o) > 0)
 			out_char(&o, ',');
-		out_str(&o, rule_name(rules, i));
+		if (out_len(&o) + strlen(name) + sizeof(more) >= cap) {
+			out_str(&o, more);
+			break;
+		}
+		out_str(&o, name);
 	}
 	*o.pos = '\0';
+}
+
+static void put_words(struct edit_words *w, const struct rule_set *rules, const struct edit_result *r, bool dry,
+	bool show_text)
+{
+	enum edit_refusal refused = dry ? r->dry_refused : r->refused;
+	int by = dry ? r->dry_refused_rule : r->refused_rule;
+	uint64_t told = r->logged;
+
+	for (int i = 0; i < r->change_count; i++)
+		told |= (uint64_t)1 << r->changes[i].rule;
+	if (refused != EDIT_FINE && by >= 0)
+		told |= (uint64_t)1 << by;
+	w->refused = (uint8_t)refused;
+	put_rules(w->rules, sizeof(w->rules), rules, told, dry);
+	put_values(w->was, sizeof(w->was), r, dry, false, show_text);
+	put_values(w->now, sizeof(w->now), r, dry, true, show_text);
 }
 
 static void fill_note(struct edit_note *n, const struct rule_set *rules, const struct edit_result *r,
 	bool show_text)
 {
-	uint64_t told = r->logged;
-
-	n->made = n->refused_rules = 0;
-	for (int i = 0; i < r->change_count; i++) {
-		told |= (uint64_t)1 << r->changes[i].rule;
-		if (!r->changes[i].dry_run && r->refused == EDIT_FINE)
+	n->made = 0;
+	for (int i = 0; i < r->change_count; i++)
+		if (!r->changes[i].dry_run)
 			n->made |= (uint64_t)1 << r->changes[i].rule;
-	}
-	if (r->refused != EDIT_FINE && r->refused_rule >= 0)
-		told |= (uint64_t)1 << r->refused_rule;
-	n->refused = (uint8_t)r->refused;
-	n->dry_run = r->dry_run;
-	put_rules(n->rules, sizeof(n->rules), rules, told);
-	put_values(n->was, sizeof(n->was), r, false, show_text);
-	put_values(n->now, sizeof(n->now), r, true, show_text);
+	put_words(&n->done, rules, r, false, show_text);
+	put_words(&n->dry, rules, r, true, show_text);
+}
+
+/* Nobody need know that it was looked at. */
+static bool is_untold(const struct edit_result *r)
+{
+	return r->change_count == 0 && r->refused == EDIT_FINE && r->dry_refused == EDIT_FINE && r->logged == 0;
 }
 
 static bool take_slot(struct flow *f)
@@ -224,7 +248,7 @@ bool flow_edit(struct flow *f, struct span frame, uint64_t at)
 			report_unedited(f, at);
 		return false;
 	}
-	if (len <= 0 && r.change_count == 0 && r.refused == EDIT_FINE && r.logged == 0) {
+	if (len <= 0 && is_untold(&r)) {
 		give_slot(f);
 		return false;
 	}

@@ -2,30 +2,55 @@
 
 #include <string.h>
 
-/* What rules did to the PDU, in the record that is of it. */
+/* What rules did. */
+static void put_done(struct record *r, const struct edit_words *w)
+{
+	if (w->rules[0] != '\0')
+		record_words_extra(r, "rule", w->rules);
+	if (w->was[0] != '\0')
+		record_words_extra(r, "was", w->was);
+	if (w->now[0] != '\0')
+		record_words_extra(r, "now", w->now);
+	if (w->refused != EDIT_FINE)
+		record_words_extra(r, "refused", edit_refusal_name((enum edit_refusal)w->refused));
+}
+
+/* What rules with dry_run would have done. */
+static void put_dry(struct record *r, const struct edit_words *w)
+{
+	if (w->rules[0] == '\0' && w->refused == EDIT_FINE)
+		return;
+	record_flag_extra(r, "dry_run");
+	if (w->rules[0] != '\0')
+		record_words_extra(r, "dry_rule", w->rules);
+	if (w->was[0] != '\0')
+		record_words_extra(r, "dry_was", w->was);
+	if (w->now[0] != '\0')
+		record_words_extra(r, "dry_now", w->now);
+	if (w->refused != EDIT_FINE)
+		record_words_extra(r, "dry_refused", edit_refusal_name((enum edit_refusal)w->refused));
+}
+
+/* Into the record that is of the PDU. */
 static void put_edit(struct scribe *s, const struct edit_note *n)
 {
-	struct record *r = NULL;
-
 	scribe_tally_edit(s, n);
-	for (int i = 0; i < s->work.count && r == NULL; i++) {
+	for (int i = 0; i < s->work.count; i++) {
 		enum record_kind k = s->work.records[i].kind;
 
-		if (k != REC_STALL && k != REC_MALFORMED && k != REC_ID_RULE)
-			r = &s->work.records[i];
+		if (k == REC_STALL || k == REC_MALFORMED || k == REC_ID_RULE)
+			continue;
+		put_done(&s->work.records[i], &n->done);
+		put_dry(&s->work.records[i], &n->dry);
+		break;
 	}
-	if (r == NULL)
-		return;
-	if (n->rules[0] != '\0')
-		record_words_extra(r, "rule", n->rules);
-	if (n->was[0] != '\0')
-		record_words_extra(r, "was", n->was);
-	if (n->now[0] != '\0')
-		record_words_extra(r, "now", n->now);
-	if (n->refused != EDIT_FINE)
-		record_words_extra(r, "refused", edit_refusal_name((enum edit_refusal)n->refused));
-	else if (n->dry_run)
-		record_flag_extra(r, "dry_run");
+}
+
+static void end_words(struct edit_words *w)
+{
+	w->rules[sizeof(w->rules) - 1] = '\0';
+	w->was[sizeof(w->was) - 1] = '\0';
+	w->now[sizeof(w->now) - 1] = '\0';
 }
 
 /* What lies behind the entry's octets, as strings that end; false: there is none. */
@@ -34,9 +59,8 @@ static bool read_note(const struct ring_entry *e, struct edit_note *ret)
 	if (e->note_len != sizeof(*ret))
 		return false;
 	memcpy(ret, (const uint8_t *)(e + 1) + e->len, sizeof(*ret));
-	ret->rules[sizeof(ret->rules) - 1] = '\0';
-	ret->was[sizeof(ret->was) - 1] = '\0';
-	ret->now[sizeof(ret->now) - 1] = '\0';
+	end_words(&ret->done);
+	end_words(&ret->dry);
 	return true;
 }
 
@@ -78,6 +102,7 @@ void scribe_frame(struct scribe *s, const struct ring_entry *e, bool suspect, bo
 		return;
 	f.may_wait = !again;
 	f.again = again;
+	f.ruled = read_note(e, &note);
 	if (f.ours && t->words != NULL && t->words->down[0] != '\0')
 		f.why = t->words->down;
 	s->work.count = 0;
@@ -95,7 +120,7 @@ void scribe_frame(struct scribe *s, const struct ring_entry *e, bool suspect, bo
 		s->entry->story = s->work.part.number;
 		s->entry->join = s->work.part.join;
 	}
-	if (!s->work.wait && read_note(e, &note))
+	if (!s->work.wait && f.ruled)
 		put_edit(s, &note);
 	for (int i = 0; i < s->work.count; i++) {
 		if (s->work.records[i].kind == REC_LOGIN)

@@ -60,8 +60,8 @@ void scribe_tally_edit(struct scribe *s, const struct edit_note *n)
 
 	for (int r = 0; r < RULES_MAX; r++)
 		tally_add(&t->edits[r], n->made >> r & 1);
-	if (n->refused != EDIT_FINE && n->refused < EDIT_REFUSALS)
-		tally_add(&t->edits_refused[n->refused], 1);
+	if (n->done.refused != EDIT_FINE && n->done.refused < EDIT_REFUSALS)
+		tally_add(&t->edits_refused[n->done.refused], 1);
 }
 
 bool scribe_link_counts(const struct scribe *s, int link, struct scribe_link_counts *ret)

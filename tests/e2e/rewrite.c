@@ -20,11 +20,12 @@ static int gateway, gateway_port;
 
 static void begin(const char *protocol, const char *keys)
 {
+	static const struct rig_options options = { .control = true };
 	struct rig_link link = { .protocol = protocol, .upstream = &gateway_port, .upstream_count = 1,
 		.keys = keys };
 
 	gateway = peer_listen(&gateway_port, 64);
-	rig_start(&rig, NULL, &link, 1);
+	rig_start(&rig, &options, &link, 1);
 	/* Rules are there when the code tables are. */
 	rig_await_ready(&rig);
 }
@@ -174,7 +175,47 @@ static void told_and_spared(void **state)
 	n = sim_build(SIM_CMPP2, &pdu, octets);
 	peer_send(p.gw, octets, n);
 	peer_expect(p.sp, octets, n);
-	rig_await(&rig, 0, NULL, "ev=report seq=1 rule=try was~MK:0010 now~UNDELIV dry_run=true");
+	rig_await(&rig, 0, NULL, "ev=report seq=1 dry_run=true dry_rule=try dry_was~MK:0010 dry_now~UNDELIV");
+	pair_close(p);
+	rig_stop(&rig);
+}
+
+/*
+ * What one rule may not change keeps no other from it; what only would be changed stands apart. And a response that has
+ * no record of its own gets one.
+ */
+static void told_apart(void **state)
+{
+	static const char keys[] = "profile = \"infox\"; rules = ("
+		"  { name = \"ids\"; action = \"message_id\"; id_case = \"lower\"; pdu = \"report\"; },"
+		"  { name = \"four\"; action = \"err_width\"; width = 4; dry_run = true; },"
+		"  { name = \"heard\"; action = \"map_status\"; to = \"0x58\"; pdu = \"deliver_resp\"; code = \"0\"; } );";
+	uint8_t octets[SIM_PDU_MAX];
+	struct sim_pdu pdu = report_of(1, "MID00001", "DELIVRD"), seen;
+	struct pair p;
+	char *told;
+
+	(void)state;
+	begin("smpp", keys);
+	p = pair_login(&rig, 0, gateway, SIM_SMPP);
+	pdu.err = sim_text("53081");
+	pass(p.gw, p.sp, SIM_SMPP, &pdu, &seen, octets);
+	assert_true(is(seen.msgid, "mid00001"));
+	rig_await(&rig, 0, NULL, "ev=report seq=1 rule=ids was~id=MID00001 now=id=mid00001 dry_rule=four dry_refused=width");
+	pdu.seq = 2;
+	pdu.err = sim_text("021");
+	pass(p.gw, p.sp, SIM_SMPP, &pdu, &seen, octets);
+	assert_true(is(seen.err, "021"));
+	rig_await(&rig, 0, NULL, "ev=report seq=2 rule=ids now=id=mid00001 dry_run=true dry_was=err=021 dry_now=err=0021");
+	pdu = (struct sim_pdu){ .what = SIM_DELIVER_RESP, .seq = 2 };
+	pass(p.sp, p.gw, SIM_SMPP, &pdu, &seen, octets);
+	assert_int_equal(seen.status, 0x58);
+	rig_await(&rig, 0, NULL, "ev=deliver_resp seq=2 code=0 rule=heard was~0 now~88");
+	told = rig_ctl(&rig, "metrics", 0);
+	assert_non_null(strstr(told, "smscope_rewrites_total{link=\"l1\",rule=\"ids\"} 2\n"));
+	assert_non_null(strstr(told, "smscope_rewrites_total{link=\"l1\",rule=\"four\"} 0\n"));
+	assert_null(strstr(told, "reason=\"width\"} 1"));
+	free(told);
 	pair_close(p);
 	rig_stop(&rig);
 }
@@ -342,6 +383,7 @@ int main(void)
 		TEST(reports_and_responses),
 		TEST(in_a_stream),
 		TEST(told_and_spared),
+		TEST(told_apart),
 		TEST(by_the_number),
 		TEST(no_text_is_told),
 		TEST(what_does_not_fit),

@@ -363,8 +363,8 @@ static void first_of_each_action_wins(void **state)
 	assert_true(n > 16);
 	assert_int_equal(bytes_u32(edit_out + 8), 2);
 	assert_int_equal(edit_ret.change_count, 3);
-	assert_true(edit_ret.dry_run && edit_ret.changes[2].dry_run);
-	assert_int_equal(edit_ret.changes[2].now_number, 1);
+	assert_true(edit_ret.changes[0].dry_run);
+	assert_int_equal(edit_ret.changes[0].now_number, 1);
 	assert_int_equal(edit_ret.matched, 1 | 2 | 8);
 	assert_int_equal(edit_ret.logged, 2);
 	d[1].stop = true;
