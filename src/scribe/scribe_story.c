@@ -145,6 +145,8 @@ static void tell(struct scribe *s, struct held *h)
 {
 	struct ring_entry *in_hand = s->entry;
 	uint64_t told_id = s->told_id;
+	uint32_t given = s->given;
+	int link = s->link;
 
 	s->entry = entry_of(h);
 	s->told_id = 0;
@@ -156,6 +158,8 @@ static void tell(struct scribe *s, struct held *h)
 		s->entry->told = RING_TOLD; /* who comes after us need not tell it */
 	s->entry = in_hand;
 	s->told_id = told_id;
+	s->given = given;
+	s->link = link;
 	free(h);
 }
 

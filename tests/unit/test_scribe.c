@@ -10,6 +10,18 @@ static const char connect_30[] =
 static const char connect_resp_30[] =
 	"000000218000000100000017000000007942977274098cf210ab0c16c367bc8d30";
 static const char submit_resp_20[] = "000000158000000400000017b2b9da800001000000";
+/* gocmpp e611134 */
+static const char submit_20[] =
+	"000000bd0000000400000017000000000000000001010101746573740000000000000231333530303030323639"
+	"360000000000000000000000000839303030303130323130000000003135313130353133313535353130312b00"
+	"000000000000000000000000000000000039303030303100000000000000000000000000000001313335303030"
+	"3032363936000000000000000000001e6d4b8bd50067006f0063006d007000700020007300750062006d006900"
+	"740000000000000000";
+static const char report_20[] =
+	"000000910000000500000020b4c553000001000039303030303100000000000000000000000000000000000000"
+	"000000000000000000313334313233343030303000000000000000000000013cb4c553000001000044454c4956"
+	"524431353131313230393535313531313132303935373133343132333430303030000000000000000000001234"
+	"56780000000000000000";
 static const char active_test[] = "0000000c0000000800000017";
 static const char terminate[] = "0000000c0000000200000018";
 /* cloudhopper 193d1c4 */
@@ -259,6 +271,45 @@ static void entry_in_hand_comes_first(void **state)
 	json_decref(all);
 }
 
+/* The entry that the next put makes. */
+static const struct ring_entry *entry_to_come(void)
+{
+	const struct ring *r = shm_ring(shm, 0);
+
+	return (const struct ring_entry *)(const void *)(r->data + atomic_load(&r->head));
+}
+
+/* A report that waits is told when its session ends: under an id of its own, while the end is in hand. */
+static void a_report_waits_for_the_end(void **state)
+{
+	const struct ring_entry *report, *close;
+	struct scribe_counts c;
+	json_t *all;
+
+	(void)state;
+	now_ns = clock_mono_ns();
+	sessions[0].proto = 'c';
+	sessions[0].dialect = 0x20;
+	sessions[0].flags = RING_LOGGED_IN;
+	open_session(0, 0);
+	put_pdu(0, 0, submit_20); /* it may be what the report is of, until it is answered */
+	report = entry_to_come();
+	put_pdu(0, RING_GW, report_20);
+	close = entry_to_come();
+	put_event(0, EVENT_CLOSE, SIDE_SP, END_FIN, 0);
+	start();
+	all = finish(&c);
+	assert_int_equal(json_array_size(all), 4);
+	assert_string_equal(word(all, 2, "ev"), "report");
+	assert_int_equal(number(all, 2, "id"), 3);
+	assert_int_equal(report->record, 3);
+	assert_int_equal(report->told, RING_TOLD);
+	assert_string_equal(word(all, 3, "ev"), "session_close");
+	assert_int_equal(number(all, 3, "id"), 4);
+	assert_int_equal(close->record, 4);
+	json_decref(all);
+}
+
 /* An engine that takes over copies what it cannot know to have been copied. */
 static void frames_and_ends_are_told_once(void **state)
 {
@@ -381,6 +432,7 @@ int main(void)
 		TEST(entry_in_hand_at_a_death),
 		TEST(entry_in_hand_at_a_kill),
 		TEST(entry_in_hand_comes_first),
+		TEST(a_report_waits_for_the_end),
 		TEST(frames_and_ends_are_told_once),
 		TEST(losses_are_told),
 		TEST(two_rings_are_both_read),
