@@ -9,7 +9,7 @@
 #include "record_doc.h"
 
 /*
- * The log beside what was sent. A record that was written twice has one id and counts once; then there is one
+ * The log beside what was sent. It is a file, so no record is there twice, under whatever id; and there is one
  * record of each submit, response, report and inbound message, and of each session's login, beginning and end.
  */
 
@@ -27,7 +27,7 @@ struct told {
 static struct told *told;
 static int told_count;
 static struct {
-	unsigned long long records, twice, lost, torn, in_hand, unmatched, ruled, other;
+	unsigned long long records, lost, torn, in_hand, unmatched, ruled, other;
 } sums;
 
 static struct told *told_of(json_int_t id)
@@ -255,7 +255,7 @@ static void take_line(struct ids *seen, const char *line, size_t n, bool again)
 		if (found == IDS_OTHER)
 			fault("this id was another record's: %s", line);
 		if (found != IDS_NEW) {
-			sums.twice++;
+			fault("told twice: %s", line);
 			json_decref(o);
 			return;
 		}
@@ -364,9 +364,9 @@ void account(void)
 	if (sums.lost > 0)
 		fault("%llu records were lost, says the log itself: a smaller --rate, or a larger --ring", sums.lost);
 	compare();
-	printf("  log: %llu records, %llu of them written twice and removed, %llu lost, %llu lines cut by a death, "
+	printf("  log: %llu records, %llu lost, %llu lines cut by a death, "
 		"%llu PDUs in hand at a death, %llu responses told without their request",
-		sums.records, sums.twice, sums.lost, sums.torn, sums.in_hand, sums.unmatched);
+		sums.records, sums.lost, sums.torn, sums.in_hand, sums.unmatched);
 	printf(opt.rewrite ? ", %llu with a rule\n" : "\n", sums.ruled);
 	free(told);
 }

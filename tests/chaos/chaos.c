@@ -57,7 +57,7 @@ static const char help[] =
 	"  --ring SIZE         ring_size of the daemon (its default)\n"
 	"  --seed N            of instants and messages (1)\n"
 	"  --spoil WHAT        done once by chaos itself, to show that it is noticed: to a PDU octet, drop,\n"
-	"                      double or swap; to a record record (left out), again, copy (which may be)\n"
+	"                      double or swap; to a record record (left out), again, copy\n"
 	"  --build DIR         where smscoped is (" BUILD_DIR ")\n"
 	"  --keep              leave the folder with configuration, log and standard error\n";
 
