@@ -28,6 +28,23 @@ static void begin(enum sim_proto proto, const char *host, const char *keys)
 static const char rules[] = "profile = \"infox\"; rules = ("
 	"  { name = \"states\"; action = \"map_stat\"; map = \"states\"; pdu = \"report\"; } );";
 
+enum { EDIT_COUNT = 24000, EDIT_ROUNDS = 7, BALLAST = 3000, REPORT_MOST = BALLAST + 300 };
+
+/* With a TLV of a vendor some reports are so long that one of them is often half out. */
+static size_t with_ballast(uint32_t i, uint8_t *pdu, size_t n)
+{
+	if (i % 5 != 0)
+		return n;
+	memcpy(pdu + n, "\x14\x03", 2);
+	pdu[n + 2] = BALLAST >> 8;
+	pdu[n + 3] = BALLAST & 0xff;
+	memset(pdu + n + 4, 'x', BALLAST);
+	n += 4 + BALLAST;
+	pdu[2] = (uint8_t)(n >> 8);
+	pdu[3] = (uint8_t)n;
+	return n;
+}
+
 /* A report as the gateway sends it, or as rules have it. */
 static size_t report_of(uint32_t i, bool as_ruled, uint8_t *to)
 {
@@ -44,7 +61,7 @@ static size_t report_of(uint32_t i, bool as_ruled, uint8_t *to)
 		pdu.stat = sim_text(as_ruled ? "UNDELIV" : "MK:0010");
 	if (mapped && as_ruled)
 		pdu.err = sim_text("MK:0010");
-	return sim_build(SIM_SMPP, &pdu, to);
+	return with_ballast(i, to, sim_build(SIM_SMPP, &pdu, to));
 }
 
 /* Octets that were sent to the SP's socket and not read: in its own queue, and in the one at the other end. */
@@ -70,8 +87,6 @@ static size_t unread_by(int sp)
 	fclose(f);
 	return sum + (size_t)here;
 }
-
-enum { EDIT_COUNT = 60000, EDIT_ROUNDS = 5, REPORT_MOST = 300 };
 
 /* Reports on their way to an SP, and what is known of where their stream stood at each kill. */
 struct edited {
@@ -163,7 +178,8 @@ static void edits(void **state)
 		e.kills[e.kill_count++] = e.got + unread_by(e.p.sp);
 		rig_engine_up(&rig);
 		rig_await_ready(&rig);
-		for (int k = 0; k < 200; k++)
+		/* So much that the kernel tells the engine of room: the next kill finds what that has sent by rules. */
+		for (int k = 0; k < 300; k++)
 			(void)edited_read(&e, 5003);
 	}
 	while (e.at < EDIT_COUNT) {
@@ -172,6 +188,7 @@ static void edits(void **state)
 		e.sent += left > 0 ? peer_fill(e.p.gw, e.in + e.sent, left < 50000 ? left : 50000) : 0;
 		assert_true(edited_read(&e, 100000));
 	}
+	print_message("half out in another form at %d of %d kills\n", e.torn, EDIT_ROUNDS);
 	assert_int_equal(e.checked, e.got);
 	assert_int_equal(e.kill, EDIT_ROUNDS);
 	assert_true(e.torn > 0);
