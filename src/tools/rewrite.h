@@ -56,7 +56,7 @@ struct rewrite {
 	uint64_t by_rule[RULES_MAX]; /* PDUs that it changed, or would but for dry_run */
 };
 
-/** True, or false after saying why not. rewrite_fini() in any case. */
+/** The link's rules were checked. True, or false after saying why not. rewrite_fini() in any case. */
 bool rewrite_init(struct rewrite *w, const struct rewrite_options *o,
 	const struct link_settings *l, const struct code_set *codes);
 void rewrite_fini(struct rewrite *w);
