@@ -11,7 +11,7 @@ struct rewrite_options {
 	const char *config, *link;
 	int from;      /* enum side, or -1: each PDU tells */
 	int dialect;   /* negative: a login tells */
-	const struct proto *proto;
+	const struct proto *proto; /* as told, then that of the link; NULL: the first PDU tells */
 	const char *filter; /* of captures */
 	bool json, hex;
 	bool all;      /* of captures, what stays as it is, too */
