@@ -7,7 +7,7 @@
 
 void rule_fault(struct rule_making *m, const char *key, const char *fmt, ...)
 {
-	char text[256];
+	char text[512];
 	va_list ap;
 
 	va_start(ap, fmt);

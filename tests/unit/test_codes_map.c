@@ -136,14 +136,17 @@ static void faults_have_file_and_line(void **state)
 static void rows_that_are_reached(void **state)
 {
 	static const char *const all[] = {
-		MAP(STATUS, "{ value = 5; gives = 2; }, { from = 1; to = 9; gives = 3; }, { default = true; gives = 4; }"),
+		MAP(STATUS, "{ value = 5; gives = 2; }, { from = 1; to = 9; gives = 3; }, { default = true; "
+			"gives = 4; }"),
 		MAP(STATUS, "{ from = 1; to = 4; gives = 2; }, { from = 6; to = 9; gives = 2; }, { from = 1; to = 9; "
 			"gives = 3; }"),
-		MAP("kind = \"status\";", "{ value = 1; contexts = [ \"login\" ]; gives = 2; }, { value = 1; gives = 3; }"),
+		MAP("kind = \"status\";", "{ value = 1; contexts = [ \"login\" ]; gives = 2; }, { value = 1; "
+			"gives = 3; }"),
 		MAP(STATUS, "{ value = 1; dialect_from = 0x50; gives = 2; }, { value = 1; gives = 3; }"),
 		MAP(STATUS, "{ default = true; dialect_from = 0x50; gives = 2; }, { class = \"ok\"; gives = 3; }"),
 		MAP("kind = \"stat\";", "{ text = \"MI:0001\"; gives = \"DELETED\"; }, { text = \"MI:*\"; gives = "
-			"\"EXPIRED\"; }, { text = \"MI\"; gives = \"UNKNOWN\"; }, { text = \"*\"; gives = \"UNDELIV\"; }"),
+			"\"EXPIRED\"; }, { text = \"MI\"; gives = \"UNKNOWN\"; }, { text = \"*\"; "
+			"gives = \"UNDELIV\"; }"),
 		MAP("kind = \"err\";", "{ text = \"1\"; gives = \"001\"; }, { text = \"2\"; gives = \"0002\"; }"),
 	};
 

@@ -236,7 +236,8 @@ static void told_by_options(void **state)
 		{ "cmcc", "--dialect 3.4", "--dialect 3.4 is none of CMPP 2.0, CMPP 2.1, CMPP 3.0, CMPP 1.2\n" },
 		{ "smsc", "--proto cmpp", "--proto cmpp: link smsc is of smpp\n" },
 		{ "any", "--proto cmpp --dialect 3.4", "--dialect 3.4 is none of CMPP 2.0, " },
-		{ "any", "--dialect 0.1", "--dialect 0.1 is none of CMPP 2.0, CMPP 2.1, CMPP 3.0, CMPP 1.2, SMPP 3.3, " },
+		{ "any", "--dialect 0.1", "--dialect 0.1 is none of CMPP 2.0, CMPP 2.1, CMPP 3.0, CMPP 1.2, "
+		  "SMPP 3.3, SMPP 3.4, SMPP 5.0\n" },
 	};
 
 	(void)state;
