@@ -52,6 +52,7 @@ enum { RULES_MAX = 64, RULE_CODES_MAX = 32, RULE_PREFIXES_MAX = 64 };
  */
 struct rule_def {
 	const char *name;
+	const struct proto *proto; /* that the link speaks; NULL: any */
 	enum edit_action action;
 	bool dry_run;        /* told, not done; and no rule that does something is kept from anything */
 	bool stop;           /* where it matches, no rule behind it is asked */
@@ -95,6 +96,8 @@ void rule_set_free(struct rule_set *rules);
 int rule_set_count(const struct rule_set *rules);
 const char *rule_name(const struct rule_set *rules, int rule);
 enum edit_action rule_action(const struct rule_set *rules, int rule);
+/** The PDUs that it can do something to: bits of enum code_context. */
+uint32_t rule_pdus(const struct rule_set *rules, int rule);
 bool rule_logs(const struct rule_set *rules, int rule);
 bool rule_is_dry(const struct rule_set *rules, int rule);
 

@@ -27,19 +27,22 @@ static uint32_t setting_bits(struct codes_loader *l, config_setting_t *group, co
 /* value, or from and to: a row by number. Numbers of 2^31 and above read as negative without L. */
 static void row_numbers(struct codes_loader *l, config_setting_t *s, struct code_map_row *r)
 {
-	bool from, to;
+	bool value = setting_int(l, s, "value", &r->lo), from, to;
 
-	if (setting_int(l, s, "value", &r->lo)) {
+	if (value)
 		r->hi = r->lo;
-		return;
-	}
 	from = setting_int(l, s, "from", &r->lo);
 	to = setting_int(l, s, "to", &r->hi);
-	if (from == to)
+	if (value && (from || to))
+		SETTING_FAULT(l, s, "value, or from and to: not both");
+	else if (from != to)
+		SETTING_FAULT(l, s, "from and to stand together");
+	else if (from && r->lo > r->hi)
+		SETTING_FAULT(l, s, "from is the lesser one: from = %lld; to = %lld", (long long)r->hi,
+			(long long)r->lo);
+	else
 		return;
-	SETTING_FAULT(l, s, "from and to stand together");
-	r->lo = 1;
-	r->hi = 0;
+	r->hi = r->lo;
 }
 
 static void row_gives(struct codes_loader *l, config_setting_t *s, struct code_map_row *r)

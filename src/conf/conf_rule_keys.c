@@ -79,8 +79,8 @@ const struct conf_key conf_rule_keys[CONF_RULE_KEYS] = {
 	  .computed = "any", .reloadable = true, .help = "Who said so." },
 	{ .name = "code", .type = CONF_CODES, RULE_ARRAY(codes, code_count), .min = 1,
 	  .max = RULE_CODES_MAX, .computed = "any", .reloadable = true,
-	  .help = "The code itself: a number, a range such as 17-255, a word, or its beginning, "
-		"such as MB:*." },
+	  .help = "The code itself: of responses a number or a range such as 17-255, of reports a "
+		"word, or its beginning, such as MB:*." },
 	{ .name = "table", .type = CONF_NAMES, RULE_ARRAY(tables, table_count), .min = 1,
 	  .max = NAMES_MAX, .computed = "any", .reloadable = true,
 	  .help = "Code tables, one of which the meaning came from." },
@@ -94,7 +94,8 @@ const struct conf_key conf_rule_keys[CONF_RULE_KEYS] = {
 	  .help = "Map of codes/ that says what a code becomes; of err_width, where zeros are not "
 		"enough." },
 	{ .name = "to", .type = CONF_TEXT, RULE(to), .min = 1, .max = 16, .reloadable = true,
-	  .help = "Instead of a map: the one status, or state, that every matching code becomes." },
+	  .help = "Instead of a map: the one status, or state, that every matching code becomes; with "
+		"code, class, origin or table." },
 	{ .name = "keep_err", .type = CONF_FLAG, RULE(keep_err), .preset = "true",
 	  .reloadable = true,
 	  .help = "map_stat: an err that is zeros or empty gets the stat that was." },

@@ -17,6 +17,8 @@ static const struct {
 	{ "in", 1u << EDIT_ANNOTATE }, { "lang", 1u << EDIT_ANNOTATE },
 	{ "payload", EVERY & ~(1u << EDIT_NONE | 1u << EDIT_MAP_STATUS) },
 };
+/* Keys for what CMPP does not have. */
+static const char *const smpp_keys[] = { "keep_err", "payload" };
 
 struct making {
 	const struct link_settings *link;
@@ -93,18 +95,33 @@ static void check_uses(const struct link_settings *l, const struct rule_settings
 			conf_error(faults, o.file, o.line, "rule %s: %s means nothing to action %s",
 				r->name, uses[i].key, edit_action_name(r->action));
 	}
-	o = rule_at(r, "action");
-	if (l->proto != NULL && !l->proto->status_in_header &&
-	    (r->action == EDIT_MESSAGE_ID || r->action == EDIT_ERR_WIDTH ||
-		    r->action == EDIT_ANNOTATE))
-		conf_warn(faults, o.file, o.line, "rule %s does nothing: %s has no place for %s",
-			r->name, l->proto->name, edit_action_name(r->action));
+	for (size_t i = 0; i < sizeof(smpp_keys) / sizeof(smpp_keys[0]); i++) {
+		o = *conf_origin(CONF_RULE, r, smpp_keys[i]);
+		if (o.file != NULL && l->proto != NULL && !l->proto->status_in_header)
+			conf_error(faults, o.file, o.line, "rule %s: %s means nothing in %s", r->name,
+				smpp_keys[i], l->proto->name);
+	}
 }
 
-static struct rule_def def_of(const struct rule_settings *r, const struct code_map *map)
+/* Only one gateway to another sends what the rule is for: not sure, but hardly meant. */
+static void check_from(const struct link_settings *l, const struct rule_set *rules,
+	struct conf_faults *faults)
+{
+	for (int i = 0; i < rule_set_count(rules); i++) {
+		const struct rule_settings *r = &l->rules[i];
+		struct setting_origin o = rule_at(r, "from");
+
+		if (r->from == RULE_FROM_SP && rule_pdus(rules, i) == 1u << CTX_REPORT)
+			conf_warn(faults, o.file, o.line, "rule %s: reports come from the gateway, but "
+				"for those that CMPP_FWD passes on", r->name);
+	}
+}
+
+static struct rule_def def_of(const struct link_settings *l, const struct rule_settings *r,
+	const struct code_map *map)
 {
 	return (struct rule_def){
-		.name = r->name, .action = r->action, .dry_run = r->dry_run, .stop = r->stop,
+		.name = r->name, .proto = l->proto, .action = r->action, .dry_run = r->dry_run, .stop = r->stop,
 		.log = r->log, .pdus = r->pdus,
 		.from = r->from == RULE_FROM_ANY ? 0 : r->from == RULE_FROM_SP ? 1u << SIDE_SP
 									      : 1u << SIDE_GW,
@@ -138,12 +155,14 @@ struct rule_set *conf_rules(const struct link_settings *l, const struct code_set
 
 		check_uses(l, r, faults);
 		check_tables(r, set, faults);
-		defs[i] = def_of(r, r->map != NULL ? find_map(r, set, faults) : NULL);
+		defs[i] = def_of(l, r, r->map != NULL ? find_map(r, set, faults) : NULL);
 	}
 	if (faults->errors != before)
 		return NULL;
 	rules = rule_set_new(defs, count, rule_fault, &m);
 	if (rules == NULL && faults->errors == before)
 		conf_error(faults, "configuration", 0, "out of memory");
+	if (rules != NULL)
+		check_from(l, rules, faults);
 	return rules;
 }

@@ -120,6 +120,11 @@ static void row_check(struct code_builder *b, const struct code_map *m,
 	if (ways != 1)
 		codes_fault(b, m->file, r->line,
 			"a row of a map matches by value, by text, by class, or is the default");
+	if (number && (r->lo < 0 || r->hi > UINT32_MAX))
+		codes_fault(b, m->file, r->line, "a result is 0 to 0xFFFFFFFF; from 0x80000000 on it "
+			"is written with an L behind it");
+	if (r->dialect_from > r->dialect_to)
+		codes_fault(b, m->file, r->line, "dialect_from is the lesser one");
 	if (m->kind == MAP_STATUS && r->text != NULL)
 		codes_fault(b, m->file, r->line, "a map of statuses matches by value, not by text");
 	if (m->kind != MAP_STATUS && number)
@@ -134,36 +139,86 @@ static void row_check(struct code_builder *b, const struct code_map *m,
 		codes_fault(b, m->file, r->line, "gives is a number in this map");
 }
 
-static bool rows_overlap(const struct code_map_row *a, const struct code_map_row *b)
+/* Is row `a` for every PDU that `b` is for? */
+static bool scope_covers(const struct code_map_row *a, const struct code_map_row *b)
 {
-	bool contexts = a->contexts == 0 || b->contexts == 0 || (a->contexts & b->contexts) != 0;
-	bool dialects = a->dialect_to == 0 || b->dialect_to == 0 ||
-			(a->dialect_from <= b->dialect_to && b->dialect_from <= a->dialect_to);
-
-	if (!contexts || !dialects)
+	if (a->contexts != 0 && (b->contexts == 0 || (b->contexts & ~a->contexts) != 0))
 		return false;
-	if (a->is_default)
-		return true; /* what follows it is never reached */
+	return a->dialect_to == 0 || (b->dialect_to != 0 && a->dialect_from <= b->dialect_from &&
+					     b->dialect_to <= a->dialect_to);
+}
+
+/* Has each word that is as `b` wants it what `a` wants? */
+static bool text_covers(const struct code_map_row *a, const struct code_map_row *b)
+{
+	if (!a->prefix)
+		return !b->prefix && strcasecmp(a->text, b->text) == 0;
+	return strncasecmp(a->text, b->text, strlen(a->text)) == 0;
+}
+
+/* Does it match whatever code there is? */
+static bool takes_all(const struct code_map_row *r)
+{
+	return r->is_default || (r->text != NULL && r->prefix && r->text[0] == '\0') ||
+	       (r->lo <= 0 && r->hi >= UINT32_MAX);
+}
+
+/* Of what the later row `b` matches by, what `a` takes: all of it, or classes that are named in both. */
+static bool row_takes(const struct code_map_row *a, const struct code_map_row *b)
+{
+	if (takes_all(a))
+		return true;
 	if (a->text != NULL && b->text != NULL)
-		return a->prefix == b->prefix && strcasecmp(a->text, b->text) == 0;
-	if (a->classes != 0 && b->classes != 0)
-		return (a->classes & b->classes) != 0;
-	return a->lo <= a->hi && b->lo <= b->hi && a->lo <= b->lo && b->hi <= a->hi;
+		return text_covers(a, b);
+	return (a->classes & b->classes) != 0;
+}
+
+/*
+ * The row that takes the last of the numbers of row `at`, or -1: some of them are left. Several rows may take
+ * them together.
+ */
+static int numbers_taken(const struct code_map *m, int at)
+{
+	const struct code_map_row *b = &m->rows[at];
+	int64_t v = b->lo;
+
+	for (int i = 0; i < at; i++) {
+		const struct code_map_row *a = &m->rows[i];
+
+		if (v < a->lo || v > a->hi || !scope_covers(a, b))
+			continue;
+		if (a->hi >= b->hi)
+			return i;
+		v = a->hi + 1;
+		i = -1; /* what is left may be an earlier row's */
+	}
+	return -1;
+}
+
+/* The earlier row that keeps row `at` from ever being reached, or one of its classes; -1: none. */
+static int hidden_by(const struct code_map *m, int at)
+{
+	for (int i = 0; i < at; i++) {
+		if (scope_covers(&m->rows[i], &m->rows[at]) && row_takes(&m->rows[i], &m->rows[at]))
+			return i;
+	}
+	return m->rows[at].lo <= m->rows[at].hi ? numbers_taken(m, at) : -1;
 }
 
 /* A row that an earlier one keeps from ever being reached is a slip. */
 static void rows_check(struct code_builder *b, const struct code_map *m)
 {
 	for (int i = 0; i < m->row_count; i++) {
-		row_check(b, m, &m->rows[i]);
-		for (int j = 0; j < i; j++) {
-			if (!rows_overlap(&m->rows[j], &m->rows[i]))
-				continue;
-			codes_fault(b, m->file, m->rows[i].line,
-				"this row of map \"%s\" is never reached: see line %d", m->name,
-				m->rows[j].line);
-			break;
-		}
+		const struct code_map_row *r = &m->rows[i];
+		int by = hidden_by(m, i);
+
+		row_check(b, m, r);
+		if (by >= 0 && !takes_all(&m->rows[by]) && (r->classes & ~m->rows[by].classes) != 0)
+			codes_fault(b, m->file, r->line, "a class of this row of map \"%s\" is in line %d already",
+				m->name, m->rows[by].line);
+		else if (by >= 0)
+			codes_fault(b, m->file, r->line, "this row of map \"%s\" is never reached: see line %d",
+				m->name, m->rows[by].line);
 	}
 }
 

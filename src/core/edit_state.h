@@ -11,7 +11,7 @@
  *     edit.c          which rules match          edit_rules.c   what a rule is
  *     edit_plan.c     rule → patches             edit_receipt.c those of a receipt
  *     edit_build.c    patches → octets           edit_verify.c  do the octets say what was meant?
- *     edit_asked.c    whom a response is about
+ *     edit_asked.c    whom a response is about   edit_check.c   what is wrong with a rule
  */
 
 struct rule_code {

@@ -32,7 +32,7 @@ static int usage(FILE *to)
 		"      --link NAME     whose rules; a configuration with one link needs none\n"
 		"      --from sp|gw    who sent them; else each PDU tells\n"
 		"      --proto P       cmpp or smpp, of a link that tells it by the first PDU\n"
-		"      --dialect V     2.0 2.1 3.0 (CMPP), 3.3 3.4 5.0 (SMPP); else by a login\n"
+		"      --dialect V     1.2 2.0 2.1 3.0 (CMPP), 3.3 3.4 5.0 (SMPP); else by a login\n"
 		"      --filter EXPR   of a capture only these packets: 'tcp port 2775'\n"
 		"      --all           of a capture all PDUs, those too that stay as they are\n"
 		"      --hex           the octets before and after, too\n"
@@ -157,10 +157,52 @@ static const struct link_settings *find_link(const struct settings *s, const cha
 	return NULL;
 }
 
+static bool has_dialect(const struct proto *p, int dialect)
+{
+	const struct dialect *d = p->dialects;
+
+	while (d->value != 0 && d->value != dialect)
+		d++;
+	return d->value != 0;
+}
+
+/* Of all protocols, or of one, the one that has the dialect; NULL after saying what there is. */
+static const struct proto *proto_with(const struct proto *only, int dialect)
+{
+	const struct proto *const one[] = { only, NULL };
+	const struct proto *const *all = only != NULL ? one : proto_all(), *const *p = all;
+
+	while (*p != NULL && !has_dialect(*p, dialect))
+		p++;
+	if (*p != NULL)
+		return *p;
+	fprintf(stderr, "smscope rewrite: --dialect %d.%d is none of", dialect >> 4, dialect & 15);
+	for (p = all; *p != NULL; p++) {
+		for (const struct dialect *d = (*p)->dialects; d->value != 0; d++)
+			fprintf(stderr, "%s %s", p == all && d == (*p)->dialects ? "" : ",", d->name);
+	}
+	fputc('\n', stderr);
+	return NULL;
+}
+
+/* What is told of the protocol has to be true of the link; a link that takes either is told by it. */
+static bool options_fit(struct rewrite_options *o, const struct link_settings *l)
+{
+	const struct proto *p = l->proto != NULL ? l->proto : o->proto;
+
+	if (o->proto != NULL && o->proto != p) {
+		fprintf(stderr, "smscope rewrite: --proto %s: link %s is of %s\n", o->proto->name, l->name,
+			p->name);
+		return false;
+	}
+	o->proto = o->dialect >= 0 ? proto_with(p, o->dialect) : p;
+	return o->dialect < 0 || o->proto != NULL;
+}
+
 static const struct proto *proto_for(const struct rewrite *w, struct span all)
 {
 	int64_t n = proto_frame(all, 12, UINT32_MAX);
-	const struct proto *p = w->link->proto != NULL ? w->link->proto : w->options->proto;
+	const struct proto *p = w->options->proto;
 
 	if (p == NULL && n > 0)
 		p = proto_detect(span_of(all.p, (size_t)n));
@@ -233,7 +275,7 @@ int rewrite_main(int argc, char **argv)
 	if (settings != NULL)
 		codes = codes_load(codes_dir(settings->codes_dir), settings->codes_site_dir,
 			&faults);
-	if (codes != NULL && (l = find_link(settings, o.link)) != NULL &&
+	if (codes != NULL && (l = find_link(settings, o.link)) != NULL && options_fit(&o, l) &&
 	    conf_check_profiles(settings, codes, &faults) == 0)
 		rc = rewrite(&o, l, codes, &in, argv[optind]);
 	codes_free(codes);

@@ -11,7 +11,7 @@ struct rewrite_options {
 	const char *config, *link;
 	int from;      /* enum side, or -1: each PDU tells */
 	int dialect;   /* negative: a login tells */
-	const struct proto *proto;
+	const struct proto *proto; /* as told, then that of the link; NULL: the first PDU tells */
 	const char *filter; /* of captures */
 	bool json, hex;
 	bool all;      /* of captures, what stays as it is, too */
@@ -56,7 +56,7 @@ struct rewrite {
 	uint64_t by_rule[RULES_MAX]; /* PDUs that it changed, or would but for dry_run */
 };
 
-/** True, or false after saying why not. rewrite_fini() in any case. */
+/** The link's rules were checked. True, or false after saying why not. rewrite_fini() in any case. */
 bool rewrite_init(struct rewrite *w, const struct rewrite_options *o,
 	const struct link_settings *l, const struct code_set *codes);
 void rewrite_fini(struct rewrite *w);

@@ -14,6 +14,12 @@ struct run {
 	uint64_t sessions, aside, missing, skipped;
 };
 
+/* The beginning of what may be a login. */
+struct held {
+	uint8_t *octets;
+	size_t n;
+};
+
 /* A connection. */
 struct tap {
 	struct run *run;
@@ -24,6 +30,8 @@ struct tap {
 	bool aside;                  /* it speaks something else */
 	bool octets;                 /* some were seen */
 	struct pdu_cut cut[2];
+	struct held held[2];         /* while no protocol is known */
+	bool passed[2];              /* octets of it that are no login, then */
 	struct rewrite_session *session;
 	uint64_t number;             /* of the session */
 	uint64_t missing;
@@ -142,26 +150,85 @@ static void on_begin(void *arg, struct connection *c, const struct capture_at *a
 	t->sp = c->dialled ? 0 : -1;
 }
 
-/* False while a link that takes either protocol has not seen a login here. */
-static bool know_proto(struct tap *t, struct span octets)
+/*
+ * A link that takes either protocol is told by a login: whole in a segment, or in several from where
+ * one began. What is no login is passed over.
+ */
+
+static const struct proto *login_proto(const struct tap *t, struct span octets, int64_t *ret_len)
 {
-	const struct rewrite *w = t->run->w;
-	const struct proto *p = w->link->proto != NULL ? w->link->proto : w->options->proto;
-	int64_t n;
+	*ret_len = proto_frame(octets, 12, t->run->w->link->max_pdu);
+	return *ret_len > 0 ? proto_detect(span_of(octets.p, (size_t)*ret_len)) : NULL;
+}
+
+static void hold(struct held *h, struct span octets)
+{
+	uint8_t *p = realloc(h->octets, h->n + octets.n);
+
+	if (p == NULL)
+		return;
+	memcpy(p + h->n, octets.p, octets.n);
+	h->octets = p;
+	h->n += octets.n;
+}
+
+static void let_go(struct held *h)
+{
+	free(h->octets);
+	*h = (struct held){ NULL, 0 };
+}
+
+static void begin_as(struct tap *t, const struct proto *p)
+{
+	for (int i = 0; i < 2; i++) {
+		pdu_cut_init(&t->cut[i], p, t->run->w->link->max_pdu);
+		t->cut[i].in_step = t->c->dialled && !t->passed[i];
+	}
+}
+
+/* The protocol of the login that ends here, with all of it in *octets; NULL: there is none yet. */
+static const struct proto *await_login(struct tap *t, int from, struct span *octets)
+{
+	struct held *h = &t->held[from];
+	int64_t alone, joined;
+	const struct proto *p = login_proto(t, *octets, &alone);
+
+	if (p != NULL)
+		return p;
+	if (h->n > 0) {
+		hold(h, *octets);
+		p = login_proto(t, span_of(h->octets, h->n), &joined);
+		if (p != NULL)
+			*octets = span_of(h->octets, h->n);
+		if (p != NULL || joined == 0)
+			return p;
+		let_go(h);
+	}
+	if (alone == 0)
+		hold(h, *octets);
+	else
+		t->passed[from] = true;
+	return NULL;
+}
+
+/* Octets of a connection whose protocol is not known; true when they tell it. */
+static bool know_proto(struct tap *t, int from, struct span *octets)
+{
+	const struct proto *p = t->run->w->options->proto;
 
 	if (t->cut[0].proto != NULL)
 		return true;
-	if (p == NULL) {
-		n = proto_frame(octets, 12, w->link->max_pdu);
-		p = n > 0 ? proto_detect(span_of(octets.p, (size_t)n)) : NULL;
-	}
 	if (p == NULL)
-		return false;
-	for (int i = 0; i < 2; i++) {
-		pdu_cut_init(&t->cut[i], p, w->link->max_pdu);
-		t->cut[i].in_step = t->c->dialled;
-	}
-	return true;
+		p = await_login(t, from, octets);
+	if (p != NULL)
+		begin_as(t, p);
+	return p != NULL;
+}
+
+static void cut(struct tap *t, int from, struct span octets)
+{
+	t->from = from;
+	(void)pdu_cut_run(&t->cut[from], octets, on_pdu, t); /* without memory they are skipped */
 }
 
 static void on_octets(void *arg, struct connection *c, int from, struct span octets,
@@ -173,11 +240,15 @@ static void on_octets(void *arg, struct connection *c, int from, struct span oct
 	if (t == NULL)
 		return;
 	t->octets = true;
-	if (t->aside || !know_proto(t, octets))
+	if (t->aside || !know_proto(t, from, &octets))
 		return;
-	t->from = from;
 	t->at = at;
-	(void)pdu_cut_run(&t->cut[from], octets, on_pdu, t); /* without memory they are skipped */
+	cut(t, from, octets);
+	let_go(&t->held[from]);
+	if (t->held[1 - from].n > 0) {
+		cut(t, 1 - from, span_of(t->held[1 - from].octets, t->held[1 - from].n));
+		let_go(&t->held[1 - from]);
+	}
 }
 
 static void on_gap(void *arg, struct connection *c, int from, uint64_t missing,
@@ -189,6 +260,7 @@ static void on_gap(void *arg, struct connection *c, int from, uint64_t missing,
 	if (t == NULL || t->aside)
 		return;
 	t->missing += missing;
+	let_go(&t->held[from]);
 	pdu_cut_gap(&t->cut[from]);
 	if (t->session == NULL)
 		return;
@@ -213,6 +285,7 @@ static void on_end(void *arg, struct connection *c, enum connection_end how,
 			r->skipped += left;
 		}
 		pdu_cut_fini(&t->cut[i]);
+		let_go(&t->held[i]);
 	}
 	r->aside += t->session == NULL && t->octets;
 	free(t->session);
@@ -273,8 +346,7 @@ static void summary(const struct run *r)
 static void say_nothing(const struct run *r, const char *name)
 {
 	const struct capture_counts *c = &r->counts;
-	const struct proto *p = r->w->link->proto != NULL ? r->w->link->proto
-							  : r->w->options->proto;
+	const struct proto *p = r->w->options->proto;
 
 	fprintf(stderr, "smscope rewrite: %s: ", name);
 	if (c->packets == c->filtered && c->packets > 0)

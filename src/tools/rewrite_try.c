@@ -13,7 +13,7 @@ struct rewrite_session {
 bool rewrite_init(struct rewrite *w, const struct rewrite_options *o,
 	const struct link_settings *l, const struct code_set *codes)
 {
-	struct conf_faults faults = { .to = stderr };
+	struct conf_faults faults = { 0 }; /* were told when the profiles were checked */
 
 	*w = (struct rewrite){ .options = o, .link = l, .codes = codes };
 	for (const struct proto *const *p = proto_all(); *p != NULL; p++)
@@ -22,8 +22,10 @@ bool rewrite_init(struct rewrite *w, const struct rewrite_options *o,
 		w->profiles[i] = codes_profile(codes, l->profiles[i]);
 	w->rules = conf_rules(l, codes, &faults);
 	w->out = malloc(w->cap);
-	if (w->rules == NULL || w->out == NULL)
+	if (w->rules == NULL || w->out == NULL) {
+		fputs("smscope rewrite: out of memory\n", stderr);
 		return false;
+	}
 	if (rule_set_count(w->rules) == 0)
 		fprintf(stderr, "smscope rewrite: link %s has no rules\n", l->name);
 	return true;
@@ -81,7 +83,8 @@ static void learn(struct rewrite_session *s, bool told, const struct pdu *pdu, e
 		memcpy(s->account, text.p, text.n);
 		ctx->account = span_of(s->account, text.n);
 	}
-	ctx->dst = role_is_ack(role) ? edit_requested(&s->asked, ctx->proto, pdu->frame) : span_of("", 0);
+	/* As smscoped has it: what the SP answers was asked by the gateway, under numbers of its own. */
+	ctx->dst = from == SIDE_GW ? edit_requested(&s->asked, ctx->proto, pdu->frame) : span_of("", 0);
 	if (from == SIDE_SP)
 		edit_request(&s->asked, ctx, pdu->frame);
 }

@@ -302,7 +302,8 @@ static void prepare_edits(void)
 		{ .name = "c", .action = EDIT_ANNOTATE, .annotate = ANNOTATE_TLV, .lang = LANG_EN },
 	};
 	const struct rule_def reports[] = {
-		{ .name = "a", .action = EDIT_MAP_STAT, .to = "EXPIRED", .keep_err = true },
+		{ .name = "a", .action = EDIT_MAP_STAT, .to = "EXPIRED", .keep_err = true,
+		  .classes = UINT32_MAX },
 	};
 
 	make_rules(RULES_NOTHING, nothing, 3);

@@ -163,7 +163,8 @@ static void told_and_spared(void **state)
 		"  { name = \"spare\"; action = \"none\"; stop = true; dst = \"10690002\"; },"
 		"  { name = \"try\"; action = \"map_stat\"; map = \"states\"; dry_run = true;"
 		"    account = \"900001\"; },"
-		"  { name = \"other\"; action = \"map_stat\"; to = \"DELIVRD\"; account = \"900002\"; } );";
+		"  { name = \"other\"; action = \"map_stat\"; to = \"DELIVRD\"; code = \"MK:*\";"
+		"    account = \"900002\"; } );";
 	uint8_t octets[SIM_PDU_MAX];
 	struct sim_pdu pdu = report_of(1, "MID00001", "MK:0010");
 	struct pair p;

@@ -39,17 +39,23 @@ static void fault(void *arg, int rule, const char *key, const char *what)
 	CHECK(what != NULL && (key == NULL || *key != '\0'));
 }
 
-static const struct code_map *err_map(void)
+/* Words of three octets, or of four. */
+static const struct code_map *err_map(int width)
 {
-	static const struct code_map_row rows[] = {
-		{ .lo = 1, .text = "MB:", .prefix = true, .word = "064" },
-		{ .lo = 1, .classes = 1u << CLASS_UNDELIVERABLE, .word = "0005" },
-		{ .lo = 1, .is_default = true, .word = "9:9" },
+	static const struct code_map_row rows[2][3] = {
+		{ { .lo = 1, .text = "MB:", .prefix = true, .word = "064" },
+		  { .lo = 1, .classes = 1u << CLASS_UNDELIVERABLE, .word = "005" },
+		  { .lo = 1, .is_default = true, .word = "9:9" } },
+		{ { .lo = 1, .text = "MB:", .prefix = true, .word = "0064" },
+		  { .lo = 1, .classes = 1u << CLASS_UNDELIVERABLE, .word = "0005" },
+		  { .lo = 1, .is_default = true, .word = "9:99" } },
 	};
-	static const struct code_map map = { .name = "err", .kind = MAP_ERR, .sides = CODE_ANY,
-		.row_count = 3, .rows = rows };
+	static const struct code_map maps[2] = {
+		{ .name = "err", .kind = MAP_ERR, .sides = CODE_ANY, .row_count = 3, .rows = rows[0] },
+		{ .name = "err", .kind = MAP_ERR, .sides = CODE_ANY, .row_count = 3, .rows = rows[1] },
+	};
 
-	return &map;
+	return &maps[width - 3];
 }
 
 static void read_rule(const uint8_t *p, struct rule_def *d)
@@ -63,7 +69,7 @@ static void read_rule(const uint8_t *p, struct rule_def *d)
 
 	*d = (struct rule_def){ .name = names[count++ % 4], .action = p[0] % EDIT_ACTIONS };
 	d->dry_run = (p[1] & 1) != 0;
-	d->stop = (p[1] & 2) != 0;
+	d->stop = (p[1] & 2) != 0 || d->action == EDIT_NONE;
 	d->log = (p[1] & 4) != 0;
 	d->keep_err = (p[1] & 8) != 0;
 	d->to_payload = (p[1] & 16) != 0;
@@ -88,15 +94,15 @@ static void read_rule(const uint8_t *p, struct rule_def *d)
 	else if (d->action == EDIT_MAP_STAT)
 		d->map = codes_map(codes, "states");
 	if (d->action == EDIT_ERR_WIDTH && p[7] % 2 == 1)
-		d->map = err_map();
-	if (d->action != EDIT_MAP_STATUS)
-		return;
-	if (p[7] % 3 == 1) {
+		d->map = err_map(d->err_width);
+	if (d->action == EDIT_MAP_STATUS && p[7] % 3 == 1) {
 		d->to = statuses[p[6] % 4];
 		d->pdus = 1u << CTX_SUBMIT_RESP | 1u << CTX_LOGIN | 1u << CTX_NACK;
-	} else {
+	} else if (d->action == EDIT_MAP_STATUS) {
 		d->map = codes_map_at(codes, p[6] % codes_map_count(codes));
 	}
+	if (d->to != NULL && d->classes == 0 && d->code_count == 0)
+		d->classes = (1u << CLASS_COUNT) - 1;
 }
 
 static bool same(struct span a, struct span b)

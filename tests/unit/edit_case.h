@@ -146,10 +146,24 @@ static inline void edit_add_tlv(uint16_t tag, const void *value, size_t n)
 	bytes_put_u32(edit_in, (uint32_t)edit_in_len);
 }
 
+/* The rules; one with `to` that does not say of which codes is for all of them. */
+static inline struct rule_set *edit_set(const struct rule_def *defs, int count)
+{
+	struct rule_def own[8];
+
+	assert_true(count <= 8);
+	for (int i = 0; i < count; i++) {
+		own[i] = defs[i];
+		if (own[i].to != NULL && own[i].code_count == 0 && own[i].classes == 0)
+			own[i].classes = (1u << CLASS_COUNT) - 1;
+	}
+	return rule_set_new(own, count, edit_fault, NULL);
+}
+
 /* The rules on the PDU in hand. Both are in memory of just their size. */
 static inline int edit_rules(const struct rule_def *defs, int count, size_t cap)
 {
-	struct rule_set *rules = rule_set_new(defs, count, edit_fault, NULL);
+	struct rule_set *rules = edit_set(defs, count);
 	uint8_t *in = malloc(edit_in_len), *out = malloc(cap > 0 ? cap : 1);
 	int n;
 

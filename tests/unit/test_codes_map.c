@@ -16,6 +16,7 @@
 	"{ key = \"1\"; value = 1; zh = \"z\"; en = \"e\"; } ); } );\n"
 #define MAP(kind, rows) TABLE "maps = ( { map = \"m\"; title_zh = \"t\"; title_en = \"t\"; source = \"s\"; " \
 	kind " rows = (\n" rows " ); } );\n"
+#define NEVER_4 ":4: error: this row of map \"m\" is never reached: see line 3"
 #define STATUS "kind = \"status\"; side = \"smpp\"; contexts = [ \"submit_resp\" ];"
 
 static char folder[64], said[8192];
@@ -89,6 +90,32 @@ static const struct {
 	{ MAP("kind = \"stat\";", "{ text = \"MI:*\"; gives = \"UNDELIV\"; },\n{ text = \"mi:*\"; gives = "
 		"\"EXPIRED\"; }"),
 	  ":4: error: this row of map \"m\" is never reached: see line 3" },
+	{ MAP("kind = \"stat\";", "{ text = \"MI:*\"; gives = \"EXPIRED\"; },\n{ text = \"mi:0001\"; gives = "
+		"\"DELETED\"; }"), NEVER_4 },
+	{ MAP("kind = \"stat\";", "{ text = \"M*\"; gives = \"EXPIRED\"; },\n{ text = \"MI:*\"; gives = "
+		"\"DELETED\"; }"), NEVER_4 },
+	{ MAP("kind = \"stat\";", "{ text = \"*\"; gives = \"EXPIRED\"; },\n{ text = \"MI\"; gives = "
+		"\"DELETED\"; }"), NEVER_4 },
+	{ MAP("kind = \"stat\";", "{ text = \"*\"; gives = \"EXPIRED\"; },\n{ class = \"ok\"; gives = "
+		"\"DELIVRD\"; }"), NEVER_4 },
+	{ MAP("kind = \"err\";", "{ text = \"*\"; gives = \"001\"; },\n{ default = true; gives = \"002\"; }"),
+	  NEVER_4 },
+	{ MAP(STATUS, "{ from = 0; to = 0xFFFFFFFFL; gives = 2; },\n{ class = \"ok\"; gives = 3; }"), NEVER_4 },
+	{ MAP(STATUS, "{ default = true; gives = 2; },\n{ value = 1; gives = 3; }"), NEVER_4 },
+	{ MAP(STATUS, "{ from = 4; to = 9; gives = 2; }, { from = 1; to = 4; gives = 2; },\n{ from = 2; to = 8; "
+		"gives = 3; }"), NEVER_4 },
+	{ MAP(STATUS, "{ class = [ \"ok\", \"auth\" ]; gives = 2; },\n{ class = \"auth\"; gives = 3; }"), NEVER_4 },
+	{ MAP(STATUS, "{ class = \"auth\"; gives = 2; },\n{ class = [ \"ok\", \"auth\" ]; gives = 3; }"),
+	  ":4: error: a class of this row of map \"m\" is in line 3 already" },
+	{ MAP(STATUS, "{ value = 1; dialect_from = 0x33; gives = 2; },\n{ value = 1; dialect_from = 0x34; "
+		"dialect_to = 0x34; gives = 3; }"), NEVER_4 },
+	{ MAP(STATUS, "{ value = 1; from = 2; to = 3; gives = 8; }"), ":3: error: value, or from and to: not both" },
+	{ MAP(STATUS, "{ from = 9; to = 3; gives = 8; }"), ":3: error: from is the lesser one: from = 3; to = 9\n" },
+	{ MAP(STATUS, "{ value = 1; dialect_from = 0x50; dialect_to = 0x34; gives = 8; }"),
+	  ":3: error: dialect_from is the lesser one" },
+	{ MAP(STATUS, "{ value = -1; gives = 8; }"), ":3: error: a result is 0 to 0xFFFFFFFF; from 0x80000000 on" },
+	{ MAP(STATUS, "{ from = 1; to = 0x7FFFFFFFFFFFFFFFL; gives = 8; }, { from = 2; to = 0x7FFFFFFFFFFFFFFFL; "
+		"gives = 8; }"), ":3: error: a result is 0 to 0xFFFFFFFF; from 0x80000000 on" },
 	{ MAP("kind = \"err\";", "{ text = \"X\"; gives = \"a b\"; }"),
 	  ":3: error: \"a b\" is no word of at most 16 octets" },
 	{ TABLE "maps = ( { map = \"m\"; kind = \"err\"; rows = ( { text = \"a\"; gives = \"b\"; } ); } );",
@@ -102,6 +129,34 @@ static void faults_have_file_and_line(void **state)
 		assert_null(load(faults[i].text, NULL));
 		if (strstr(said, faults[i].said) == NULL)
 			fail_msg("no \"%s\" in: %s", faults[i].said, said);
+	}
+}
+
+/* An exception, and behind it the rule. */
+static void rows_that_are_reached(void **state)
+{
+	static const char *const all[] = {
+		MAP(STATUS, "{ value = 5; gives = 2; }, { from = 1; to = 9; gives = 3; }, { default = true; "
+			"gives = 4; }"),
+		MAP(STATUS, "{ from = 1; to = 4; gives = 2; }, { from = 6; to = 9; gives = 2; }, { from = 1; to = 9; "
+			"gives = 3; }"),
+		MAP("kind = \"status\";", "{ value = 1; contexts = [ \"login\" ]; gives = 2; }, { value = 1; "
+			"gives = 3; }"),
+		MAP(STATUS, "{ value = 1; dialect_from = 0x50; gives = 2; }, { value = 1; gives = 3; }"),
+		MAP(STATUS, "{ default = true; dialect_from = 0x50; gives = 2; }, { class = \"ok\"; gives = 3; }"),
+		MAP("kind = \"stat\";", "{ text = \"MI:0001\"; gives = \"DELETED\"; }, { text = \"MI:*\"; gives = "
+			"\"EXPIRED\"; }, { text = \"MI\"; gives = \"UNKNOWN\"; }, { text = \"*\"; "
+			"gives = \"UNDELIV\"; }"),
+		MAP("kind = \"err\";", "{ text = \"1\"; gives = \"001\"; }, { text = \"2\"; gives = \"0002\"; }"),
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		struct code_set *set = load(all[i], NULL);
+
+		if (set == NULL)
+			fail_msg("%s", said);
+		codes_free(set);
 	}
 }
 
@@ -187,6 +242,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(faults_have_file_and_line),
+		cmocka_unit_test(rows_that_are_reached),
 		cmocka_unit_test(rows_of_other_scopes),
 		cmocka_unit_test(a_site_replaces),
 		cmocka_unit_test(shipped_maps),

@@ -50,6 +50,107 @@ static struct settings *load(const char *proto, const char *rules, char **ret_sa
 	return s;
 }
 
+/* What can never do anything, and what would make success and failure the same; CMPP where the link is of it. */
+#define IS(key) "rules = ( { name = \"r\"; " key " } );"
+#define STATUS "action = \"map_status\"; map = \"infox-to-smpp34\"; "
+#define STAT "action = \"map_stat\"; map = \"states\"; "
+#define ERROR "configuration:4: error: rule r: "
+
+static const struct never {
+	const char *rules, *said;
+	bool cmpp;
+} nevers[] = {
+	{ IS("action = \"map_status\";\nmap = \"infox-to-smpp34\";"),
+	  ERROR "map infox-to-smpp34 is not for cmpp\n", true },
+	{ IS("pdu = \"deliver_resp\"; action = \"map_status\";\nmap = \"infox-to-smpp34\";"),
+	  ERROR "map infox-to-smpp34 has no row for a deliver_resp\n", false },
+	{ IS("pdu = \"submit_resp\"; action = \"annotate\";\nin = \"text\";"),
+	  ERROR "in = \"text\" is of reports, and not of a submit_resp\n", false },
+	{ IS("pdu = \"report\"; action = \"annotate\";\nin = \"tlv\";"),
+	  ERROR "in = \"tlv\" is of responses, and not of a report\n", false },
+	{ IS("pdu = \"report\"; action = \"annotate\";\nin = [ \"tlv\", \"text\" ];"),
+	  ERROR "in = \"tlv\" is of responses, and the rule is for none\n", false },
+	{ IS("action = \"annotate\"; in = \"tlv\";\npayload = true;"),
+	  ERROR "payload is of reports, and the rule is for none\n", false },
+	{ IS(STATUS "\ncode = \"MB:*\";"),
+	  ERROR "code \"MB:*\" is none of a response, which has numbers: 57, 17-255\n", false },
+	{ IS(STATUS "\ncode = [ \"57\", \"5*\" ];"),
+	  ERROR "code \"5*\" is none of a response, which has numbers: 57, 17-255\n", false },
+	{ IS(STATUS "\ncode = \"57x\";"),
+	  ERROR "code \"57x\" is none of a response, which has numbers: 57, 17-255\n", false },
+	{ IS(STATUS "\ncode = \"0x\";"),
+	  ERROR "code \"0x\" is none of a response, which has numbers: 57, 17-255\n", false },
+	{ IS(STATUS "\ncode = \"12345678901\";"),
+	  ERROR "code \"12345678901\" is none of a response, which has numbers: 57, 17-255\n", false },
+	{ IS(STATUS "\ncode = \"*\";"),
+	  ERROR "a code of * alone is every code: leave it out, or say how it begins\n", false },
+	{ IS(STAT "\ncode = \"50-60\";"),
+	  ERROR "code \"50-60\" is none of a report, which has words: MB:0064, MB:*\n", false },
+	{ IS(STAT "\nfrom = \"sp\";"), ERROR "a report comes from the gateway\n", false },
+	{ IS("pdu = \"deliver_resp\"; stop = true;\ndst = \"138\";"),
+	  ERROR "whom a deliver_resp is about is not known\n", false },
+	{ IS("pdu = [ \"submit_resp\", \"login\" ]; stop = true;\ndst = \"138\";"),
+	  ERROR "whom a login is about is not known\n", false },
+	{ IS("pdu = \"cancel_resp\"; stop = true;\ndst = \"138\";"),
+	  ERROR "whom a cancel_resp is about is not known\n", true },
+	{ IS("stop = true;\npdu = \"forward_resp\";"), ERROR "smpp has no forward_resp\n", false },
+	{ IS("\naction = \"message_id\"; id_case = \"upper\";"), ERROR "cmpp has no place for message_id\n",
+	  true },
+	{ IS(STAT "\nkeep_err = true;"), ERROR "keep_err means nothing in cmpp\n", true },
+	{ IS("\naction = \"none\";"), ERROR "action none without stop or log does nothing\n", false },
+	{ IS("action = \"map_status\"; pdu = \"submit_resp\";\nto = \"0x58\";"),
+	  ERROR "to needs code, class, origin or table: without them success and failure become the same\n",
+	  false },
+	{ IS("action = \"map_stat\"; dst = \"138\";\nto = \"UNDELIV\";"),
+	  ERROR "to needs code, class, origin or table: without them success and failure become the same\n",
+	  false },
+	{ IS("action = \"map_status\"; origin = \"scp\"; to = \"0x58\";"), "", false },
+	/* from one gateway to another a report may come from where the SP is */
+	{ IS(STAT "\nfrom = \"sp\";"), "configuration:4: warning: rule r: reports come from the gateway, but for "
+	  "those that CMPP_FWD passes on\n", true },
+};
+
+static void what_can_never_be(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(nevers) / sizeof(nevers[0]); i++) {
+		struct rule_set *set;
+		char *said;
+		struct settings *s = load(nevers[i].cmpp ? "cmpp" : "smpp", nevers[i].rules, &said, &set);
+
+		assert_string_equal(said, nevers[i].said);
+		assert_int_equal(set == NULL, strstr(said, "error") != NULL);
+		rule_set_free(set);
+		settings_free(s);
+		free(said);
+	}
+}
+
+/* A link that may speak either: what one of the two can have is none; of several reasons the nearest. */
+static void of_either_protocol(void **state)
+{
+	static const char *const rules[][2] = {
+		{ IS(STATUS), "" }, { IS("action = \"annotate\"; in = \"tlv\";"), "" },
+		{ IS("stop = true; pdu = [ \"nack\", \"forward_resp\" ];"), "" },
+		{ IS(STATUS "\ncode = \"MB:*\";"),
+		  ERROR "code \"MB:*\" is none of a response, which has numbers: 57, 17-255\n" },
+		{ IS("action = \"message_id\"; id_strip = true;\nfrom = \"sp\";"),
+		  ERROR "a report comes from the gateway\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+		struct rule_set *set;
+		char *said;
+		struct settings *s = load("auto", rules[i][0], &said, &set);
+
+		assert_string_equal(said, rules[i][1]);
+		rule_set_free(set);
+		settings_free(s);
+		free(said);
+	}
+}
+
 static const struct fault {
 	const char *rules, *said;
 } faults[] = {
@@ -65,16 +166,16 @@ static const struct fault {
 	  "configuration:4: error: no code table \"infox-smx\"; did you mean \"infox-smc\"?\n" },
 	{ "rules = ( { name = \"r\"; action = \"map_stat\";\nmap = \"infox-to-smpp34\"; } );",
 	  "configuration:4: error: rule r: map_stat takes a map of kind stat, this one is of kind status\n" },
-	{ "rules = ( { name = \"r\"; action = \"map_stat\";\nto = \"GONE\"; } );",
+	{ "rules = ( { name = \"r\"; action = \"map_stat\"; class = \"ok\";\nto = \"GONE\"; } );",
 	  "configuration:4: error: rule r: to is a state here: DELIVRD EXPIRED DELETED UNDELIV ACCEPTD "
 	  "UNKNOWN REJECTD\n" },
 	{ "rules = ( { name = \"r\"; action = \"annotate\"; in = \"tlv\";\nwidth = 4; } );",
 	  "configuration:4: error: rule r: width means nothing to action annotate\n" },
 	{ "rules = ( { name = \"r\"; action = \"err_width\";\nwidth = 5; } );",
 	  "configuration:4: error: width must be 3 to 4 characters\n" },
-	{ "rules = ( { name = \"r\"; },\n{ name = \"r\"; } );",
+	{ "rules = ( { name = \"r\"; stop = true; },\n{ name = \"r\"; stop = true; } );",
 	  "configuration:4: error: rule r: another rule has this name\n" },
-	{ "rules = ( { name = \"r\"; code = ( 5,\n\"9-3\" ); } );",
+	{ "rules = ( { name = \"r\"; stop = true; code = ( 5,\n\"9-3\" ); } );",
 	  "configuration:3: error: rule r: a range goes from the lesser number to the greater: 17-255\n" },
 	{ "rules = ( { name = \"r\";\ncode = true; } );",
 	  "configuration:4: error: code must be a number or text in double quotes, or a list of such, not "
@@ -114,22 +215,6 @@ static void too_many(void **state)
 	s = load("smpp", text, &said, &set);
 	assert_null(set);
 	assert_non_null(strstr(said, "configuration:3: error: more than 64 rules"));
-	settings_free(s);
-	free(said);
-}
-
-static void not_for_cmpp(void **state)
-{
-	struct rule_set *set;
-	char *said;
-	struct settings *s = load("cmpp", "rules = ( { name = \"r\"; action = \"message_id\"; id_case = "
-		"\"upper\"; } );", &said, &set);
-
-	(void)state;
-	assert_string_equal(said, "configuration:3: warning: rule r does nothing: cmpp has no place for "
-		"message_id\n");
-	assert_non_null(set);
-	rule_set_free(set);
 	settings_free(s);
 	free(said);
 }
@@ -178,7 +263,7 @@ static void sample_is_legal_and_dumps(void **state)
 
 	(void)state;
 	sample_rules(rules, sizeof(rules));
-	s = load("smpp", rules, &said, &set);
+	s = load("auto", rules, &said, &set); /* some are of CMPP, some of SMPP */
 	assert_string_equal(said, "");
 	assert_non_null(set);
 	assert_int_equal(rule_set_count(set), 6);
@@ -233,7 +318,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_fault_has_its_line),
 		cmocka_unit_test(too_many),
-		cmocka_unit_test(not_for_cmpp),
+		cmocka_unit_test(what_can_never_be),
+		cmocka_unit_test(of_either_protocol),
 		cmocka_unit_test(sample_is_legal_and_dumps),
 		cmocka_unit_test(words_are_those_of_the_core),
 	};

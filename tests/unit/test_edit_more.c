@@ -398,34 +398,94 @@ static void count_fault(void *arg, int rule, const char *key, const char *what)
 	faults += key != NULL;
 }
 
+#define REPORT (1u << CTX_REPORT)
+#define SUBMIT (1u << CTX_SUBMIT_RESP)
+#define CODES(list) .codes = (list), .code_count = sizeof(list) / sizeof((list)[0])
+
 /* One fault each. */
 static void rules_that_are_none(void **state)
 {
-	const char *const odd[] = { "9-3" };
+	const char *const odd[] = { "9-3" }, *const all[] = { "*" }, *const word[] = { "MB:0064" };
+	const char *const range[] = { "50-60" }, *const both[] = { "57", "MB:*" }, *const dst[] = { "138" };
+	const struct code_map_row long_row = { .lo = 1, .is_default = true, .word = "0064", .line = 7 };
+	const struct code_map err = { .name = "e", .kind = MAP_ERR, .sides = CODE_ANY, .row_count = 1,
+		.rows = &long_row, .file = "e.conf" };
 	const struct rule_def d[] = {
-		{ .action = EDIT_MAP_STAT, .to = "UNDELIV" },
-		{ .name = "a", .action = EDIT_MAP_STAT, .to = "undeliv" },
+		{ .action = EDIT_MAP_STAT, .to = "UNDELIV", .classes = 1 },
+		{ .name = "a", .action = EDIT_MAP_STAT, .to = "undeliv", .classes = 1 },
 		{ .name = "b", .action = EDIT_MAP_STAT },
 		{ .name = "c", .action = EDIT_MAP_STATUS, .to = "5" },
+		{ .name = "c1", .action = EDIT_MAP_STATUS, .to = "5", .pdus = SUBMIT },
+		{ .name = "c2", .action = EDIT_MAP_STAT, .to = "UNDELIV", .dst = dst, .dst_count = 1 },
 		{ .name = "d", .action = EDIT_MAP_STATUS, .to = "x", .classes = 1 },
 		{ .name = "e", .action = EDIT_MAP_STAT, .map = edit_map("infox-to-smpp34") },
-		{ .name = "f", .action = EDIT_MAP_STAT, .to = "UNDELIV", .pdus = 1u << CTX_LOGIN },
+		{ .name = "f", .action = EDIT_MAP_STAT, .map = edit_map("states"), .pdus = 1u << CTX_LOGIN },
 		{ .name = "g", .action = EDIT_ERR_WIDTH, .err_width = 5 },
+		{ .name = "g1", .action = EDIT_ERR_WIDTH, .err_width = 3, .map = &err },
 		{ .name = "h", .action = EDIT_MESSAGE_ID },
 		{ .name = "i", .action = EDIT_ANNOTATE },
-		{ .name = "j", .action = EDIT_NONE, .codes = odd, .code_count = 1 },
+		{ .name = "i1", .action = EDIT_ANNOTATE, .annotate = ANNOTATE_TEXT, .pdus = SUBMIT },
+		{ .name = "i2", .action = EDIT_ANNOTATE, .annotate = ANNOTATE_TLV, .pdus = REPORT },
+		{ .name = "i3", .action = EDIT_ANNOTATE, .annotate = ANNOTATE_TLV | ANNOTATE_TEXT,
+		  .pdus = REPORT },
+		{ .name = "i4", .action = EDIT_ANNOTATE, .annotate = ANNOTATE_TLV, .proto = &proto_cmpp },
+		{ .name = "i5", .action = EDIT_ANNOTATE, .annotate = ANNOTATE_TLV, .to_payload = true },
+		{ .name = "j", .action = EDIT_NONE, .stop = true, CODES(odd) },
+		{ .name = "k", .action = EDIT_NONE, .stop = true, CODES(all) },
+		{ .name = "l", .action = EDIT_NONE },
+		{ .name = "m", .action = EDIT_NONE, .stop = true, .pdus = SUBMIT, CODES(word) },
+		{ .name = "n", .action = EDIT_NONE, .stop = true, .pdus = REPORT, CODES(range) },
+		{ .name = "o", .action = EDIT_MAP_STATUS, .map = edit_map("infox-to-smpp34"), CODES(both) },
+		{ .name = "p", .action = EDIT_MAP_STATUS, .map = edit_map("infox-to-smpp34"),
+		  .proto = &proto_cmpp },
+		{ .name = "q", .action = EDIT_MAP_STATUS, .map = edit_map("infox-to-smpp34"),
+		  .pdus = 1u << CTX_DELIVER_RESP },
+		{ .name = "r", .action = EDIT_MAP_STAT, .map = edit_map("states"), .proto = &proto_smpp,
+		  .from = 1u << SIDE_SP },
+		{ .name = "s", .action = EDIT_NONE, .stop = true, .pdus = SUBMIT | 1u << CTX_LOGIN,
+		  .dst = dst, .dst_count = 1 },
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(d) / sizeof(d[0]); i++) {
 		faults = 0;
 		assert_null(rule_set_new(&d[i], 1, count_fault, NULL));
 		if (faults != 1)
-			fail_msg("rule %zu: %d faults", i, faults);
+			fail_msg("rule %s: %d faults", d[i].name, faults);
 	}
 	for (int i = 0; i < EDIT_REFUSALS; i++)
 		assert_string_not_equal(edit_refusal_name((enum edit_refusal)i), "unknown");
 	for (int i = 0; i < EDIT_ACTIONS; i++)
 		assert_string_not_equal(edit_action_name((enum edit_action)i), "unknown");
+}
+
+/* Nearly such, and there is something that they can do. */
+static void rules_that_can_be(void **state)
+{
+	const char *const word[] = { "MB:0064", "57" }, *const number[] = { "57" }, *const dst[] = { "138" };
+	const struct code_map_row row = { .lo = 1, .is_default = true, .word = "064" };
+	const struct code_map err = { .name = "e", .kind = MAP_ERR, .sides = CODE_ANY, .row_count = 1,
+		.rows = &row };
+	const struct rule_def d[] = {
+		{ .name = "a", .action = EDIT_MAP_STATUS, .to = "5", .origins = 1u << ORIGIN_SCP },
+		{ .name = "b", .action = EDIT_MAP_STAT, .to = "UNDELIV", CODES(number) },
+		{ .name = "c", .action = EDIT_ERR_WIDTH, .err_width = 3, .map = &err },
+		{ .name = "d", .action = EDIT_NONE, .stop = true, CODES(word) },
+		{ .name = "e", .action = EDIT_NONE, .log = true, .dst = dst, .dst_count = 1 },
+		{ .name = "f", .action = EDIT_MAP_STAT, .map = edit_map("states"), .from = 1u << SIDE_SP,
+		  .proto = &proto_cmpp },
+	};
+	struct rule_set *rules = rule_set_new(d, 6, edit_fault, NULL);
+
+	(void)state;
+	assert_non_null(rules);
+	assert_int_equal(rule_pdus(rules, 1), REPORT);
+	assert_int_equal(rule_pdus(rules, 4), REPORT | SUBMIT | 1u << CTX_CANCEL_RESP | 1u << CTX_NACK);
+	/* a word is no number, and so not that of success */
+	INFOX;
+	edit_hex("00000010 80000004 00000000 00000007");
+	assert_int_equal(edit_rules(&d[3], 1, sizeof(edit_out)), 0);
+	assert_int_equal(edit_ret.matched, 0);
+	rule_set_free(rules);
 }
 
 int main(void)
@@ -443,6 +503,7 @@ int main(void)
 		cmocka_unit_test(tlvs_keep_their_order),
 		cmocka_unit_test(first_of_each_action_wins),
 		cmocka_unit_test(rules_that_are_none),
+		cmocka_unit_test(rules_that_can_be),
 	};
 
 	return cmocka_run_group_tests(tests, edit_setup, edit_teardown);

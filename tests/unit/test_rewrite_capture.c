@@ -226,6 +226,34 @@ static void told_by_the_login(void **state)
 	says("31 packets, 1 session, 23 PDUs");
 }
 
+/* What is told of protocol and version is true of the link, or said to be none of it. */
+static void told_by_options(void **state)
+{
+	static const struct {
+		const char *link, *options, *said;
+	} all[] = {
+		{ "smsc", "--dialect 9.9", "--dialect 9.9 is none of SMPP 3.3, SMPP 3.4, SMPP 5.0\n" },
+		{ "cmcc", "--dialect 3.4", "--dialect 3.4 is none of CMPP 2.0, CMPP 2.1, CMPP 3.0, CMPP 1.2\n" },
+		{ "smsc", "--proto cmpp", "--proto cmpp: link smsc is of smpp\n" },
+		{ "any", "--proto cmpp --dialect 3.4", "--dialect 3.4 is none of CMPP 2.0, " },
+		{ "any", "--dialect 0.1", "--dialect 0.1 is none of CMPP 2.0, CMPP 2.1, CMPP 3.0, CMPP 1.2, "
+		  "SMPP 3.3, SMPP 3.4, SMPP 5.0\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		assert_int_equal(run_of(all[i].link, all[i].options, "smpp.pcapng"), 2);
+		says(all[i].said);
+		says_not("PDUs");
+	}
+	/* of a link that takes either, the version tells the protocol */
+	assert_int_equal(run_of("any", "--dialect 3.4", "middle.pcapng"), 0);
+	says("31 packets, 1 session, 23 PDUs");
+	assert_int_equal(run_of("any", "--dialect 3.0", "smpp.pcapng"), 2);
+	says("no PDU of cmpp in what TCP carried\n");
+	assert_int_equal(run_of("smsc", "--proto smpp --dialect 3.3", "smpp.pcapng"), 1);
+}
+
 /* A capture of our own, for what none of the others has: IP as it is, times a second apart. */
 static struct {
 	uint8_t octets[8192];
@@ -276,11 +304,19 @@ static void own_put(int from, bool syn, const void *data, size_t n)
 	assert_true(n < 200 && own.n < sizeof(own.octets) - 256);
 }
 
-/* What it says of the capture as link "smsc" has it. */
+/* What it says of the capture as a link has it. */
+static int own_run_of(const char *link)
+{
+	char command[256];
+
+	put("own", own.octets, own.n);
+	snprintf(command, sizeof(command), REWRITE "%s --all own", link);
+	return run(command);
+}
+
 static int own_run(void)
 {
-	put("own", own.octets, own.n);
-	return run(REWRITE "smsc --all own");
+	return own_run_of("smsc");
 }
 
 static const uint8_t bind_pdu[] = "\0\0\0\x1e\0\0\0\x09\0\0\0\0\0\0\0\1" "acme\0pwd\0\0\x34\0\0";
@@ -302,6 +338,44 @@ static void octet_by_octet(void **state)
 	     "seq 1, 30 octets: no rule matches\npacket 32: ");
 	says("32 packets, 1 session, 2 PDUs: 0 edited, 0 refused; rules: results 0, states 0, ids 0, "
 	     "errs 0\n");
+}
+
+/* A link that takes either protocol: a login in any two segments, behind what is none, octet by octet. */
+static void login_in_parts(void **state)
+{
+	(void)state;
+	for (size_t cut = 1; cut < 30; cut++) {
+		own_begin();
+		own_put(0, true, "", 0);
+		if (cut % 3 == 0)
+			own_put(0, false, "PROXY TCP4 10.0.0.9 10.0.0.1 9 2\r\n", 34);
+		if (cut % 5 == 0)
+			own_put(1, false, probe, 10);
+		own_put(0, false, bind_pdu, cut);
+		own_put(0, false, bind_pdu + cut, 30 - cut);
+		if (cut % 5 == 0)
+			own_put(1, false, probe + 10, 6);
+		own_put(0, false, probe, 16);
+		assert_int_equal(own_run_of("any"), 0);
+		says("bind_transceiver from sp, seq 1, 30 octets");
+		says("10.0.0.0:1>10.0.0.1:2 enquire_link from sp, seq 2");
+		says(cut % 5 == 0 ? "1 session, 3 PDUs: " : "1 session, 2 PDUs: ");
+		says_not("skipped");
+	}
+	own_begin();
+	own_put(0, true, "", 0);
+	for (size_t i = 0; i < 39; i++)
+		own_put(0, false, connect + i, 1);
+	assert_int_equal(own_run_of("any"), 0);
+	says("40 packets, 1 session, 1 PDU: 0 edited, 0 refused\n");
+	/* what lies between them is missing */
+	own_begin();
+	own_put(0, true, "", 0);
+	own_put(0, false, bind_pdu, 10);
+	own.seq[0] += 10;
+	own_put(0, false, bind_pdu + 20, 10);
+	assert_int_equal(own_run_of("any"), 2);
+	says("no login: link any tells its protocol by one, give --proto\n");
 }
 
 /* Who is the SP: who dialled; a login knows better; else whoever sends such a PDU. */
@@ -373,7 +447,9 @@ int main(void)
 		cmocka_unit_test(filters),
 		cmocka_unit_test(faults),
 		cmocka_unit_test(told_by_the_login),
+		cmocka_unit_test(told_by_options),
 		cmocka_unit_test(octet_by_octet),
+		cmocka_unit_test(login_in_parts),
 		cmocka_unit_test(whose_side),
 		cmocka_unit_test(something_before),
 	};

@@ -91,6 +91,39 @@ static void pdus_are_a_session(void **state)
 	says("mine: command_status 0x00000039 → 0x00000045");
 }
 
+/* What the SP refuses the gateway has sent, whatever the SP has asked under the same number. */
+static void only_the_gateway_answers(void **state)
+{
+	static const char conf[] = "links = ( { name = \"a\"; protocol = \"smpp\"; listen = \"127.0.0.1:0\"; "
+		"upstream = \"192.0.2.1:1\"; rules = ( { name = \"theirs\"; log = true; dst = \"138\"; } ); } );\n";
+	static const char *const submit = "0000003000000004000000000000000700000031303639000000313338303031"
+		"33383030300000000000000100000000", *const nack = "00000010800000000000000300000007";
+	char command[1024];
+
+	(void)state;
+	put("b.conf", conf, strlen(conf));
+	snprintf(command, sizeof(command), "smscope rewrite -c b.conf %s %s", submit, nack);
+	assert_int_equal(run(command), 0);
+	says("2: generic_nack from gw, seq 7, 16 octets: nothing to change for theirs\n");
+	snprintf(command, sizeof(command), "smscope rewrite -c b.conf --from sp %s %s", submit, nack);
+	assert_int_equal(run(command), 0);
+	says("2: generic_nack from sp, seq 7, 16 octets: no rule matches\n");
+}
+
+/* What a rule set is warned of is said once. */
+static void warned_once(void **state)
+{
+	static const char conf[] = "links = ( { name = \"a\"; protocol = \"cmpp\"; listen = \"127.0.0.1:0\"; "
+		"upstream = \"192.0.2.1:1\"; rules = ( { name = \"r\"; action = \"map_stat\"; map = \"states\"; "
+		"from = \"sp\"; } ); } );\n";
+
+	(void)state;
+	put("c.conf", conf, strlen(conf));
+	assert_int_equal(run("smscope rewrite -c c.conf 000000158000000400000017b2b9da800001000041 2>&1 | "
+		"grep -c 'warning: rule r'"), 0);
+	assert_string_equal(got, "1\n");
+}
+
 static void files_and_faults(void **state)
 {
 	static const uint8_t octets[] = { 0, 0, 0, 16, 0x80, 0, 0, 4, 0, 0, 0, 0x1e, 0, 0, 0, 7 };
@@ -151,6 +184,8 @@ int main(void)
 		cmocka_unit_test(doc_prints_what_it_shows),
 		cmocka_unit_test(json_says_it_too),
 		cmocka_unit_test(pdus_are_a_session),
+		cmocka_unit_test(only_the_gateway_answers),
+		cmocka_unit_test(warned_once),
 		cmocka_unit_test(files_and_faults),
 		cmocka_unit_test(tshark_reads_it),
 	};
