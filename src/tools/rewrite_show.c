@@ -190,6 +190,13 @@ static void show_matched(const struct rewrite_show *s, uint64_t matched)
 	fputs(first ? ": no rule matches\n" : "\n", s->to);
 }
 
+static void show_refusal(const struct rewrite_show *s, const char *what, enum edit_refusal refused, int rule)
+{
+	if (refused != EDIT_FINE)
+		fprintf(s->to, "  %s: %s%s%s\n", what, edit_refusal_name(refused), rule >= 0 ? ", rule " : "",
+			rule_name(s->rules, rule));
+}
+
 static void show_text(const struct rewrite_show *s, const struct edit_result *ret)
 {
 	char room[ROOM];
@@ -201,7 +208,7 @@ static void show_text(const struct rewrite_show *s, const struct edit_result *re
 		fprintf(s->to, "%" PRIu64 ": ", s->number);
 	fprintf(s->to, "%s from %s, seq %" PRIu32 ", %zu octets", pdu_name(&s->was),
 		side_word(s->from), s->was.sequence, s->was.frame.n);
-	if (ret->change_count == 0 && ret->refused == EDIT_FINE) {
+	if (!rewrite_tells(ret)) {
 		show_matched(s, ret->matched);
 		return;
 	}
@@ -213,10 +220,8 @@ static void show_text(const struct rewrite_show *s, const struct edit_result *re
 	fputc('\n', s->to);
 	for (int i = 0; i < ret->change_count; i++)
 		show_change(s, &ret->changes[i]);
-	if (ret->refused != EDIT_FINE)
-		fprintf(s->to, "  refused: %s%s%s\n", edit_refusal_name(ret->refused),
-			ret->refused_rule >= 0 ? ", rule " : "",
-			rule_name(s->rules, ret->refused_rule));
+	show_refusal(s, "refused", ret->refused, ret->refused_rule);
+	show_refusal(s, "refused (dry run)", ret->dry_refused, ret->dry_refused_rule);
 	if (s->edited)
 		diff(s);
 	if (!s->hex)
@@ -270,6 +275,13 @@ static void json_place(FILE *to, const struct rewrite_place *place)
 	json_key(to, "way", place->way);
 }
 
+static void json_refusal(const struct rewrite_show *s, enum edit_refusal refused, int rule, const char *key,
+	const char *rule_key)
+{
+	json_key(s->to, key, refused != EDIT_FINE ? edit_refusal_name(refused) : NULL);
+	json_key(s->to, rule_key, rule >= 0 ? rule_name(s->rules, rule) : NULL);
+}
+
 static void show_json(const struct rewrite_show *s, const struct edit_result *ret)
 {
 	bool first = true;
@@ -289,10 +301,8 @@ static void show_json(const struct rewrite_show *s, const struct edit_result *re
 	}
 	fputc(']', s->to);
 	json_changes(s, ret);
-	json_key(s->to, "refused",
-		ret->refused != EDIT_FINE ? edit_refusal_name(ret->refused) : NULL);
-	json_key(s->to, "refused_rule",
-		ret->refused_rule >= 0 ? rule_name(s->rules, ret->refused_rule) : NULL);
+	json_refusal(s, ret->refused, ret->refused_rule, "refused", "refused_rule");
+	json_refusal(s, ret->dry_refused, ret->dry_refused_rule, "dry_refused", "dry_refused_rule");
 	fprintf(s->to, ",\"edited\":%s,\"before\":\"", s->edited ? "true" : "false");
 	put_hex(s->to, s->was.frame);
 	fputs("\",\"after\":\"", s->to);

@@ -182,6 +182,7 @@ static void only_told(void **state)
 	assert_int_equal(edit_rules(d, 3, sizeof(edit_out)), 0);
 	assert_int_equal(edit_ret.matched, 1);
 	d[0].stop = false;
+	d[0].log = true;
 	assert_true(edit_rules(d, 3, sizeof(edit_out)) > 0);
 	assert_int_equal(edit_ret.matched, 7);
 	assert_int_equal(edit_ret.change_count, 2);
