@@ -12,6 +12,7 @@
 struct census;
 struct edit_context;
 struct edit_plan;
+struct foreign;
 struct pace;
 struct refusal_count;
 struct refusals;
@@ -55,6 +56,7 @@ struct worker {
 	uint32_t free_count;
 	uint32_t foreign_count;    /* slots of our share that an older engine has still */
 	uint32_t foreign_end;      /* all of them are before this one */
+	struct foreign *foreign;   /* by slot of our share: what its sessions are counted for */
 	uint64_t mono_ns, wall_ns; /* of this turn */
 	bool idle_limits;          /* a link has an idle_timeout */
 	uint32_t beats;
