@@ -55,13 +55,18 @@ struct front {
 	void *control_arg;
 };
 
+/** The one with the fewest sessions of those that have room for another; older engines may have slots of its share. */
 static struct worker *front_idlest(struct front *f)
 {
-	struct worker *best = &f->workers[0];
+	struct worker *best = NULL;
 
-	for (int i = 1; i < f->settings->workers; i++)
-		if (atomic_load(&f->workers[i].session_count) < atomic_load(&best->session_count))
-			best = &f->workers[i];
+	for (int i = 0; i < f->settings->workers; i++) {
+		struct worker *w = &f->workers[i];
+
+		if (atomic_load(&w->room) > 0 &&
+			(best == NULL || atomic_load(&w->session_count) < atomic_load(&best->session_count)))
+			best = w;
+	}
 	return best;
 }
 
@@ -154,20 +159,19 @@ static void gate_hand_over(struct gate *g, struct worker_message *m)
 {
 	struct front *f = g->front;
 	struct worker *w = front_idlest(f);
-	uint32_t share = f->shm->session_max / f->shm->workers;
 	struct sockaddr_storage counted;
-	enum end_how how = END_LIMIT_SESSIONS;
+	enum end_how how = w != NULL ? gate_admit(g, m) : END_LIMIT_SESSIONS;
 
-	if (atomic_load(&w->session_count) < share)
-		how = gate_admit(g, m);
 	if (how != END_NONE) {
 		gate_refuse(g, m, how);
 		return;
 	}
+	atomic_fetch_sub(&w->room, 1); /* nobody else takes from it */
 	atomic_fetch_add(&w->session_count, 1);
 	if (worker_tell(w, m))
 		return;
 	atomic_fetch_sub(&w->session_count, 1);	/* its inbox is full: a flood */
+	atomic_fetch_add(&w->room, 1);
 	counted = m->peer;
 	if (m->proxied)
 		counted.ss_family = AF_UNSPEC;

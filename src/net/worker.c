@@ -175,8 +175,10 @@ static void worker_reclaim(struct worker *w)
 			continue;
 		}
 		foreign_leave(w, &w->foreign[i - from]);
-		if (!session_resume(w, i))
+		if (!session_resume(w, i)) {
 			w->free_slots[w->free_count++] = i;
+			atomic_fetch_add(&w->room, 1);
+		}
 		w->foreign_count--;
 	}
 }
@@ -358,6 +360,7 @@ static int worker_take_slots(struct worker *w)
 			w->free_slots[w->free_count++] = i;
 		}
 	}
+	atomic_store(&w->room, w->free_count);
 	return worker_take_edit_slots(w);
 }
 

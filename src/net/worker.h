@@ -31,7 +31,7 @@ struct commons {
 	struct upstreams *upstreams;
 };
 
-/* A worker: one thread, one loop, its sessions, its ring. Nothing of it is touched by another thread but `inbox` and `session_count`. */
+/* A worker: one thread, one loop, its sessions, its ring. Nothing of it is touched by another thread but `inbox`, `session_count` and `room`. */
 struct worker {
 	int index;
 	uint32_t engine;           /* our number, and our set of rings */
@@ -68,6 +68,7 @@ struct worker {
 	uint32_t *edit_slots;      /* that are free, + 1 */
 	uint32_t edit_slot_count;
 	_Atomic uint32_t session_count;
+	_Atomic uint32_t room;     /* free slots, less those that connections in the inbox will take */
 };
 
 /* What the front tells a worker; WORKER_NEWS: there are some of upstreams. */

@@ -8,11 +8,11 @@
 #include "tls_peer.h"
 
 /*
- * Sessions that stay in older engines take part in what the newest one counts: limits of links, sessions of a server.
- * Row C5 of the fault list.
+ * Sessions that stay in older engines take part in what the newest one counts: limits of links, sessions of a server,
+ * slots of the session table. Row C5 of the fault list.
  */
 
-enum { LINKS = 3, EACH = 2 };
+enum { LINKS = 3, EACH = 2, MOST = 8 };
 
 static struct rig rig;
 static int gateway, gateway_port;
@@ -172,6 +172,57 @@ static void later_login(void **state)
 	rig_stop(&rig);
 }
 
+/* An older engine has all of one worker's slots: the other one's are still there. */
+static void slots(void **state)
+{
+	static const char *const each[] = { "" };
+	struct pair p[MOST], later[MOST / 2];
+
+	(void)state;
+	begin("workers = 2; max_sessions = 8;", each, 1);
+	for (int i = 0; i < MOST; i++)
+		p[i] = log_in(0);
+	expect_closed(0);
+	for (int i = 1; i < MOST; i += 2)
+		leave(p[i]);
+	reload(1, 1);
+	await_on_server(0, MOST / 2);
+	for (int i = 0; i < MOST / 2; i++)
+		later[i] = log_in(0);
+	expect_closed(0);
+	rig_await(&rig, 0, NULL, "ev=refused reason=max_sessions");
+	/* What ends in the older engine makes room in the newest. */
+	for (int i = 0; i < MOST; i += 2)
+		leave(p[i]);
+	await_engine(&rig, 0);
+	await_on_server(0, MOST / 2);
+	for (int i = 0; i < MOST; i += 2)
+		p[i] = log_in(0);
+	expect_closed(0);
+	for (int i = 0; i < MOST / 2; i++) {
+		leave(p[2 * i]);
+		leave(later[i]);
+	}
+	rig_stop(&rig);
+}
+
+/* Fewer sessions than workers. */
+static void one_slot(void **state)
+{
+	static const char *const each[] = { "" };
+
+	(void)state;
+	begin("workers = 2; max_sessions = 1;", each, 1);
+	for (int i = 0; i < 3; i++) {
+		struct pair p = log_in(0);
+
+		expect_closed(0);
+		leave(p);
+		await_on_server(0, 0);
+	}
+	rig_stop(&rig);
+}
+
 static int sweep(void **state)
 {
 	int code = rig_sweep(state);
@@ -185,6 +236,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(limits, sweep),
 		cmocka_unit_test_teardown(later_login, sweep),
+		cmocka_unit_test_teardown(slots, sweep),
+		cmocka_unit_test_teardown(one_slot, sweep),
 	};
 
 	return cmocka_run_group_tests(tests, tls_kit_open, tls_kit_close);
