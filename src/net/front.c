@@ -95,12 +95,25 @@ static bool front_drained(const struct front *f)
 	return clock_mono_ns() >= f->drain_end_ns || (front_sessions(f) == 0 && !front_older(f));
 }
 
+/** For good: nobody waits in a queue that is never looked at again. */
+static void front_close_gates(struct front *f)
+{
+	for (int i = 0; i < f->gate_count; i++) {
+		struct gate *g = &f->gates[i];
+
+		event_del(g->event);
+		if (g->listener.fd >= 0)
+			close(g->listener.fd);
+		g->listener.fd = -1;
+	}
+}
+
 /** Open or close all gates; those of a link whose servers' names are being looked up for the first time stay closed. */
 static void front_gates(struct front *f, bool open)
 {
 	uint64_t now = clock_mono_ns();
 
-	if (f->yielded)
+	if (f->yielded || f->draining)
 		return;
 	f->waiting = false;
 	for (int i = 0; i < f->gate_count; i++) {
@@ -247,7 +260,7 @@ static void front_mind_upstreams(struct front *f, uint64_t now)
 	probes_tick(f->probes, now);
 	if (upstreams_have_news(f->commons.upstreams))
 		(void)worker_tell(&f->workers[0], &m);	/* if its inbox is full: in the next tick */
-	if (f->waiting && !f->paused && !f->draining)
+	if (f->waiting && !f->paused)
 		front_gates(f, true);
 }
 
@@ -271,8 +284,7 @@ static void front_on_tick(evutil_socket_t fd, short what, void *arg)
 	front_mind_upstreams(f, now);
 	if (f->paused && now - f->paused_ns >= PAUSE_MS * 1000000ull) {
 		f->paused = false;
-		if (!f->draining)
-			front_gates(f, true);
+		front_gates(f, true);
 	}
 }
 
@@ -407,7 +419,7 @@ void front_drain(struct front *f, uint32_t timeout_ms)
 	if (front_older(f))
 		linger_ms += OLDER_MS;
 	f->drain_end_ns = clock_mono_ns() + ((uint64_t)timeout_ms + linger_ms) * 1000000u;
-	front_gates(f, false);
+	front_close_gates(f);
 	front_tell_all(f, &m);
 }
 
@@ -435,10 +447,7 @@ uint32_t front_yield(struct front *f, uint32_t limit_ms)
 	sem_t done;
 
 	f->yielded = true;
-	for (int i = 0; i < f->gate_count; i++) {
-		event_del(f->gates[i].event);
-		close(f->gates[i].listener.fd);
-	}
+	front_close_gates(f);
 	sem_init(&done, 0, 0);
 	m.taken = &done;
 	front_tell_all(f, &m);
