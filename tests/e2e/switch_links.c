@@ -244,6 +244,12 @@ static void keys_that_need_a_restart(void **state)
 	await_said(&rig, said, "the configuration is the same; code tables and certificates are loaded again");
 	rig_await(&rig, 0, NULL, "ev=config what=codes state=ok");
 	assert_false(has_said(&rig, said, "engine started"));
+	/* Others do not. */
+	options.daemon = "workers = 2; drain_timeout = \"2s\"; resolve_interval = \"7s\"; resolvers = \"127.0.0.1:9\";";
+	said = said_now(&rig);
+	reload(1, "daemon.resolve_interval \"1m\" -> \"7s\"", 0);
+	assert_true(has_said(&rig, said, "daemon.resolvers none -> "));
+	assert_false(has_said(&rig, said, "needs a restart"));
 	links[0].keys = "show_text = true;";
 	reload(1, "link l1 show_text false -> true", 0);
 	traffic(session, SIM_SMPP, 200 * KIB);
