@@ -61,8 +61,8 @@ static uint32_t longest_linger_ms(const struct settings *s)
 }
 
 /*
- * Nobody is let in any more, and who comes shall not wait for that in a queue. The numbers stay taken: two plans may have
- * them.
+ * Nobody is let in any more, and who comes shall not wait for that in a queue. The numbers stay taken: two plans
+ * may have them.
  */
 static void close_listeners(struct keeper *k)
 {
