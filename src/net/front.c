@@ -447,6 +447,7 @@ uint32_t front_yield(struct front *f, uint32_t limit_ms)
 	sem_t done;
 
 	f->yielded = true;
+	lookups_leave(f->lookups);
 	front_close_gates(f);
 	sem_init(&done, 0, 0);
 	m.taken = &done;
