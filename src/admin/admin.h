@@ -24,6 +24,7 @@ struct admin {
 	pthread_mutex_t lock;
 	const struct code_set *codes;              /* NULL: none; used under `lock` only */
 	_Atomic(struct scribe *) scribe;           /* NULL until it runs */
+	_Atomic bool ending;                       /* no new sessions; those that are there may end on their own */
 	void (*ask)(bool upgrade);                 /* the keeper for a change; NULL: nobody can be asked */
 };
 

@@ -89,6 +89,8 @@ static bool text_head(struct reply *r, uint32_t i)
 		admin_scribe(a) != NULL ? "" : "; nothing is decoded yet");
 	for (uint32_t n = older_engines(a->shm); n > 0; n--)
 		out_str(r->out, "an engine of before still has sessions that cannot move\n");
+	if (atomic_load(&a->ending))
+		out_str(r->out, "ENDING: nobody is let in any more; the sessions may end on their own for drain_timeout\n");
 	if (a->settings->blind)
 		out_str(r->out, "BLIND: PDUs are relayed without being looked at; reload to see again\n");
 	if (shm_change(a->shm)->failed)
@@ -312,6 +314,7 @@ static bool json_head(struct reply *r, uint32_t i)
 	reply_flag(r, "blind", a->settings->blind);
 	reply_uint(r, "older", older_engines(a->shm));
 	reply_close(r, '}');
+	reply_flag(r, "ending", atomic_load(&a->ending));
 	json_change(r);
 	reply_uint(r, "workers", (uint64_t)a->settings->workers);
 	reply_uint(r, "max_sessions", a->shm->session_max);

@@ -19,7 +19,7 @@ enum upstream_state { UPSTREAM_UNKNOWN, UPSTREAM_UP, UPSTREAM_DOWN };
 
 const char *upstream_state_name(enum upstream_state s); /* "unknown", "up", "down" */
 
-enum { UPSTREAM_ADDRESSES = 16 }; /* of one name that count */
+enum { UPSTREAM_ADDRESSES = 16 }; /* of one name that count: the first ones, the one in use in any case */
 
 struct upstream_address {
 	struct sockaddr_storage addr; /* with the port */

@@ -106,11 +106,11 @@ static const struct conf_key daemon_keys[] = {
 	  .preset = "30s", .unit = "milliseconds", .reloadable = true,
 	  .help = "After SIGTERM sessions may end on their own for so long." },
 	{ .name = "resolvers", .type = CONF_RESOLVERS, SETTING_ARRAY(resolvers, resolver_count),
-	  .min = 1, .max = RESOLVERS_MAX, .computed = "those of the system",
+	  .min = 1, .max = RESOLVERS_MAX, .computed = "those of the system", .reloadable = true,
 	  .help = "Name servers that are asked for the gateways' names, ADDRESS or ADDRESS:PORT, one or "
 		"a list." },
 	{ .name = "resolve_interval", .type = CONF_DURATION, SETTING(resolve_interval_ms),
-	  .min = SECOND, .max = 24 * HOUR, .preset = "60s", .unit = "milliseconds",
+	  .min = SECOND, .max = 24 * HOUR, .preset = "60s", .unit = "milliseconds", .reloadable = true,
 	  .help = "How often names of gateways are looked up again; sooner while one is not answered, or "
 		"its server does not answer." },
 	{ .name = "core_dumps", .type = CONF_FLAG, SETTING(core_dumps), .preset = "false",

@@ -410,6 +410,12 @@ static void engine_yield(struct engine *e, uint32_t limit_ms)
 	tell_keeper_value(CONTROL_YIELDED, left + e->sinks.stuck);
 }
 
+static void engine_drain(struct engine *e, uint32_t ms)
+{
+	atomic_store(&e->admin.ending, true);
+	front_drain(e->front, ms);
+}
+
 /* One packet from the keeper; on_control of front_run(). */
 static bool on_control(void *arg)
 {
@@ -423,11 +429,11 @@ static bool on_control(void *arg)
 		uint32_t ms = e->settings->drain_timeout_ms;
 
 		log_error("the keeper is gone: no new sessions, ending within %u ms", ms);
-		front_drain(e->front, ms);
+		engine_drain(e, ms);
 		return false;
 	}
 	if (c.verb == CONTROL_DRAIN)
-		front_drain(e->front, c.value);
+		engine_drain(e, c.value);
 	else if (c.verb == CONTROL_STOP)
 		front_stop(e->front);
 	else if (c.verb == CONTROL_REOPEN)

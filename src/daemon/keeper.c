@@ -1,6 +1,7 @@
 #include "daemon/keeper_state.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
@@ -59,11 +60,27 @@ static uint32_t longest_linger_ms(const struct settings *s)
 	return ms;
 }
 
+/*
+ * Nobody is let in any more, and who comes shall not wait for that in a queue. The numbers stay taken: two plans
+ * may have them.
+ */
+static void close_listeners(struct keeper *k)
+{
+	int count = listen_count(k->plan.settings);
+
+	if (k->change.kind != CHANGE_NONE && k->change.step == STEP_YIELD)
+		return; /* the next engine begins with them; then we are called again */
+	for (int i = 0; i < count; i++)
+		if (dup3(k->plan.fds[FD_SHM], k->plan.fds[FIXED_FDS + i], O_CLOEXEC) < 0)
+			log_warn("a listener stays open: %s", strerror(errno));
+}
+
 void keeper_tell_end(struct keeper *k, bool older)
 {
 	uint32_t drain_ms = k->stage == DRAINING ? k->plan.settings->drain_timeout_ms : 0;
 	uint32_t verb = k->stage == DRAINING ? CONTROL_DRAIN : CONTROL_STOP;
 
+	close_listeners(k);
 	engine_tell(k, verb, drain_ms);
 	if (older)
 		older_tell(k, verb, drain_ms);

@@ -15,6 +15,7 @@
 #include "daemon/keeper.h"
 #include "daemon/options.h"
 #include "daemon/prove.h"
+#include "daemon/sinks.h"
 #include "daemon/tables.h"
 
 #ifndef SMSCOPE_COMMIT
@@ -75,6 +76,7 @@ static int check(const struct settings *s)
 	/* Both are looked at, so that all faults are named at once. */
 	int fit = certificates_check(s, &faults, certificates, sizeof(certificates));
 
+	sinks_check(s, &faults);
 	if (codes == NULL || fit < 0) {
 		codes_free(codes);
 		return EXIT_FAULT;

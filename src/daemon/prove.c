@@ -9,6 +9,7 @@
 #include "base/address.h"
 #include "base/shm.h"
 #include "daemon/certificates.h"
+#include "daemon/sinks.h"
 
 /*
  * What is listened on, by number: settings that were read once are read again by keepers and engines to come, which
@@ -94,8 +95,13 @@ int prove_config(const struct options *o, const struct settings *now, int fd)
 
 	if (s == NULL || to == NULL || conf_dump(s, to) < 0 || fclose(to) != 0)
 		return EXIT_FAULT;
-	if (conf_diff(now, s, ignore, NULL) > 0 && prove(s) != EXIT_OK)
-		return EXIT_FAULT;
+	if (conf_diff(now, s, ignore, NULL) > 0) {
+		struct conf_faults faults = { .to = stderr };
+
+		sinks_check(s, &faults);
+		if (prove(s) != EXIT_OK)
+			return EXIT_FAULT;
+	}
 	settings_free(s);
 	s = read_again(fd);
 	settings_free(s);

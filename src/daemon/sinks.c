@@ -1,10 +1,17 @@
 #include "daemon/sinks.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "conf/conf_keys.h"
 
 enum { FLUSH_MS = 2000 }; /* all sinks together may take so long for their queues when we end */
 
@@ -19,13 +26,18 @@ int sinks_init(struct sinks *k, struct shm *shm, const struct settings *settings
 	return k->all != NULL && k->places != NULL ? 0 : -ENOMEM;
 }
 
-/* Nobody who lives has it, and it is large enough. */
-static bool place_is_free(const struct sinks *k, uint32_t i, const struct sink_settings *s)
+/* Nobody who lives has it. */
+static bool place_is_left(const struct sinks *k, uint32_t i)
 {
 	uint32_t has = (uint32_t)atomic_load(&k->shm->sinks[i].engine);
 
-	return k->shm->sinks[i].bytes >= sink_shared_bytes(s) &&
-		(has == 0 || (has != k->engine && !shm_engine_lives(k->shm, has)));
+	return has == 0 || (has != k->engine && !shm_engine_lives(k->shm, has));
+}
+
+/* … and it is large enough. */
+static bool place_is_free(const struct sinks *k, uint32_t i, const struct sink_settings *s)
+{
+	return k->shm->sinks[i].bytes >= sink_shared_bytes(s) && place_is_left(k, i);
 }
 
 static bool place_is_ours(const struct sinks *k, uint32_t i)
@@ -36,16 +48,26 @@ static bool place_is_ours(const struct sinks *k, uint32_t i)
 	return false;
 }
 
-/* The place that holds lines of that sink, or one that holds none of ours; -1: there is none. */
+/* One that holds none of ours; an `empty` one, in which nothing waits, or any. -1: there is none. */
+static int place_of_nobody(const struct sinks *k, const struct sink_settings *s, bool empty)
+{
+	for (uint32_t i = 0; i < k->shm->sink_count; i++)
+		if (place_is_free(k, i, s) && !place_is_ours(k, i) &&
+			(!empty || sink_shared_empty(shm_sink(k->shm, i))))
+			return (int)i;
+	return -1;
+}
+
+/* The place that holds lines of that sink, or one of nobody's; -1: there is none. */
 static int place_of(const struct sinks *k, const struct sink_settings *s)
 {
+	int at;
+
 	for (uint32_t i = 0; i < k->shm->sink_count; i++)
 		if (place_is_free(k, i, s) && sink_shared_fits(shm_sink(k->shm, i), s))
 			return (int)i;
-	for (uint32_t i = 0; i < k->shm->sink_count; i++)
-		if (place_is_free(k, i, s) && !place_is_ours(k, i))
-			return (int)i;
-	return -1;
+	at = place_of_nobody(k, s, true);
+	return at >= 0 ? at : place_of_nobody(k, s, false);
 }
 
 static void open_one(struct sinks *k, const struct sink_settings *s)
@@ -67,10 +89,55 @@ static void open_one(struct sinks *k, const struct sink_settings *s)
 	pthread_mutex_unlock(&k->lock);
 }
 
+/* Nobody writes them, unless a configuration names that log again. */
+static void warn_of_orphans(const struct sinks *k)
+{
+	for (uint32_t i = 0; i < k->shm->sink_count; i++)
+		if (place_is_left(k, i) && !place_is_ours(k, i) && !sink_shared_empty(shm_sink(k->shm, i)))
+			log_warn("lines of a log that is configured no more wait in memory: they are written if it is "
+				 "again, and lost at a restart");
+}
+
 void sinks_open(struct sinks *k)
 {
 	for (int i = 0; i < k->settings->sink_count; i++)
 		open_one(k, &k->settings->sinks[i]);
+	warn_of_orphans(k);
+}
+
+/* Could a log be written there now? 0 or -errno. Nothing is made or opened: a reader of a FIFO would see it. */
+static int path_fits(const char *path)
+{
+	char folder[PATH_MAX];
+	struct stat st;
+	char *slash;
+
+	if (lstat(path, &st) == 0) {
+		if (S_ISLNK(st.st_mode) || S_ISDIR(st.st_mode))
+			return S_ISLNK(st.st_mode) ? -ELOOP : -EISDIR;
+		return faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0 ? 0 : -errno;
+	}
+	if (errno != ENOENT)
+		return -errno;
+	snprintf(folder, sizeof(folder), "%s", path);
+	slash = strrchr(folder, '/');
+	if (slash != NULL)
+		slash[slash == folder] = '\0';
+	return faccessat(AT_FDCWD, slash != NULL ? folder : ".", W_OK | X_OK, AT_EACCESS) == 0 ? 0 : -errno;
+}
+
+void sinks_check(const struct settings *s, struct conf_faults *faults)
+{
+	for (int i = 0; i < s->sink_count; i++) {
+		const struct sink_settings *k = &s->sinks[i];
+		const struct setting_origin *o = conf_origin(CONF_SINK, k, "path");
+		int err = k->type == SINK_FILE && k->path != NULL ? path_fits(k->path) : 0;
+
+		if (o->file == NULL)
+			o = conf_origin(CONF_SINK, k, NULL);
+		if (err < 0)
+			conf_warn(faults, o->file, o->line, "log %s cannot be written now: %s", k->path, err_text(err));
+	}
 }
 
 void sinks_reopen(struct sinks *k)

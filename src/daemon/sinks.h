@@ -5,6 +5,7 @@
 
 #include "base/settings.h"
 #include "base/shm.h"
+#include "conf/conf.h"
 #include "sink/sink.h"
 
 /* The sinks of an engine, over the shared memory: what waits in them outlives it. */
@@ -18,6 +19,9 @@ struct sinks {
 	int count;
 	bool stuck;           /* a writer did not end: the shared memory stays mapped */
 };
+
+/** Warn of paths that cannot be written now: such a log is tried again and again, and its lines wait meanwhile. */
+void sinks_check(const struct settings *s, struct conf_faults *faults);
 
 /** 0 or negative; no sink yet. */
 int MUST_CHECK sinks_init(struct sinks *k, struct shm *shm, const struct settings *settings);

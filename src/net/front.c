@@ -55,13 +55,18 @@ struct front {
 	void *control_arg;
 };
 
+/** The one with the fewest sessions of those that have room for another; older engines may have slots of its share. */
 static struct worker *front_idlest(struct front *f)
 {
-	struct worker *best = &f->workers[0];
+	struct worker *best = NULL;
 
-	for (int i = 1; i < f->settings->workers; i++)
-		if (atomic_load(&f->workers[i].session_count) < atomic_load(&best->session_count))
-			best = &f->workers[i];
+	for (int i = 0; i < f->settings->workers; i++) {
+		struct worker *w = &f->workers[i];
+
+		if (atomic_load(&w->room) > 0 &&
+			(best == NULL || atomic_load(&w->session_count) < atomic_load(&best->session_count)))
+			best = w;
+	}
 	return best;
 }
 
@@ -90,12 +95,25 @@ static bool front_drained(const struct front *f)
 	return clock_mono_ns() >= f->drain_end_ns || (front_sessions(f) == 0 && !front_older(f));
 }
 
+/** For good: nobody waits in a queue that is never looked at again. */
+static void front_close_gates(struct front *f)
+{
+	for (int i = 0; i < f->gate_count; i++) {
+		struct gate *g = &f->gates[i];
+
+		event_del(g->event);
+		if (g->listener.fd >= 0)
+			close(g->listener.fd);
+		g->listener.fd = -1;
+	}
+}
+
 /** Open or close all gates; those of a link whose servers' names are being looked up for the first time stay closed. */
 static void front_gates(struct front *f, bool open)
 {
 	uint64_t now = clock_mono_ns();
 
-	if (f->yielded)
+	if (f->yielded || f->draining)
 		return;
 	f->waiting = false;
 	for (int i = 0; i < f->gate_count; i++) {
@@ -154,20 +172,19 @@ static void gate_hand_over(struct gate *g, struct worker_message *m)
 {
 	struct front *f = g->front;
 	struct worker *w = front_idlest(f);
-	uint32_t share = f->shm->session_max / f->shm->workers;
 	struct sockaddr_storage counted;
-	enum end_how how = END_LIMIT_SESSIONS;
+	enum end_how how = w != NULL ? gate_admit(g, m) : END_LIMIT_SESSIONS;
 
-	if (atomic_load(&w->session_count) < share)
-		how = gate_admit(g, m);
 	if (how != END_NONE) {
 		gate_refuse(g, m, how);
 		return;
 	}
+	atomic_fetch_sub(&w->room, 1); /* nobody else takes from it */
 	atomic_fetch_add(&w->session_count, 1);
 	if (worker_tell(w, m))
 		return;
 	atomic_fetch_sub(&w->session_count, 1);	/* its inbox is full: a flood */
+	atomic_fetch_add(&w->room, 1);
 	counted = m->peer;
 	if (m->proxied)
 		counted.ss_family = AF_UNSPEC;
@@ -243,7 +260,7 @@ static void front_mind_upstreams(struct front *f, uint64_t now)
 	probes_tick(f->probes, now);
 	if (upstreams_have_news(f->commons.upstreams))
 		(void)worker_tell(&f->workers[0], &m);	/* if its inbox is full: in the next tick */
-	if (f->waiting && !f->paused && !f->draining)
+	if (f->waiting && !f->paused)
 		front_gates(f, true);
 }
 
@@ -267,8 +284,7 @@ static void front_on_tick(evutil_socket_t fd, short what, void *arg)
 	front_mind_upstreams(f, now);
 	if (f->paused && now - f->paused_ns >= PAUSE_MS * 1000000ull) {
 		f->paused = false;
-		if (!f->draining)
-			front_gates(f, true);
+		front_gates(f, true);
 	}
 }
 
@@ -403,7 +419,7 @@ void front_drain(struct front *f, uint32_t timeout_ms)
 	if (front_older(f))
 		linger_ms += OLDER_MS;
 	f->drain_end_ns = clock_mono_ns() + ((uint64_t)timeout_ms + linger_ms) * 1000000u;
-	front_gates(f, false);
+	front_close_gates(f);
 	front_tell_all(f, &m);
 }
 
@@ -431,10 +447,8 @@ uint32_t front_yield(struct front *f, uint32_t limit_ms)
 	sem_t done;
 
 	f->yielded = true;
-	for (int i = 0; i < f->gate_count; i++) {
-		event_del(f->gates[i].event);
-		close(f->gates[i].listener.fd);
-	}
+	lookups_leave(f->lookups);
+	front_close_gates(f);
 	sem_init(&done, 0, 0);
 	m.taken = &done;
 	front_tell_all(f, &m);

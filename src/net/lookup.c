@@ -40,7 +40,7 @@ struct lookups {
 	struct name *names;
 	int count, asking;
 	uint64_t began_ns;
-	bool closing;
+	bool closing, left;
 };
 
 static void on_dns_log(int is_warning, const char *words)
@@ -117,19 +117,28 @@ static struct evdns_base *dns_open(struct lookups *l)
 	return dns;
 }
 
-static int take_addresses(const struct evutil_addrinfo *list,
+static bool is_address(const struct upstream_address *a, const struct evutil_addrinfo *of)
+{
+	return a->len == (socklen_t)of->ai_addrlen && memcmp(&a->addr, of->ai_addr, a->len) == 0;
+}
+
+/* Beyond those that count only the one in use does: it takes the last one's place. */
+static int take_addresses(const struct evutil_addrinfo *list, const struct upstream_address *in_use,
 	struct upstream_address all[UPSTREAM_ADDRESSES])
 {
 	int count = 0;
 
-	for (; list != NULL && count < UPSTREAM_ADDRESSES; list = list->ai_next) {
-		struct upstream_address *a = &all[count];
-
+	for (; list != NULL; list = list->ai_next) {
 		if (list->ai_family != AF_INET && list->ai_family != AF_INET6)
 			continue;
-		*a = (struct upstream_address){ .len = (socklen_t)list->ai_addrlen };
-		memcpy(&a->addr, list->ai_addr, list->ai_addrlen);
-		count++;
+		if (count < UPSTREAM_ADDRESSES) {
+			struct upstream_address *a = &all[count++];
+
+			*a = (struct upstream_address){ .len = (socklen_t)list->ai_addrlen };
+			memcpy(&a->addr, list->ai_addr, list->ai_addrlen);
+		} else if (is_address(in_use, list)) {
+			all[UPSTREAM_ADDRESSES - 1] = *in_use;
+		}
 	}
 	return count;
 }
@@ -141,9 +150,11 @@ static void name_resolved(struct name *n, const struct upstream_address *all, in
 	const struct link_settings *link = &l->settings->links[n->link];
 	struct upstream_address now, was;
 	char now_text[SHM_ADDR_TEXT], was_text[SHM_ADDR_TEXT];
+	void (*info)(const char *fmt, ...) PRINTF_LIKE(1, 2) = l->left ? log_debug : log_info;
+	void (*warn)(const char *fmt, ...) PRINTF_LIKE(1, 2) = l->left ? log_debug : log_warn;
 
 	if (n->unanswered > 0)
-		log_info("link %s: upstream %s: the name is resolved again", link->name,
+		info("link %s: upstream %s: the name is resolved again", link->name,
 			link->upstream[n->server].text);
 	n->unanswered = 0;
 	n->next_ns = now_ns + l->settings->resolve_interval_ms * 1000000ull;
@@ -151,12 +162,12 @@ static void name_resolved(struct name *n, const struct upstream_address *all, in
 		return;
 	address_text(&now.addr, now.len, now_text, sizeof(now_text));
 	if (was.len == 0) {
-		log_info("link %s: upstream %s is %s", link->name, link->upstream[n->server].text,
+		info("link %s: upstream %s is %s", link->name, link->upstream[n->server].text,
 			now_text);
 		return;
 	}
 	address_text(&was.addr, was.len, was_text, sizeof(was_text));
-	log_warn("link %s: upstream %s is %s now, it was %s", link->name,
+	warn("link %s: upstream %s is %s now, it was %s", link->name,
 		link->upstream[n->server].text, now_text, was_text);
 }
 
@@ -165,11 +176,12 @@ static void name_unresolved(struct name *n, int error, uint64_t now_ns)
 	struct lookups *l = n->all;
 	const struct link_settings *link = &l->settings->links[n->link];
 	uint64_t most = l->settings->resolve_interval_ms;
+	void (*warn)(const char *fmt, ...) PRINTF_LIKE(1, 2) = l->left ? log_debug : log_warn;
 
 	n->next_ns = now_ns + 1000000ull * upstream_pause_ms(++n->unanswered,
 		most < AGAIN_MS ? (uint32_t)most : AGAIN_MS, (uint32_t)most, UINT32_MAX / 2);
 	if (upstreams_unresolved(l->upstreams, n->link, n->server))
-		log_warn("link %s: upstream %s: the name is not resolved, its last address stays: %s",
+		warn("link %s: upstream %s: the name is not resolved, its last address stays: %s",
 			link->name, link->upstream[n->server].text,
 			error == EVUTIL_EAI_CANCEL ? "no answer" : evutil_gai_strerror(error));
 }
@@ -178,8 +190,11 @@ static void on_answer(int error, struct evutil_addrinfo *list, void *arg)
 {
 	struct name *n = arg;
 	struct upstream_address all[UPSTREAM_ADDRESSES];
-	int count = error == 0 ? take_addresses(list, all) : 0;
+	struct upstream_status now;
+	int count;
 
+	upstreams_status(n->all->upstreams, n->link, n->server, &now);
+	count = error == 0 ? take_addresses(list, &now.address, all) : 0;
 	if (list != NULL)
 		evutil_freeaddrinfo(list);
 	n->request = NULL;
@@ -219,12 +234,19 @@ static bool is_due(const struct name *n, uint64_t now_ns)
 	struct upstream_status s;
 	uint64_t soon_ms = n->all->settings->resolve_interval_ms;
 
+	upstreams_status(n->all->upstreams, n->link, n->server, &s);
+	if (n->all->left && s.address.len > 0)
+		return false;
 	if (now_ns >= n->next_ns)
 		return true;
 	if (soon_ms > SOON_MS)
 		soon_ms = SOON_MS;
-	upstreams_status(n->all->upstreams, n->link, n->server, &s);
 	return s.failures > 0 && n->unanswered == 0 && now_ns >= n->asked_ns + soon_ms * 1000000u;
+}
+
+void lookups_leave(struct lookups *l)
+{
+	l->left = true;
 }
 
 void lookups_tick(struct lookups *l, uint64_t now_ns)

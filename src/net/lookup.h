@@ -15,6 +15,12 @@ struct lookups;
 struct lookups *lookups_new(const struct settings *settings, struct upstreams *upstreams,
 	struct event_base *base);
 
+/**
+ * Another engine has our place: from now on only names that have no address yet are asked, for sessions that still
+ * are to be dialled, and nobody is told but at debug level.
+ */
+void lookups_leave(struct lookups *l);
+
 /** Ask what is due. */
 void lookups_tick(struct lookups *l, uint64_t now_ns);
 

@@ -23,9 +23,12 @@
  *                          ^taken          ^taken + (written − taken − what edits added)
  */
 
-static bool session_plain(const struct session *s)
+/* At first by what the link has, then by what the legs are: its link may have changed in between, at a reload. */
+static bool session_plain(const struct session *s, enum side side)
 {
-	return !tls_wanted(s->link, SIDE_SP) && !tls_wanted(s->link, SIDE_GW);
+	if (side == SIDE_SP)
+		return !tls_wanted(s->link, SIDE_SP) && !tls_wanted(s->link, SIDE_GW);
+	return s->leg[SIDE_SP].tls == NULL && s->leg[SIDE_GW].tls == NULL;
 }
 
 void session_keep(struct session *s, enum side side)
@@ -33,8 +36,10 @@ void session_keep(struct session *s, enum side side)
 	struct pass_note note = { s->shared->id, s->slot, (uint32_t)side };
 	int err;
 
-	if (!session_plain(s))
+	if (!session_plain(s, side)) {
+		s->kept = false; /* an engine before us may have kept the SP's */
 		return;
+	}
 	err = pass_send(s->worker->vault, &note, s->leg[side].fd);
 	s->kept = err == 0 && (side == SIDE_SP || s->kept);
 	if (err < 0)

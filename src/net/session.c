@@ -249,13 +249,14 @@ void session_open(struct worker *w, const struct worker_message *m)
 	struct sockaddr_storage counted = m->peer;
 
 	if (s == NULL || leg_open(&s->leg[SIDE_SP], w->base, m->fd, session_on_leg, s) < 0) {
-		log_error("link %s: session refused: no memory or no free slot",
+		log_error("link %s: session refused: no memory",
 			w->settings->links[m->link].name);
 		if (m->proxied)
 			counted.ss_family = AF_UNSPEC;
 		census_leave(w->census, m->link, &counted);
 		tls_end(w->tls, m->link, TLS_FAILED);
 		atomic_fetch_sub(&w->session_count, 1);
+		atomic_fetch_add(&w->room, 1);
 		close(m->fd);
 		free(s);
 		return;
@@ -315,6 +316,7 @@ void session_free(struct session *s)
 	atomic_thread_fence(memory_order_release); /* with the id, the slot may be another engine's */
 	s->shared->id = 0;
 	w->free_slots[w->free_count++] = s->slot;
+	atomic_fetch_add(&w->room, 1);
 	atomic_fetch_sub(&w->session_count, 1);
 	if (s->timer != NULL)
 		event_free(s->timer);

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/thread.h"
 #include "net/admit.h"
+#include "net/foreign.h"
 #include "net/refusals.h"
 #include "net/resume.h"
 
@@ -96,7 +97,7 @@ static void worker_yield(struct worker *w)
 {
 	struct session *s, *next;
 
-	w->foreign_count = 0; /* what others leave is for who accepts now */
+	w->foreign_count = 0; /* what others leave is for who accepts now; they go on counting as they did */
 	for (s = TAILQ_FIRST(&w->all); s != NULL; s = next) {
 		next = TAILQ_NEXT(s, all);
 		if (session_can_yield(s))
@@ -159,7 +160,7 @@ static void worker_on_inbox(evutil_socket_t fd, short what, void *arg)
 		worker_on_message(w, &m);
 }
 
-/** Slots of older engines whose sessions are over, or that died, are ours. */
+/** Slots of older engines whose sessions are over, or that died, are ours; the others count as what they are by now. */
 static void worker_reclaim(struct worker *w)
 {
 	uint32_t from = shm_slots_at(w->shm, (uint32_t)w->index);
@@ -167,10 +168,17 @@ static void worker_reclaim(struct worker *w)
 	for (uint32_t i = from; i < w->foreign_end; i++) {
 		struct shm_session *s = shm_session(w->shm, i);
 
-		if (s->engine == w->engine || (s->id != 0 && shm_engine_lives(w->shm, s->engine)))
+		if (s->engine == w->engine)
 			continue;
-		if (!session_resume(w, i))
+		if (foreign_lives(w, s)) {
+			foreign_follow(w, &w->foreign[i - from], s);
+			continue;
+		}
+		foreign_leave(w, &w->foreign[i - from]);
+		if (!session_resume(w, i)) {
 			w->free_slots[w->free_count++] = i;
+			atomic_fetch_add(&w->room, 1);
+		}
 		w->foreign_count--;
 	}
 }
@@ -288,6 +296,7 @@ static void worker_free(struct worker *w)
 			close(w->inbox[i]);
 	free(w->scratch);
 	free(w->free_slots);
+	free(w->foreign);
 	edits_free(w);
 }
 
@@ -338,14 +347,20 @@ static int worker_take_slots(struct worker *w)
 	while (to-- > used)
 		w->free_slots[w->free_count++] = to;
 	w->foreign_end = used;
+	w->foreign = calloc(used - from + 1, sizeof(*w->foreign));
+	if (w->foreign == NULL)
+		return -ENOMEM;
 	for (uint32_t i = used; i-- > from;) {
 		const struct shm_session *s = shm_session(w->shm, i);
 
-		if (s->id != 0 && s->engine != w->engine && shm_engine_lives(w->shm, s->engine))
+		if (foreign_lives(w, s)) {
 			w->foreign_count++;
-		else if (!session_resume(w, i))
+			foreign_follow(w, &w->foreign[i - from], s);
+		} else if (!session_resume(w, i)) {
 			w->free_slots[w->free_count++] = i;
+		}
 	}
+	atomic_store(&w->room, w->free_count);
 	return worker_take_edit_slots(w);
 }
 

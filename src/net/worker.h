@@ -12,6 +12,7 @@
 struct census;
 struct edit_context;
 struct edit_plan;
+struct foreign;
 struct pace;
 struct refusal_count;
 struct refusals;
@@ -30,7 +31,7 @@ struct commons {
 	struct upstreams *upstreams;
 };
 
-/* A worker: one thread, one loop, its sessions, its ring. Nothing of it is touched by another thread but `inbox` and `session_count`. */
+/* A worker: one thread, one loop, its sessions, its ring. Nothing of it is touched by another thread but `inbox`, `session_count` and `room`. */
 struct worker {
 	int index;
 	uint32_t engine;           /* our number, and our set of rings */
@@ -55,6 +56,7 @@ struct worker {
 	uint32_t free_count;
 	uint32_t foreign_count;    /* slots of our share that an older engine has still */
 	uint32_t foreign_end;      /* all of them are before this one */
+	struct foreign *foreign;   /* by slot of our share: what its sessions are counted for */
 	uint64_t mono_ns, wall_ns; /* of this turn */
 	bool idle_limits;          /* a link has an idle_timeout */
 	uint32_t beats;
@@ -66,6 +68,7 @@ struct worker {
 	uint32_t *edit_slots;      /* that are free, + 1 */
 	uint32_t edit_slot_count;
 	_Atomic uint32_t session_count;
+	_Atomic uint32_t room;     /* free slots, less those that connections in the inbox will take */
 };
 
 /* What the front tells a worker; WORKER_NEWS: there are some of upstreams. */

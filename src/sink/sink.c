@@ -1,5 +1,6 @@
 #include "sink/sink.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -85,7 +86,7 @@ static void lose(struct sink *k, uint64_t wall_ns)
 	atomic_fetch_add_explicit(&k->queue->tally.dropped, 1, memory_order_relaxed);
 }
 
-/* A line that tells of lost ones; `lost` 0: nobody knows how many. */
+/* A line that tells of lost ones; `lost` 0: nobody knows how many, `from_ns` 0: nor since when. */
 static size_t format_loss(struct sink *k, uint64_t lost, uint64_t from_ns, uint64_t to_ns)
 {
 	struct record r;
@@ -95,7 +96,7 @@ static size_t format_loss(struct sink *k, uint64_t lost, uint64_t from_ns, uint6
 	if (lost > 0)
 		record_uint_extra(&r, "dropped", lost);
 	record_words_extra(&r, "where", "sink");
-	if (lost > 0) {
+	if (lost > 0 && from_ns > 0) {
 		record_time_extra(&r, "from", from_ns);
 		record_time_extra(&r, "to", to_ns);
 	}
@@ -154,6 +155,11 @@ bool sink_shared_fits(const void *shared, const struct sink_settings *s)
 	return sink_queue_place(shared) == place_of(s);
 }
 
+bool sink_shared_empty(const void *shared)
+{
+	return !sink_queue_look(shared, 0).some;
+}
+
 /* The lines that an earlier process left, or word that there are none left of them. */
 static void adopt(struct sink *k, const struct sink_settings *s)
 {
@@ -163,6 +169,7 @@ static void adopt(struct sink *k, const struct sink_settings *s)
 		[SINK_QUEUE_SIZE_BAD] = "has another size",
 		[SINK_QUEUE_ENDS_BAD] = "has positions that cannot be",
 	};
+	struct sink_queue_left left = sink_queue_look(k->queue, s->queue);
 	enum sink_queue_was was = sink_queue_adopt(k->queue, s->queue, place_of(s));
 	struct sink_loss *loss = &k->queue->loss;
 
@@ -172,12 +179,16 @@ static void adopt(struct sink *k, const struct sink_settings *s)
 		if (sink_queue_used(k->queue) > 0)
 			log_info("log %s: lines of an earlier process go on octets=%u", k->name,
 				sink_queue_used(k->queue));
-	} else if (was != SINK_QUEUE_NEW) {
-		log_warn("log %s: its memory %s: lines that waited there are lost", k->name,
-			why[was]);
-		if (was != SINK_QUEUE_OF_OTHER)
-			(void)sink_queue_put(k->queue, k->line,
-				format_loss(k, 0, 0, clock_wall_ns()), 0);
+	} else if (was != SINK_QUEUE_NEW && left.some) {
+		char lines[24] = "";
+
+		if (left.lines > 0)
+			snprintf(lines, sizeof(lines), " lines=%llu", (unsigned long long)left.lines);
+		log_warn("log %s: its memory %s: lines that waited there are lost%s", k->name,
+			why[was], lines);
+		atomic_store(&k->queue->tally.dropped, left.lines);
+		(void)sink_queue_put(k->queue, k->line,
+			format_loss(k, left.lines, 0, clock_wall_ns()), 0);
 	}
 }
 

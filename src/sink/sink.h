@@ -30,6 +30,9 @@ size_t sink_shared_bytes(const struct sink_settings *s);
  */
 bool sink_shared_fits(const void *shared, const struct sink_settings *s);
 
+/** Does no line wait in this memory? Another sink may have it, and nothing is lost. */
+bool sink_shared_empty(const void *shared);
+
 /**
  * Open what the settings name and start the writer. NULL with the reason logged; a path that cannot
  * be opened yet is no failure: it is retried.
@@ -38,7 +41,7 @@ bool sink_shared_fits(const void *shared, const struct sink_settings *s);
  * that outlives the process the lines do, too: whatever the moment of its death, the next sink over
  * it writes them, each exactly once to a regular file, at least once elsewhere. That process must
  * be gone, with all its threads. A memory of another layout, size or place, or with positions that
- * cannot be, starts empty and says so.
+ * cannot be, starts empty; if lines may have waited there it says so, and counts them as dropped as far as it can.
  */
 struct sink *sink_new(const struct sink_settings *s, void *shared);
 

@@ -38,6 +38,21 @@ static enum sink_queue_was look(const struct sink_queue *q, uint32_t size, uint6
 	return SINK_QUEUE_KEPT;
 }
 
+struct sink_queue_left sink_queue_look(const struct sink_queue *q, uint32_t size)
+{
+	uint64_t head = atomic_load(&q->head), tail = atomic_load(&q->tail), end;
+	struct sink_queue_left left = { .some = atomic_load(&q->magic) != 0 };
+
+	if (!left.some || sink_queue_place(q) == 0)
+		return left;
+	left.some = head != tail;
+	/* A larger one would have to be trusted to lie in the memory whole. */
+	if (tail < head && q->size > 0 && (q->size & (q->size - 1)) == 0 && q->size <= rounded(size) &&
+		head - tail <= q->size && q->data[(head - 1) & (q->size - 1)] == '\n')
+		left.lines = sink_queue_lines(q, tail, head, &end);
+	return left;
+}
+
 enum sink_queue_was sink_queue_adopt(struct sink_queue *q, uint32_t size, uint64_t place)
 {
 	enum sink_queue_was was;

@@ -82,6 +82,15 @@ enum sink_queue_was sink_queue_adopt(struct sink_queue *mem, uint32_t size, uint
 /** The place that a queue at `mem` is for; 0 if none is there that this program can read. */
 uint64_t sink_queue_place(const struct sink_queue *mem);
 
+/* What is there before that: */
+struct sink_queue_left {
+	bool some;               /* lines, or what may be some */
+	uint64_t lines;          /* how many; 0: that cannot be known */
+};
+
+/** What sink_queue_adopt() with that `size` would throw away if the queue is for another place, or does not fit. */
+struct sink_queue_left sink_queue_look(const struct sink_queue *mem, uint32_t size);
+
 /** Octets waiting; any thread. */
 uint32_t sink_queue_used(const struct sink_queue *q);
 

@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "harness.h"
+#include "switch_rig.h"
 
 /*
  * Row N12: servers by name, and a name server of the test's own that answers, says that there is no
@@ -17,7 +17,7 @@
  */
 
 enum mode { ANSWERS, NO_SUCH_NAME, HOLDS_BACK };
-enum { QUERY_MAX = 512, HEADER = 12, TYPE_A = 1, HELD_MAX = 16, ADDRESSES_MAX = 4 };
+enum { QUERY_MAX = 512, HEADER = 12, TYPE_A = 1, HELD_MAX = 16, ADDRESSES_MAX = 24 };
 
 /* Shared with the child that is the name server. */
 struct dns {
@@ -137,16 +137,16 @@ static int listen_at(int last)
 	return fd;
 }
 
+static char daemon_keys[128];
+static const struct rig_options options = { .daemon = daemon_keys, .control = true };
+static const struct rig_link by_address = { .name = "l2", .protocol = "smpp", .upstream = &port, .upstream_count = 1,
+	.keys = "connect_timeout = \"2s\";" };
+
 /* Link 0 has its gateway by name, link 1 by address: gateway[1]. */
 static void begin(enum mode mode, const char *keys)
 {
-	static char daemon_keys[128], servers[64];
-	static const char plain_keys[] = "connect_timeout = \"2s\";";
-	struct rig_options o = { .daemon = daemon_keys, .control = true };
-	struct rig_link links[2] = {
-		{ .protocol = "smpp", .servers = servers, .keys = keys },
-		{ .protocol = "smpp", .upstream = &port, .upstream_count = 1, .keys = plain_keys },
-	};
+	static char servers[64];
+	struct rig_link links[2] = { { .protocol = "smpp", .servers = servers, .keys = keys }, by_address };
 
 	port = 0;
 	for (int i = 1; i < 4; i++)
@@ -155,7 +155,7 @@ static void begin(enum mode mode, const char *keys)
 	snprintf(daemon_keys, sizeof daemon_keys, "workers = 1; drain_timeout = \"2s\"; "
 		"resolvers = \"127.0.0.1:%d\"; resolve_interval = \"1s\";", dns_port);
 	snprintf(servers, sizeof servers, "\"smsc.test:%d\"", port);
-	rig_start(&rig, &o, links, 2);
+	rig_start(&rig, &options, links, 2);
 }
 
 static void end_pair(struct pair p)
@@ -338,6 +338,55 @@ static void two_addresses(void **state)
 	finish();
 }
 
+/* An answer with more addresses than count: the one in use stays, wherever it stands. */
+static void many_addresses(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	begin(ANSWERS, "retry = \"10ms\";");
+	p = pair_login(&rig, 0, gateway[2], SIM_SMPP);
+	for (int i = 0; i < ADDRESSES_MAX; i++)
+		dns->last[i] = i < ADDRESSES_MAX - 1 ? 100 + i : 2;
+	dns->count = ADDRESSES_MAX;
+	ping_until_asked(p, 6);
+	assert_int_equal(count_said(&rig, 0, " now, it was "), 0);
+	end_pair(p);
+	end_pair(pair_login(&rig, 0, gateway[2], SIM_SMPP));
+	assert_int_equal(rig_count(&rig, "ev=upstream state=moved"), 0);
+	finish();
+}
+
+/* The link is gone, its session stays: its engine asks for no name any more, and complains of none. */
+static void an_older_engine(void **state)
+{
+	struct rig_link left = by_address;
+	struct pair p;
+	size_t said;
+	int asked;
+
+	(void)state;
+	begin(ANSWERS, "retry = \"10ms\";");
+	p = pair_login(&rig, 0, gateway[2], SIM_SMPP);
+	rig_await_ready(&rig);
+	ping_until_asked(p, 2);
+	left.port = rig.port[1];
+	said = said_now(&rig);
+	rig_configure(&rig, &options, &left, 1);
+	kill(rig.pid, SIGHUP);
+	await_said(&rig, said, "reload done");
+	await_engine(&rig, 1);
+	dns->mode = NO_SUCH_NAME;
+	asked = dns->asked;
+	for (int i = 0; i < 300; i++, pause_ms(10))
+		pair_ping(p, SIM_SMPP);
+	assert_in_range(dns->asked, asked, asked + 2); /* that was under way */
+	assert_int_equal(count_said(&rig, 0, "the name is not resolved"), 0);
+	end_pair(p);
+	await_engine(&rig, 0);
+	finish();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -346,6 +395,8 @@ int main(void)
 		cmocka_unit_test_teardown(slow_at_first, sweep),
 		cmocka_unit_test_teardown(no_address, sweep),
 		cmocka_unit_test_teardown(two_addresses, sweep),
+		cmocka_unit_test_teardown(many_addresses, sweep),
+		cmocka_unit_test_teardown(an_older_engine, sweep),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "switch_rig.h"
@@ -244,11 +245,82 @@ static void keys_that_need_a_restart(void **state)
 	await_said(&rig, said, "the configuration is the same; code tables and certificates are loaded again");
 	rig_await(&rig, 0, NULL, "ev=config what=codes state=ok");
 	assert_false(has_said(&rig, said, "engine started"));
+	/* Others do not. */
+	options.daemon = "workers = 2; drain_timeout = \"2s\"; resolve_interval = \"7s\"; resolvers = \"127.0.0.1:9\";";
+	said = said_now(&rig);
+	reload(1, "daemon.resolve_interval \"1m\" -> \"7s\"", 0);
+	assert_true(has_said(&rig, said, "daemon.resolvers none -> "));
+	assert_false(has_said(&rig, said, "needs a restart"));
 	links[0].keys = "show_text = true;";
 	reload(1, "link l1 show_text false -> true", 0);
 	traffic(session, SIM_SMPP, 200 * KIB);
 	end();
 	options.daemon = before;
+}
+
+static char log_dir[32], log_path[96], more_logs[160];
+
+/* The second log is the one of that name in a folder of its own. */
+static void name_log(const char *name)
+{
+	snprintf(log_path, sizeof log_path, "%s/%s", log_dir, name);
+	snprintf(more_logs, sizeof more_logs, ", { path = \"%s\"; records = \"login\"; }", log_path);
+	options.more_logs = more_logs;
+}
+
+static size_t move_log(const char *name)
+{
+	char was[96], line[256];
+	size_t said = said_now(&rig);
+
+	memcpy(was, log_path, sizeof was);
+	name_log(name);
+	snprintf(line, sizeof line, "logs[1] path \"%s\" -> \"%s\"", was, log_path);
+	reload(1, line, 0);
+	return said;
+}
+
+/*
+ * A log is written elsewhere from now on, while lines wait for a folder that is not there yet: nothing is lost of them,
+ * and they are written once the configuration names it again.
+ */
+static void a_log_moves(void **state)
+{
+	char path[64], *text;
+	size_t said;
+
+	(void)state;
+	strcpy(log_dir, "/tmp/smscope-e2e-log-XXXXXX");
+	assert_non_null(mkdtemp(log_dir));
+	name_log("none/log");
+	begin(1);
+	rig_await(&rig, 0, NULL, "ev=login");
+	said = move_log("log");
+	await_said(&rig, said, "lines of a log that is configured no more wait in memory");
+	assert_false(has_said(&rig, said, "are lost"));
+	assert_false(has_said(&rig, said, "cannot be written now"));
+	snprintf(path, sizeof path, "%s/none", log_dir);
+	assert_int_equal(mkdir(path, 0700), 0);
+	said = move_log("none/log");
+	await_said(&rig, said, "none/log: lines of an earlier process go on octets=");
+	text = rig_file(&rig, log_path, NULL);
+	for (int i = 0; i < 400 && strstr(text, "\n") == NULL; i++) {
+		free(text);
+		pause_ms(10);
+		text = rig_file(&rig, log_path, NULL);
+	}
+	assert_non_null(strstr(text, " BIND_RESP "));
+	assert_null(strstr(text, " LOST "));
+	free(text);
+	/* Now nothing waits, and there is nothing to say of lines; but that the next one cannot be had, there is. */
+	said = move_log("no-such-folder/log");
+	assert_false(has_said(&rig, said, "that waited"));
+	assert_false(has_said(&rig, said, "lines of a log that"));
+	await_said(&rig, said, "no-such-folder/log cannot be written now: No such file or directory");
+	end();
+	options.more_logs = NULL;
+	snprintf(more_logs, sizeof more_logs, "rm -rf %s", log_dir);
+	assert_int_equal(system(more_logs), 0);
 }
 
 static void the_same_file(void **state)
@@ -363,6 +435,7 @@ int main(void)
 		cmocka_unit_test_teardown(too_many_of_before, side_sweep),
 		cmocka_unit_test_teardown(keys_of_a_link, side_sweep),
 		cmocka_unit_test_teardown(keys_that_need_a_restart, side_sweep),
+		cmocka_unit_test_teardown(a_log_moves, rig_sweep),
 		cmocka_unit_test_teardown(the_same_file, side_sweep),
 		cmocka_unit_test_teardown(a_storm, side_sweep),
 	};

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "switch_rig.h"
@@ -193,6 +194,12 @@ static void hardly_a_descriptor(void **state)
 	end();
 }
 
+static void await_closed(int port)
+{
+	for (uint64_t end = now_us() + 1000000; port_open(port); pause_ms(5))
+		assert_true(now_us() < end);
+}
+
 /* TERM while the engine is giving up its place: the next one hears of it, and ends what it got. */
 static void term_while_it_yields(void **state)
 {
@@ -214,11 +221,42 @@ static void term_while_it_yields(void **state)
 	kill(before, SIGCONT);
 	await_said(&rig, said, "engine started");
 	traffic(session, SIM_SMPP, 20 * KIB);
+	await_closed(rig.port[0]);
 	peer_expect_end(session.sp);
 	peer_expect_end(session.gw);
 	end_pair(session);
 	rig_await(&rig, 0, NULL, "ev=session_close how=shutdown");
 	rig_await_end(&rig);
+}
+
+/* Ports are closed as soon as it is told, while a session has all its time; who waited to be let in is not left waiting. */
+static void term_closes_the_ports(void **state)
+{
+	char *text;
+	size_t said;
+
+	(void)state;
+	begin(2);
+	said = said_now(&rig);
+	kill(rig.pid, SIGTERM);
+	await_said(&rig, said, "ending signal=TERM");
+	for (int i = 0; i < 2; i++)
+		await_closed(rig.port[i]);
+	traffic(session, SIM_SMPP, 20 * KIB);
+	text = rig_ctl(&rig, "status", 0);
+	assert_non_null(strstr(text, "\nENDING: "));
+	free(text);
+	text = rig_ctl(&rig, "--json status", 0);
+	assert_non_null(strstr(text, "\"ending\":true"));
+	free(text);
+	/* Nobody takes its place. */
+	kill(rig.engine, SIGKILL);
+	assert_true(peer_ended(session.sp, WAIT_MS));
+	assert_true(peer_ended(session.gw, WAIT_MS));
+	end_pair(session);
+	assert_int_equal(waitpid(rig.pid, NULL, 0), rig.pid);
+	assert_int_equal(count_said(&rig, said, "engine started"), 0);
+	rig_over(&rig);
 }
 
 /* What an older engine relays is not to the newest one's credit: its deaths delay the next. */
@@ -283,6 +321,7 @@ int main(void)
 		cmocka_unit_test_teardown(it_dies_while_the_keeper_moves, rig_sweep),
 		cmocka_unit_test_teardown(hardly_a_descriptor, rig_sweep),
 		cmocka_unit_test_teardown(term_while_it_yields, rig_sweep),
+		cmocka_unit_test_teardown(term_closes_the_ports, rig_sweep),
 		cmocka_unit_test_teardown(progress_of_its_own, rig_sweep),
 		cmocka_unit_test_teardown(a_trial_goes_on, rig_sweep),
 	};

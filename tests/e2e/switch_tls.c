@@ -300,6 +300,82 @@ static void the_keeper_dies(void **state)
 	rig_over(&rig);
 }
 
+/* With these keys of the first link; so many engines are left behind the newest one. */
+static void reload_with(const char *keys, int older)
+{
+	size_t said = said_now(&rig);
+
+	links[0].keys = keys;
+	rig_configure(&rig, &options, links, 2);
+	kill(rig.pid, SIGHUP);
+	await_said(&rig, said, "reload done");
+	await_engine(&rig, older);
+}
+
+/* An SP that has said nothing yet logs in; the gateway has TLS or not. */
+static struct pair log_in_late(int sp, bool with_tls)
+{
+	struct sim_pdu login = { .what = SIM_LOGIN, .seq = 1, .user = sim_text("900001"),
+		.secret = sim_text("01234567") };
+	struct sim_pdu answer = { .what = SIM_LOGIN_RESP, .seq = 1, .user = sim_text("gateway") };
+	struct pair p = { sp, -1 };
+	uint8_t octets[SIM_PDU_MAX];
+	struct sim_pdu got;
+
+	peer_send_pdu(sp, SIM_SMPP, &login);
+	p.gw = with_tls ? tls_answer(gateway, kit.gw) : peer_accept(gateway);
+	peer_read_pdu(p.gw, SIM_SMPP, octets, &got);
+	assert_int_equal(got.what, SIM_LOGIN);
+	peer_send_pdu(p.gw, SIM_SMPP, &answer);
+	peer_read_pdu(sp, SIM_SMPP, octets, &got);
+	assert_int_equal(got.status, 0);
+	return p;
+}
+
+/*
+ * A reload that brings TLS finds connections without a login. What becomes of them is what counts at the next one: TLS
+ * with the gateway stays, plain octets on both sides move on.
+ */
+static void becomes_tls(void **state)
+{
+	static char sp_keys[256];
+	struct pair late;
+	size_t said;
+	int sp[2];
+
+	(void)state;
+	begin("drain_timeout = \"2s\";");
+	pair_close(tls);
+	sp[0] = peer_dial(rig.port[0]);
+	rig_await(&rig, 0, NULL, "ev=session_open link=l1 sess=3");
+	reload_with("linger_timeout = \"2s\"; upstream_tls = true; upstream_tls_verify = false;", 0);
+	late = log_in_late(sp[0], true);
+	traffic(late, SIM_SMPP, 20 * KIB);
+	said = said_now(&rig);
+	sp[1] = peer_dial(rig.port[0]);
+	rig_await(&rig, 0, NULL, "ev=session_open link=l1 sess=4");
+	reload_with("linger_timeout = \"2s\"; max_per_ip = 44;", 1);
+	await_said(&rig, said, "keeps 2 sessions until they end");
+	traffic(late, SIM_SMPP, 200 * KIB);
+	traffic(plain, SIM_SMPP, 200 * KIB);
+	pair_close(late);
+	rig_await(&rig, 0, NULL, "ev=session_close link=l1 sess=3 how=fin");
+	peer_close(sp[1]);
+	await_engine(&rig, 0);
+	/* The same with TLS at the SP's side: it has begun without, and so it goes on. */
+	sp[0] = peer_dial(rig.port[0]);
+	rig_await(&rig, 0, NULL, "ev=session_open link=l1 sess=5");
+	snprintf(sp_keys, sizeof sp_keys, "linger_timeout = \"2s\"; tls_certificate = \"%s\";", kit.server_file);
+	reload_with(sp_keys, 0);
+	late = log_in_late(sp[0], false);
+	reload_with("linger_timeout = \"2s\"; max_per_ip = 45;", 0);
+	traffic(late, SIM_SMPP, 200 * KIB);
+	pair_close(late);
+	pair_close(plain);
+	assert_int_equal(rig_count(&rig, "ev=session_close how=engine_died"), 0);
+	rig_stop(&rig);
+}
+
 static int sweep(void **state)
 {
 	int code = side_sweep(state);
@@ -319,6 +395,7 @@ int main(void)
 		cmocka_unit_test_teardown(it_dies, sweep),
 		cmocka_unit_test_teardown(the_newest_dies, sweep),
 		cmocka_unit_test_teardown(the_keeper_dies, sweep),
+		cmocka_unit_test_teardown(becomes_tls, sweep),
 	};
 
 	return cmocka_run_group_tests(tests, tls_kit_open, tls_kit_close);

@@ -11,6 +11,7 @@
 
 #include "conf/conf.h"
 #include "conf/conf_keys.h"
+#include "conf/conf_value.h"
 
 /* The sample shows every key of the table, with the table's default, and loads. */
 
@@ -253,6 +254,65 @@ static void test_list(void **state)
 	free(text);
 }
 
+static void ignore_line(void *arg, const char *line)
+{
+	(void)arg;
+	(void)line;
+}
+
+static struct settings *load_daemon(const char *keys)
+{
+	struct conf_faults faults = { .to = stderr };
+	FILE *f = fopen("daemon.conf", "w");
+	struct settings *s;
+
+	assert_non_null(f);
+	fprintf(f, "links = ( { name = \"a\"; listen = \"127.0.0.1:1\"; upstream = \"192.0.2.1:1\"; "
+		"protocol = \"cmpp\"; } ); daemon = { %s };", keys);
+	fclose(f);
+	s = conf_load("daemon.conf", &faults);
+	assert_non_null(s);
+	unlink("daemon.conf");
+	return s;
+}
+
+static char *value_text(const struct conf_key *k, const struct settings *s)
+{
+	char *text = NULL;
+	size_t n;
+	FILE *to = open_memstream(&text, &n);
+
+	if (conf_value_has(k, s))
+		conf_value_write(k, s, to);
+	fclose(to);
+	return text;
+}
+
+/* What --list-keys says of a restart is what becomes of a key at a reload: it stays as it is, or it does not. */
+static void test_restart(void **state)
+{
+	struct settings *was = load_daemon("workers = 2;");
+	struct settings *next = load_daemon("workers = 3; hold_max = \"64K\"; ring_size = \"1M\"; max_sessions = 50; "
+		"max_handshakes = 5; stories = 500; story_age = \"1h\"; drain_timeout = \"1m\"; "
+		"resolvers = \"192.0.2.53\"; resolve_interval = \"5s\"; core_dumps = true; codes = \"/c\"; "
+		"codes_site = \"/s\";");
+	int count;
+	const struct conf_key *keys = conf_keys(CONF_DAEMON, &count);
+
+	(void)state;
+	(void)conf_diff(was, next, ignore_line, NULL);
+	for (int i = 0; i < count; i++) {
+		char *before = value_text(&keys[i], was), *after = value_text(&keys[i], next);
+
+		if ((strcmp(before, after) == 0) == keys[i].reloadable)
+			fail_msg("%s: %s -> %s", keys[i].name, before, after);
+		free(before);
+		free(after);
+	}
+	settings_free(was);
+	settings_free(next);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -261,6 +321,7 @@ int main(void)
 		cmocka_unit_test(test_sample_loads),
 		cmocka_unit_test(test_sample_in_full),
 		cmocka_unit_test(test_list),
+		cmocka_unit_test(test_restart),
 	};
 
 	return cmocka_run_group_tests(tests, read_sample, free_sample);

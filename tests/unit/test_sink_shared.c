@@ -296,14 +296,15 @@ static void half_a_line_in_a_fifo(void **state)
 static void memory_that_does_not_fit(void **state)
 {
 	static const char *const words[] = { "another layout", "cannot be", "cannot be",
-		"cannot be", "another size", "another log's" };
-	char name[128], other[128], *said, *text;
+		"cannot be", "another size", "another log's", "" };
+	char name[128], other[128], lines[48], *said, *text;
 	int saved = dup(STDERR_FILENO), fd;
 
 	(void)state;
 	snprintf(name, sizeof(name), "%s/stderr", dir);
 	snprintf(other, sizeof(other), "%s/other", folder);
-	for (int i = 0; i < 6; i++) {
+	snprintf(lines, sizeof(lines), "lines that waited there are lost lines=%d\n", LINES);
+	for (int i = 0; i < 7; i++) {
 		memcpy(memory, template, extent);
 		memory->layout += i == 0;
 		if (i == 1)
@@ -313,22 +314,33 @@ static void memory_that_does_not_fit(void **state)
 		if (i == 3)
 			atomic_fetch_sub(&memory->head, 1);
 		memory->size <<= i == 4;
-		settings.path = i == 5 ? other : file;
-		assert_int_equal(sink_shared_fits(memory, &settings), i != 0 && i != 5);
+		if (i == 6) /* of another log, too, and empty */
+			atomic_store(&memory->tail, atomic_load(&memory->head));
+		settings.path = i >= 5 ? other : file;
+		assert_int_equal(sink_shared_fits(memory, &settings), i != 0 && i < 5);
+		assert_int_equal(sink_shared_empty(memory), i == 6);
 		fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0600);
 		dup2(fd, STDERR_FILENO);
 		close(fd);
-		(void)unlink(file);
+		(void)unlink(settings.path);
 		(void)live();
 		dup2(saved, STDERR_FILENO);
 		said = read_file(name);
 		assert_non_null(strstr(said, words[i]));
-		assert_ptr_equal(strchr(said, '\n'), said + strlen(said) - 1);
+		if (i == 6)
+			assert_string_equal(said, "");
+		else
+			assert_ptr_equal(strchr(said, '\n'), said + strlen(said) - 1);
+		assert_int_equal(strstr(said, lines) != NULL, i == 5);
 		free(said);
 		text = read_file(settings.path);
 		assert_null(strstr(text, " seq="));
-		assert_true(i == 5 ? text[0] == '\0' : strstr(text, " LOST ") != NULL);
-		assert_null(strstr(text, "dropped="));
+		assert_true(i == 6 ? text[0] == '\0' : strstr(text, " LOST ") != NULL);
+		snprintf(lines, sizeof(lines), "dropped=%d ", LINES);
+		assert_int_equal(strstr(text, lines) != NULL, i == 5);
+		assert_int_equal(strstr(text, "dropped=") != NULL, i == 5);
+		assert_int_equal(atomic_load(&memory->tally.dropped), i == 5 ? LINES : 0);
+		snprintf(lines, sizeof(lines), "lines that waited there are lost lines=%d\n", LINES);
 		free(text);
 		assert_true(sink_shared_fits(memory, &settings));
 	}
