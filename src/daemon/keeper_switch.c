@@ -1,13 +1,10 @@
 #include "daemon/keeper_state.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,7 +12,6 @@
 #include "base/notify.h"
 #include "conf/conf.h"
 #include "daemon/listen.h"
-#include "daemon/prove.h"
 
 /*
  * Another configuration, or another program:
@@ -30,7 +26,6 @@
 enum {
 	CHECK_MS = 60000,
 	YIELD_MS = 10000,
-	FAULT_LINES = 32,      /* that are logged */
 	LISTENERS_MAX = 65536,
 };
 
@@ -59,13 +54,6 @@ static void change_tell(struct keeper *k, enum change kind, bool failed, const c
 static const char *change_name(enum change kind)
 {
 	return kind == CHANGE_PROGRAM ? "upgrade" : "reload";
-}
-
-static void close_fd(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
 }
 
 static bool in_plan(const struct plan_fds *p, int fd)
@@ -110,53 +98,13 @@ static void change_fail(struct keeper *k, const char *why)
 	change_next(k);
 }
 
-/* The child that checks: nothing of ours stays open in it but what it writes to. */
-static void checker_run(struct keeper *k)
+/* The reason is in the change's own text. */
+static void fail_so(struct keeper *k)
 {
-	struct keeper_change *c = &k->change;
-	bool program = c->kind == CHANGE_PROGRAM;
-	char layout[32], *argv[] = { (char *)"smscoped", layout, NULL };
-	int at = program ? fcntl(k->plan.fds[FD_SETTINGS], F_DUPFD, 16) : fcntl(c->settings_fd, F_DUPFD, 16);
-	int exe = program ? fcntl(c->program_after, F_DUPFD_CLOEXEC, 16) : -1;
-	sigset_t none;
+	char why[sizeof(k->change.text)];
 
-	snprintf(layout, sizeof(layout), "--prove=%d", SHM_LAYOUT);
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	setpgid(0, 0);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	unsetenv("NOTIFY_SOCKET");
-	if (at < 0 || dup2(c->faults_fd, STDERR_FILENO) < 0 || dup2(at, PROVE_FD) < 0)
-		_exit(EXIT_FAULT);
-	if (exe >= 0 && dup3(exe, PROVE_FD + 1, O_CLOEXEC) < 0)
-		_exit(EXIT_FAULT);
-	close_range(program ? PROVE_FD + 2 : PROVE_FD + 1, ~0u, 0);
-	if (!program)
-		_exit(prove_config(k->options, k->plan.settings, PROVE_FD));
-	execveat(PROVE_FD + 1, "", argv, environ, AT_EMPTY_PATH);
-	fprintf(stderr, "%s cannot be run: %s\n", k->program_path, strerror(errno));
-	_exit(EXIT_FAULT);
-}
-
-static int checker_start(struct keeper *k)
-{
-	struct keeper_change *c = &k->change;
-
-	c->faults_fd = memfd_create("smscope-faults", MFD_CLOEXEC);
-	if (c->faults_fd < 0)
-		return -errno;
-	c->settings_fd = c->kind == CHANGE_CONFIG ? memfd_create("smscope-next", MFD_CLOEXEC) : -1;
-	if (c->kind == CHANGE_CONFIG && c->settings_fd < 0)
-		return -errno;
-	if (c->kind == CHANGE_PROGRAM) {
-		c->program_after = open(k->program_path, O_PATH | O_CLOEXEC);
-		if (c->program_after < 0)
-			return -errno;
-	}
-	c->checker = fork();
-	if (c->checker == 0)
-		checker_run(k);
-	return c->checker < 0 ? -errno : 0;
+	memcpy(why, k->change.text, sizeof(why));
+	change_fail(k, why);
 }
 
 /* A set of rings that no engine has; -1: older ones with sessions have them all. */
@@ -192,7 +140,6 @@ static void change_begin(struct keeper *k, enum change kind)
 	struct keeper_change *c = &k->change;
 	char state[64];
 	const char *why;
-	int err;
 
 	*c = (struct keeper_change){ .kind = kind, .step = STEP_CHECK, .settings_fd = -1,
 		.faults_fd = -1, .program_after = -1,
@@ -208,9 +155,8 @@ static void change_begin(struct keeper *k, enum change kind)
 		change_fail(k, why);
 		return;
 	}
-	err = checker_start(k);
-	if (err < 0)
-		change_fail(k, err_text(err));
+	if (check_start(k) < 0)
+		fail_so(k);
 }
 
 /* It has done well; or so far, and the next change takes its engine's place. */
@@ -248,28 +194,6 @@ void change_next(struct keeper *k)
 		change_begin(k, CHANGE_PROGRAM);
 	else if (k->reload_again)
 		change_begin(k, CHANGE_CONFIG);
-}
-
-/* What the checker had to say, each line to the log; the first one in `first`. */
-static void read_faults(int fd, char *first, size_t cap)
-{
-	FILE *f = lseek(fd, 0, SEEK_SET) == 0 ? fdopen(dup(fd), "r") : NULL;
-	char *line = NULL;
-	size_t room = 0;
-	ssize_t n;
-
-	first[0] = '\0';
-	for (int i = 0; f != NULL && (n = getline(&line, &room, f)) > 0; i++) {
-		if (line[n - 1] == '\n')
-			line[n - 1] = '\0';
-		if (first[0] == '\0')
-			snprintf(first, cap, "%s", line);
-		if (i < FAULT_LINES)
-			log_error("%s", line);
-	}
-	free(line);
-	if (f != NULL)
-		fclose(f);
 }
 
 /* The sessions of links that are in the configuration no more stay where they are. */
@@ -339,7 +263,7 @@ static int plan_open(struct keeper *k, struct plan_fds *p)
 static void config_checked(struct keeper *k)
 {
 	struct keeper_change *c = &k->change;
-	struct conf_faults faults = { .to = stderr, .look_up = LOOK_UP_NONE };
+	struct conf_faults faults = { .look_up = LOOK_UP_NONE }; /* the checker has said it all */
 	const char *why;
 	int err;
 
@@ -383,7 +307,7 @@ void change_checked(struct keeper *k, int status)
 	bool good = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_OK;
 
 	c->checker = 0;
-	read_faults(c->faults_fd, c->text, sizeof(c->text));
+	check_read(c);
 	if (!good && c->late)
 		snprintf(c->text, sizeof(c->text), "the check takes too long");
 	else if (!good && c->text[0] == '\0' && WIFSIGNALED(status))
@@ -393,10 +317,7 @@ void change_checked(struct keeper *k, int status)
 	if (k->stage != RUNNING) {
 		change_over(k);
 	} else if (!good) {
-		char why[sizeof(c->text)];
-
-		memcpy(why, c->text, sizeof(why));
-		change_fail(k, why);
+		fail_so(k);
 	} else if (k->engine == 0 || !k->ready) {
 		change_fail(k, "the engine died meanwhile");
 	} else if (c->kind == CHANGE_PROGRAM) {
