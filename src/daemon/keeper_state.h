@@ -64,6 +64,7 @@ struct keeper_change {
 	struct plan_fds before, after; /* CHANGE_CONFIG */
 	int program_after; /* CHANGE_PROGRAM */
 	char text[sizeof(((struct shm_change *)0)->text)]; /* what changes, or what is wrong */
+	unsigned more;     /* lines that found no room there */
 };
 
 struct keeper {

@@ -29,18 +29,35 @@ enum {
 	LISTENERS_MAX = 65536,
 };
 
+static int shm_kind(enum change kind)
+{
+	return kind == CHANGE_PROGRAM ? SHM_UPGRADE : SHM_RELOAD;
+}
+
 /* For who asks; and in a record. */
 static void change_note(struct keeper *k, enum change kind, bool failed, bool quiet, const char *text)
 {
 	uint64_t number = atomic_load(&k->shm->change_number) + 1;
+	int of = shm_kind(kind), other = SHM_CHANGE_KINDS - 1 - of;
+	bool other_under_way = k->change.kind != CHANGE_NONE && shm_kind(k->change.kind) == other;
 	struct shm_change *c = &k->shm->changes[number % SHM_CHANGES];
 
 	c->wall_ns = clock_wall_ns();
-	c->upgrade = kind == CHANGE_PROGRAM;
+	c->upgrade = (uint8_t)of;
 	c->failed = failed;
 	c->quiet = quiet;
-	snprintf(c->text, sizeof(c->text), "%s", text);
+	keeper_fit(c->text, sizeof(c->text), text);
+	k->shm->kinds[of].last = *c;
+	atomic_store(&k->shm->kinds[of].last_number, number);
 	atomic_store(&k->shm->change_number, number);
+	atomic_store(&k->shm->kinds[of].begun_number, number);
+	atomic_store(&k->shm->kinds[other].begun_number, number + other_under_way);
+}
+
+/* From here on it is another one that answers who asks for one. */
+static void change_note_begun(struct keeper *k, enum change kind)
+{
+	atomic_store(&k->shm->kinds[shm_kind(kind)].begun_number, atomic_load(&k->shm->change_number) + 1);
 }
 
 static void change_tell(struct keeper *k, enum change kind, bool failed, const char *text)
@@ -146,6 +163,7 @@ static void change_begin(struct keeper *k, enum change kind)
 		.until_ns = clock_mono_ns() + ms_ns(CHECK_MS) };
 	*asked_again(k, kind) = false;
 	k->last = kind;
+	change_note_begun(k, kind);
 	log_info("%s: checking %s", kind == CHANGE_PROGRAM ? "USR2" : "HUP",
 		kind == CHANGE_PROGRAM ? k->program_path : "the configuration");
 	snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%llu",
@@ -228,13 +246,28 @@ static void change_yield(struct keeper *k)
 	engine_tell(k, CONTROL_YIELD, limit_ms);
 }
 
+/* What differs; of what does not fit there is the number. The log has all. */
 static void add_line(void *arg, const char *line)
 {
+	enum { MORE = sizeof("; and 4294967295 more") };
 	struct keeper_change *c = arg;
-	size_t n = strlen(c->text);
+	size_t n = strlen(c->text), room = sizeof(c->text) - MORE;
 
 	log_info("reload: %s", line);
-	snprintf(c->text + n, sizeof(c->text) - n, "%s%s", n > 0 ? "; " : "", line);
+	if (n == 0)
+		keeper_fit(c->text, room, line);
+	else if (c->more == 0 && n + strlen("; ") + strlen(line) < room)
+		snprintf(c->text + n, room - n, "; %s", line);
+	else
+		c->more++;
+}
+
+static void end_lines(struct keeper_change *c)
+{
+	size_t n = strlen(c->text);
+
+	if (c->more > 0)
+		snprintf(c->text + n, sizeof(c->text) - n, "; and %u more", c->more);
 }
 
 /* Descriptors of the plan: what listens already goes on doing so. 0 or negative, after saying why. */
@@ -265,7 +298,7 @@ static void config_checked(struct keeper *k)
 	struct keeper_change *c = &k->change;
 	struct conf_faults faults = { .look_up = LOOK_UP_NONE }; /* the checker has said it all */
 	const char *why;
-	int err;
+	int err, count;
 
 	c->text[0] = '\0';
 	c->after.settings = conf_load_fd(c->settings_fd, &faults);
@@ -273,7 +306,9 @@ static void config_checked(struct keeper *k)
 		change_fail(k, "what was checked cannot be read");
 		return;
 	}
-	if (conf_diff(k->plan.settings, c->after.settings, add_line, c) == 0 && !k->blind) {
+	count = conf_diff(k->plan.settings, c->after.settings, add_line, c);
+	end_lines(c);
+	if (count == 0 && !k->blind) {
 		plan_close(&c->after, &k->plan);
 		change_over(k);
 		log_info("reload: the configuration is the same; code tables and certificates are loaded again");
@@ -296,7 +331,8 @@ static void config_checked(struct keeper *k)
 void change_reloaded(struct keeper *k, const char *why)
 {
 	k->reloading = false;
-	change_note(k, CHANGE_CONFIG, why != NULL, true, why != NULL ? why : "");
+	/* Else what needs a restart, if anything: no other change began meanwhile. */
+	change_note(k, CHANGE_CONFIG, why != NULL, true, why != NULL ? why : k->change.text);
 	keeper_tell_ready(k);
 	change_next(k);
 }
