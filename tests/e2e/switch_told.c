@@ -304,8 +304,8 @@ static void many_lines(void **state)
 	static const char keys[] = "show_text = true; max_pdu = \"9K\"; connect_timeout = \"9s\"; idle_timeout = \"9s\"; "
 		"login_timeout = \"9s\"; linger_timeout = \"9s\"; stall = \"9s\";";
 	unsigned int more = 0, told = 1;
-	char *all;
-	size_t from;
+	char accounts[512], *all;
+	size_t from, n = 0;
 
 	(void)state;
 	begin(3);
@@ -321,6 +321,14 @@ static void many_lines(void **state)
 	assert_non_null(strstr(all, " more\n"));
 	assert_int_equal(told + more, count_said(&rig, from, "reload: link l"));
 	free(all);
+	await_engine(&rig, 0);
+	/* A value that is too long, too, says so. */
+	for (int i = 0; i < 20; i++)
+		n += (size_t)snprintf(accounts + n, sizeof accounts - n, "%s\"account-%d\"", i > 0 ? ", " : "accounts = [ ", i);
+	snprintf(accounts + n, sizeof accounts - n, " ];");
+	links[0].keys = accounts;
+	rig_configure(&rig, &options, links, 3);
+	expect_ctl("reload", 0, "...; link l1 ");
 	await_engine(&rig, 0);
 	end();
 }
