@@ -270,26 +270,30 @@ static void end_lines(struct keeper_change *c)
 		snprintf(c->text + n, sizeof(c->text) - n, "; and %u more", c->more);
 }
 
-/* Descriptors of the plan: what listens already goes on doing so. 0 or negative, after saying why. */
-static int plan_open(struct keeper *k, struct plan_fds *p)
+/* Descriptors of the plan: what listens already goes on doing so. 0, or negative and *ret is why. */
+static int plan_open(struct keeper *k, struct plan_fds *p, struct listen_fault *ret)
 {
 	int listeners = listen_count(p->settings), controls = k->plan.count - FIXED_FDS -
 		listen_count(k->plan.settings), err;
 
 	p->count = FIXED_FDS + listeners + controls;
+	snprintf(ret->text, sizeof(ret->text), "%s", err_text(-ENOMEM));
 	p->fds = malloc((size_t)p->count * sizeof(*p->fds));
 	if (p->fds == NULL)
 		return -ENOMEM;
 	for (int i = 0; i < p->count; i++)
 		p->fds[i] = -1;
-	err = listen_reopen(k->plan.settings, k->plan.fds + FIXED_FDS, p->settings, p->fds + FIXED_FDS);
+	err = listen_reopen(k->plan.settings, k->plan.fds + FIXED_FDS, p->settings, p->fds + FIXED_FDS, ret);
 	if (err < 0)
 		return err;
 	p->fds[FD_SHM] = k->plan.fds[FD_SHM];
 	for (int i = 0; i < controls; i++)
 		p->fds[FIXED_FDS + listeners + i] = k->plan.fds[k->plan.count - controls + i];
 	p->fds[FD_SETTINGS] = engine_settings_fd(p->settings);
-	return p->fds[FD_SETTINGS] < 0 ? p->fds[FD_SETTINGS] : 0;
+	if (p->fds[FD_SETTINGS] >= 0)
+		return 0;
+	snprintf(ret->text, sizeof(ret->text), "%s", err_text(p->fds[FD_SETTINGS]));
+	return p->fds[FD_SETTINGS];
 }
 
 /* The checker has found the configuration good: how does it differ from the one in effect? */
@@ -297,8 +301,9 @@ static void config_checked(struct keeper *k)
 {
 	struct keeper_change *c = &k->change;
 	struct conf_faults faults = { .look_up = LOOK_UP_NONE }; /* the checker has said it all */
+	struct listen_fault fault;
 	const char *why;
-	int err, count;
+	int count;
 
 	c->text[0] = '\0';
 	c->after.settings = conf_load_fd(c->settings_fd, &faults);
@@ -320,12 +325,10 @@ static void config_checked(struct keeper *k)
 		change_fail(k, why);
 		return;
 	}
-	err = plan_open(k, &c->after);
-	if (err < 0) {
-		change_fail(k, err == -EADDRINUSE ? "an address to listen on is in use" : err_text(err));
-		return;
-	}
-	change_yield(k);
+	if (plan_open(k, &c->after, &fault) < 0)
+		change_fail(k, fault.text);
+	else
+		change_yield(k);
 }
 
 void change_reloaded(struct keeper *k, const char *why)

@@ -199,6 +199,9 @@ static const struct row {
 	  "m.conf:3: error: listen = \"127.0.0.1:1x\": the port is a number up to 65535\n"
 	  "m.conf:3: error: listen = \"*:5\": all addresses are 0.0.0.0 or [::]\n"
 	  "m.conf:3: error: listen = \"a b:5\": no host name\n", 14, 0, { 0 }, { 0 } },
+	{ "links = ( { name = \"a\"; upstream = \"[::ffff:192.0.2.1]:1\";\nlisten = \"[::ffff:127.0.0.1]:2775\"; } );",
+	  "m.conf:2: error: listen = \"[::ffff:127.0.0.1]:2775\": an IPv4 address is written as such: 127.0.0.1:2775\n",
+	  1, 0, { 0 }, { 0 } },
 	{ "links = ( { name = \"a\"; upstream = \"192.0.2.1:0\"; listen = \"127.0.0.1:0\"; source = \"localhost\"; } );",
 	  "m.conf:1: error: upstream = \"192.0.2.1:0\": port 0 cannot be dialled\n"
 	  "m.conf:1: error: source = \"localhost\": an address of this machine, not a name\n", 2, 0, { 0 }, { 0 } },
