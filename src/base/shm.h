@@ -237,6 +237,9 @@ static inline const struct shm_change *shm_last(const struct shm *s, int kind)
 	return atomic_load(&s->kinds[kind].last_number) != 0 ? &s->kinds[kind].last : NULL;
 }
 
+/** Has the name a number? */
+bool shm_link_known(struct shm *s, const char *name);
+
 /** How many numbers are given. */
 uint32_t shm_link_count(struct shm *s);
 

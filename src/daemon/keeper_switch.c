@@ -296,6 +296,21 @@ static int plan_open(struct keeper *k, struct plan_fds *p, struct listen_fault *
 	return p->fds[FD_SETTINGS];
 }
 
+/* Is there a number for each link that is new? If not, *c says so: no engine could start. */
+static bool numbers_suffice(struct keeper *k, struct keeper_change *c)
+{
+	const struct settings *s = c->after.settings;
+	uint32_t left = SHM_LINKS_MAX - shm_link_count(k->shm), more = 0;
+
+	for (int i = 0; i < s->link_count; i++)
+		more += !shm_link_known(k->shm, s->links[i].name);
+	if (more <= left)
+		return true;
+	snprintf(c->text, sizeof(c->text), "%u links have new names, and %u of %d are left until a restart: "
+		"those that were used before, too, are kept", more, left, SHM_LINKS_MAX);
+	return false;
+}
+
 /* The checker has found the configuration good: how does it differ from the one in effect? */
 static void config_checked(struct keeper *k)
 {
@@ -325,7 +340,9 @@ static void config_checked(struct keeper *k)
 		change_fail(k, why);
 		return;
 	}
-	if (plan_open(k, &c->after, &fault) < 0)
+	if (!numbers_suffice(k, c))
+		fail_so(k);
+	else if (plan_open(k, &c->after, &fault) < 0)
 		change_fail(k, fault.text);
 	else
 		change_yield(k);

@@ -334,6 +334,45 @@ static void any_port(void **state)
 	end();
 }
 
+/* The file with so many links more, NAME0, NAME1, …; the caller frees. */
+static char *with_links(char name, int count)
+{
+	enum { EACH = 100 };
+	char *links = malloc((size_t)count * EACH + 16), *text;
+	size_t n = (size_t)sprintf(links, "links = (\n");
+
+	for (int i = 0; i < count; i++)
+		n += (size_t)sprintf(links + n, "  { name = \"%c%d\"; listen = \"127.0.0.1:0\"; upstream = \"127.0.0.1:%d\"; },\n",
+			name, i, gateway_port);
+	text = replaced("links = (\n", links);
+	free(links);
+	return text;
+}
+
+/* Names are kept for the keeper's life; what finds none left is refused before an engine is asked to go. */
+static void names_of_links(void **state)
+{
+	char *text;
+
+	(void)state;
+	begin();
+	text = with_links('a', 520);
+	expect_reload(text);
+	free(text);
+	text = with_links('b', 520);
+	write_octets(text, strlen(text));
+	free(text);
+	expect_refused("520 links have new names, and 503 of 1024 are left until a restart");
+	text = with_links('b', 20);
+	expect_reload(text);
+	free(text);
+	text = with_links('c', 484);
+	write_octets(text, strlen(text));
+	free(text);
+	expect_refused("484 links have new names, and 483 of 1024 are left until a restart");
+	end();
+}
+
 static int sweep(void **state)
 {
 	notify_close();
@@ -350,6 +389,7 @@ int main(void)
 		cmocka_unit_test_teardown(faults_of_meaning, sweep),
 		cmocka_unit_test_teardown(wider, sweep),
 		cmocka_unit_test_teardown(any_port, sweep),
+		cmocka_unit_test_teardown(names_of_links, sweep),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -320,6 +320,41 @@ static void test_rows(void **state)
 	assert_int_equal(rmdir("d"), 0);
 }
 
+/* So many links, one a line; what is said of them. The caller frees. */
+static char *said_of_links(int count, struct conf_faults *faults, bool *ret_loaded)
+{
+	FILE *f;
+	char *said;
+
+	f = fopen("m.conf", "w");
+	assert_non_null(f);
+	fputs("\nlinks = (\n", f);
+	for (int i = 0; i < count; i++)
+		fprintf(f, "{ name=\"l%d\"; listen=\"127.0.0.1:0\"; upstream=\"192.0.2.1:7890\"; }%s\n", i, i + 1 < count ? "," : "");
+	fputs(");\n", f);
+	assert_int_equal(fclose(f), 0);
+	said = said_about("m.conf", faults, ret_loaded);
+	unlink("m.conf");
+	return said;
+}
+
+static void test_count(void **state)
+{
+	struct conf_faults faults;
+	bool loaded;
+	char *said;
+
+	(void)state;
+	said = said_of_links(1024, &faults, &loaded);
+	assert_string_equal(said, "");
+	assert_true(loaded);
+	free(said);
+	said = said_of_links(1025, &faults, &loaded);
+	assert_string_equal(said, "m.conf:2: error: 1025 links, at most 1024\n");
+	assert_false(loaded);
+	free(said);
+}
+
 static void test_files(void **state)
 {
 	static const char nul[] = "daemon = { };\n\0links = ( );";
@@ -448,6 +483,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_count),
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_cut_anywhere),
