@@ -49,9 +49,10 @@ static void change_note(struct keeper *k, enum change kind, bool failed, bool qu
 	keeper_fit(c->text, sizeof(c->text), text);
 	k->shm->kinds[of].last = *c;
 	atomic_store(&k->shm->kinds[of].last_number, number);
-	atomic_store(&k->shm->change_number, number);
+	/* First: who asks in between must not take this one for the answer. */
 	atomic_store(&k->shm->kinds[of].begun_number, number);
 	atomic_store(&k->shm->kinds[other].begun_number, number + other_under_way);
+	atomic_store(&k->shm->change_number, number);
 }
 
 /* From here on it is another one that answers who asks for one. */
