@@ -2,27 +2,31 @@
 
 /*
  * The keeper does it, and another engine may answer when it is done: so the answer is the number that the
- * last change had, and who wants to know asks `change` until there is another.
+ * last change had, and who wants to know asks `change` until there is another. One of the same kind that is under
+ * way may have read what is no longer there: then the answer is the number that it will have.
  */
 
-static bool ask(struct reply *r, uint32_t i, bool upgrade)
+static bool ask(struct reply *r, uint32_t i, int kind)
 {
+	const struct shm *s = r->admin->shm;
+	uint64_t begun = atomic_load(&s->kinds[kind].begun_number);
+
 	if (i > 0)
 		return false;
-	out_fmt(r->out, "%llu\n", (unsigned long long)atomic_load(&r->admin->shm->change_number));
+	out_fmt(r->out, "%llu\n", (unsigned long long)begun);
 	if (r->admin->ask != NULL)
-		r->admin->ask(upgrade);
+		r->admin->ask(kind == SHM_UPGRADE);
 	return true;
 }
 
 static bool ask_reload(struct reply *r, uint32_t i)
 {
-	return ask(r, i, false);
+	return ask(r, i, SHM_RELOAD);
 }
 
 static bool ask_upgrade(struct reply *r, uint32_t i)
 {
-	return ask(r, i, true);
+	return ask(r, i, SHM_UPGRADE);
 }
 
 static bool last_change(struct reply *r, uint32_t i)
@@ -31,8 +35,8 @@ static bool last_change(struct reply *r, uint32_t i)
 
 	if (i > 0)
 		return false;
-	out_fmt(r->out, "%llu %s %s ", (unsigned long long)atomic_load(&r->admin->shm->change_number),
-		c->upgrade ? "upgrade" : "reload", c->failed ? "failed" : "ok");
+	out_fmt(r->out, "%llu %s %s%s", (unsigned long long)atomic_load(&r->admin->shm->change_number),
+		c->upgrade ? "upgrade" : "reload", c->failed ? "failed" : "ok", c->text[0] != '\0' ? " " : "");
 	text_escape(r->out, span_of(c->text, strnlen(c->text, sizeof(c->text))), false);
 	out_char(r->out, '\n');
 	return true;

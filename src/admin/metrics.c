@@ -440,15 +440,34 @@ static uint32_t each_table(const struct reply *r)
 	return count;
 }
 
+static void last_of(struct reply *r, const char *name, int kind)
+{
+	const struct shm_change *c = shm_last(r->admin->shm, kind);
+
+	if (c != NULL)
+		metrics_sample(r->out, name, !c->failed, (const char *const[]){ NULL });
+}
+
 static void last_reload(struct reply *r, const char *name, uint32_t i)
 {
 	(void)i;
-	metrics_sample(r->out, name, !shm_change(r->admin->shm)->failed, (const char *const[]){ NULL });
+	last_of(r, name, SHM_RELOAD);
 }
 
-static uint32_t one_change(const struct reply *r)
+static void last_upgrade(struct reply *r, const char *name, uint32_t i)
 {
-	return atomic_load(&r->admin->shm->change_number) > 0;
+	(void)i;
+	last_of(r, name, SHM_UPGRADE);
+}
+
+static uint32_t one_reload(const struct reply *r)
+{
+	return shm_last(r->admin->shm, SHM_RELOAD) != NULL;
+}
+
+static uint32_t one_upgrade(const struct reply *r)
+{
+	return shm_last(r->admin->shm, SHM_UPGRADE) != NULL;
 }
 
 static void unkept(struct reply *r, const char *name, uint32_t i)
@@ -479,7 +498,9 @@ static const struct family {
 	{ "smscope_engine_starts_total", "counter", "Engines started by this keeper.", three,
 	  engine_starts },
 	{ "smscope_config_last_reload_successful", "gauge",
-	  "Whether the last reload or upgrade was done.", one_change, last_reload },
+	  "Whether the last reload was done.", one_reload, last_reload },
+	{ "smscope_program_last_upgrade_successful", "gauge",
+	  "Whether the last upgrade was done.", one_upgrade, last_upgrade },
 	{ "smscope_sessions_unkept_total", "counter",
 	  "Sockets that the keeper does not have: their sessions end with their engine.", one, unkept },
 	{ "smscope_sessions", "gauge", "Sessions by state.", each_state, sessions },

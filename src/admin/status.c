@@ -69,6 +69,15 @@ static uint32_t older_engines(const struct shm *s)
 	return n;
 }
 
+static void text_failed(struct reply *r, int kind)
+{
+	const struct shm_change *c = shm_last(r->admin->shm, kind);
+
+	if (c != NULL && c->failed)
+		out_fmt(r->out, "the last %s failed: %.*s\n", kind == SHM_UPGRADE ? "upgrade" : "reload",
+			(int)sizeof(c->text), c->text);
+}
+
 static bool text_head(struct reply *r, uint32_t i)
 {
 	const struct admin *a = r->admin;
@@ -93,9 +102,8 @@ static bool text_head(struct reply *r, uint32_t i)
 		out_str(r->out, "ENDING: nobody is let in any more; the sessions may end on their own for drain_timeout\n");
 	if (a->settings->blind)
 		out_str(r->out, "BLIND: PDUs are relayed without being looked at; reload to see again\n");
-	if (shm_change(a->shm)->failed)
-		out_fmt(r->out, "the last %s failed: %.300s\n",
-			shm_change(a->shm)->upgrade ? "upgrade" : "reload", shm_change(a->shm)->text);
+	for (int k = 0; k < SHM_CHANGE_KINDS; k++)
+		text_failed(r, k);
 	stories_text(r);
 	return true;
 }
@@ -276,24 +284,30 @@ static bool text_logs(struct reply *r, uint32_t i)
 	return true;
 }
 
-/* The last reload or upgrade. */
-static void json_change(struct reply *r)
+static void json_change(struct reply *r, const char *name, const struct shm_change *c, uint64_t number)
 {
-	const struct shm *s = r->admin->shm;
-	const struct shm_change *c = shm_change(s);
-	uint64_t number = atomic_load(&s->change_number);
-
 	if (number == 0) {
-		reply_text(r, "change", NULL);
+		reply_text(r, name, NULL);
 		return;
 	}
-	reply_open(r, "change", '{');
+	reply_open(r, name, '{');
 	reply_uint(r, "number", number);
 	reply_text(r, "what", c->upgrade ? "upgrade" : "reload");
 	reply_flag(r, "failed", c->failed);
 	reply_time(r, "time", c->wall_ns);
 	reply_octets(r, "text", span_of(c->text, strnlen(c->text, sizeof(c->text))));
 	reply_close(r, '}');
+}
+
+/* The last change, and the last one of each kind. */
+static void json_changes(struct reply *r)
+{
+	static const char *const names[] = { [SHM_RELOAD] = "last_reload", [SHM_UPGRADE] = "last_upgrade" };
+	const struct shm *s = r->admin->shm;
+
+	json_change(r, "change", shm_change(s), atomic_load(&s->change_number));
+	for (int k = 0; k < SHM_CHANGE_KINDS; k++)
+		json_change(r, names[k], &s->kinds[k].last, atomic_load(&s->kinds[k].last_number));
 }
 
 static bool json_head(struct reply *r, uint32_t i)
@@ -315,7 +329,7 @@ static bool json_head(struct reply *r, uint32_t i)
 	reply_uint(r, "older", older_engines(a->shm));
 	reply_close(r, '}');
 	reply_flag(r, "ending", atomic_load(&a->ending));
-	json_change(r);
+	json_changes(r);
 	reply_uint(r, "workers", (uint64_t)a->settings->workers);
 	reply_uint(r, "max_sessions", a->shm->session_max);
 	stories_json(r);

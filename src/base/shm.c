@@ -150,13 +150,27 @@ uint32_t shm_link_count(struct shm *s)
 	return n;
 }
 
-int shm_link_number(struct shm *s, const char *name)
+/* -1: the name has none. */
+static int number_of(struct shm *s, uint32_t count, const char *name)
 {
-	uint32_t count = shm_link_count(s);
-
 	for (uint32_t i = 0; i < count; i++)
 		if (strncmp(shm_link(s, i)->name, name, sizeof(shm_link(s, i)->name)) == 0)
 			return (int)i;
+	return -1;
+}
+
+bool shm_link_known(struct shm *s, const char *name)
+{
+	return number_of(s, shm_link_count(s), name) >= 0;
+}
+
+int shm_link_number(struct shm *s, const char *name)
+{
+	uint32_t count = shm_link_count(s);
+	int number = number_of(s, count, name);
+
+	if (number >= 0)
+		return number;
 	if (count == SHM_LINKS_MAX)
 		return -1;
 	strncpy(shm_link(s, count)->name, name, sizeof(shm_link(s, count)->name) - 1);

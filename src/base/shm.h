@@ -62,10 +62,12 @@ struct shm_server {
 	uint32_t addr_len, pad_;
 };
 
+enum { SHM_RELOAD, SHM_UPGRADE, SHM_CHANGE_KINDS };
+
 /* A change of configuration or program that was asked for, and what became of it: the keeper writes it. */
 struct shm_change {
 	uint64_t wall_ns;
-	uint8_t upgrade;     /* of the program; else of the configuration */
+	uint8_t upgrade;     /* SHM_UPGRADE: of the program; SHM_RELOAD: of the configuration */
 	uint8_t failed;      /* nothing was changed */
 	uint8_t quiet;       /* code tables or certificates, of which the engine makes records itself */
 	uint8_t pad_[5];
@@ -168,6 +170,11 @@ struct shm {
 	struct shm_change changes[SHM_CHANGES]; /* the last ones, by number */
 	_Atomic uint64_t change_number;  /* of the last one, 0: there was none; grows when it is written */
 	_Atomic uint64_t changes_told;   /* of the last one that there is a record of */
+	struct {
+		_Atomic uint64_t last_number; /* of the last one of this kind, 0: there was none */
+		_Atomic uint64_t begun_number; /* what begins now gets a higher one: one under way has the next, maybe */
+		struct shm_change last; /* that one; written before its number */
+	} kinds[SHM_CHANGE_KINDS];
 	uint32_t sink_count, pad4_;
 	struct {
 		uint64_t at, bytes;
@@ -224,6 +231,15 @@ static inline const struct shm_change *shm_change(const struct shm *s)
 {
 	return &s->changes[atomic_load(&s->change_number) % SHM_CHANGES];
 }
+
+/** The last change of a kind, SHM_RELOAD or SHM_UPGRADE; NULL: there was none. */
+static inline const struct shm_change *shm_last(const struct shm *s, int kind)
+{
+	return atomic_load(&s->kinds[kind].last_number) != 0 ? &s->kinds[kind].last : NULL;
+}
+
+/** Has the name a number? */
+bool shm_link_known(struct shm *s, const char *name);
 
 /** How many numbers are given. */
 uint32_t shm_link_count(struct shm *s);

@@ -21,6 +21,7 @@ enum conf_look_up {
 /* Where faults go: one call a fault; `line` 0 when there is none. Counts live in the struct. */
 struct conf_faults {
 	FILE *to;      /* NULL: count only */
+	bool errors_only; /* warnings are counted, and not told */
 	int errors, warnings;
 	enum conf_look_up look_up;
 	uint64_t looked_ns; /* how long names of gateways have taken so far */

@@ -117,6 +117,23 @@ static void look_up_server(const struct conf_key *k, const char *text, const str
 			k->name, text, gai_strerror(err));
 }
 
+/*
+ * ::ffff:10.0.0.1 is no address to listen on: a socket of ours for IPv6 leaves IPv4 alone. 0, or SM_EVALUE after
+ * reporting.
+ */
+static int refuse_mapped(const struct conf_key *k, const char *text, const struct parts *parts,
+	const struct endpoint *e, const struct conf_at *at)
+{
+	const struct in6_addr *a = &((const struct sockaddr_in6 *)&e->addr)->sin6_addr;
+	char v4[INET_ADDRSTRLEN] = "", why[96];
+
+	if (k->type != CONF_LISTEN || e->addr.ss_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(a))
+		return 0;
+	(void)inet_ntop(AF_INET, a->s6_addr + 12, v4, sizeof(v4));
+	snprintf(why, sizeof(why), "an IPv4 address is written as such: %s:%s", v4, parts->port);
+	return refuse(k, text, why, at);
+}
+
 /* The address without its port: 0, or SM_EVALUE after reporting. */
 static int resolve(const struct conf_key *k, const char *text, const struct parts *parts,
 	struct endpoint *ret, const struct conf_at *at)
@@ -128,7 +145,7 @@ static int resolve(const struct conf_key *k, const char *text, const struct part
 		if (strchr(parts->host, ':') == NULL ||
 			look_up(parts->host, AI_NUMERICHOST, ret) != 0)
 			return refuse(k, text, "no IPv6 address", at);
-		return 0;
+		return refuse_mapped(k, text, parts, ret, at);
 	}
 	if (digits_only(parts->host, ".")) {
 		/* getaddrinfo() would take 10.1 for 10.0.0.1. */

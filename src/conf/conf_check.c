@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "base/ring.h"
+#include "base/shm.h"
 #include "conf/conf_addr.h"
 #include "conf/conf_keys.h"
 #include "conf/conf_prefix.h"
@@ -247,9 +247,19 @@ static void check_sink(const struct settings *s, int sink, struct conf_faults *f
 		}
 }
 
+/* Each has a number in the shared memory. */
+static void check_count(const struct settings *s, struct conf_faults *faults)
+{
+	struct setting_origin o = *conf_origin(CONF_TOP, s, "links");
+
+	if (s->link_count > SHM_LINKS_MAX)
+		conf_error(faults, o.file, o.line, "%d links, at most %d", s->link_count, SHM_LINKS_MAX);
+}
+
 void conf_check(const struct settings *s, struct conf_faults *faults)
 {
 	check_daemon(s, faults);
+	check_count(s, faults);
 	for (int i = 0; i < s->link_count; i++) {
 		check_names(s, i, faults);
 		check_pdu(&s->links[i], faults);

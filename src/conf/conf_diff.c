@@ -35,17 +35,29 @@ static char *value_of(const struct conf_key *k, const void *of)
 	return text;
 }
 
+enum { VALUE_MAX = 164 };
+
+static const char *shown(const char *value, char room[static VALUE_MAX])
+{
+	static const char cut[] = "...";
+
+	if (value == NULL || *value == '\0')
+		return "none";
+	if (snprintf(room, VALUE_MAX, "%s", value) >= VALUE_MAX)
+		memcpy(room + VALUE_MAX - sizeof(cut), cut, sizeof(cut));
+	return room;
+}
+
 /* "link cmcc-bj max_pdu 4096 -> 8192"; `more` behind it. True if they differ. */
 static bool diff_key(struct diff *d, const char *where, const struct conf_key *k, const void *a,
 	const void *b, const char *more)
 {
-	char *was = value_of(k, a), *now = value_of(k, b), line[512];
+	char *was = value_of(k, a), *now = value_of(k, b), line[512], rooms[2][VALUE_MAX];
 	bool differ = was == NULL || now == NULL || strcmp(was, now) != 0;
 
 	if (differ) {
-		snprintf(line, sizeof(line), "%s%s %.160s -> %.160s%s", where, k->name,
-			was != NULL && *was != '\0' ? was : "none",
-			now != NULL && *now != '\0' ? now : "none", more);
+		snprintf(line, sizeof(line), "%s%s %s -> %s%s", where, k->name, shown(was, rooms[0]),
+			shown(now, rooms[1]), more);
 		say(d, line);
 	}
 	free(was);

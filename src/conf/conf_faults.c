@@ -34,6 +34,8 @@ void conf_warn(struct conf_faults *f, const char *file, int line, const char *fm
 	va_list ap;
 
 	f->warnings++;
+	if (f->errors_only)
+		return;
 	va_start(ap, fmt);
 	report(f, "warning", file, line, fmt, ap);
 	va_end(ap);

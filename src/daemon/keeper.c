@@ -33,19 +33,31 @@ enum {
 	END_GRACE_MS = 5000,   /* an engine told to end is killed so long after its time */
 };
 
-void keeper_tell_ready(const struct keeper *k)
+/* " last reload failed: …" if it did, on one line; else nothing. */
+static void put_failed(const struct keeper *k, int kind, char *to, size_t cap)
 {
-	char state[320], failed[200] = "";
+	const struct shm_change *c = shm_last(k->shm, kind);
+	char text[124];
 
-	if (shm_change(k->shm)->failed)
-		snprintf(failed, sizeof(failed), " last %s failed: %.120s",
-			shm_change(k->shm)->upgrade ? "upgrade" : "reload", shm_change(k->shm)->text);
-	for (char *p = failed; *p != '\0'; p++)
+	to[0] = '\0';
+	if (c == NULL || !c->failed)
+		return;
+	keeper_fit(text, sizeof(text), c->text);
+	snprintf(to, cap, " last %s failed: %s", kind == SHM_UPGRADE ? "upgrade" : "reload", text);
+	for (char *p = to; *p != '\0'; p++)
 		if (*p == '\n')
 			*p = ' ';
-	snprintf(state, sizeof(state), "%sSTATUS=links=%d engine=%d%s%s",
+}
+
+void keeper_tell_ready(const struct keeper *k)
+{
+	char state[480], failed[SHM_CHANGE_KINDS][160];
+
+	for (int i = 0; i < SHM_CHANGE_KINDS; i++)
+		put_failed(k, i, failed[i], sizeof(failed[i]));
+	snprintf(state, sizeof(state), "%sSTATUS=links=%d engine=%d%s%s%s",
 		k->stage == RUNNING ? "READY=1\n" : "", k->plan.settings->link_count, (int)k->engine,
-		k->blind ? " BLIND" : "", failed);
+		k->blind ? " BLIND" : "", failed[SHM_RELOAD], failed[SHM_UPGRADE]);
 	notify_send(state);
 }
 

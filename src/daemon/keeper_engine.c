@@ -72,13 +72,6 @@ static int make_pair(int *ours, int *theirs)
 	return 0;
 }
 
-static void close_fd(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
-}
-
 /* Fork an engine that has the plan's descriptors and, behind them, the sockets of the sessions that go on in it. */
 static pid_t engine_fork(struct keeper *k)
 {

@@ -179,7 +179,7 @@ static int table_rest(struct keeper *k, const struct table *t, int from)
 
 static int settings_read(struct keeper *k)
 {
-	struct conf_faults faults = { .to = stderr, .look_up = LOOK_UP_NONE };
+	struct conf_faults faults = { .look_up = LOOK_UP_NONE }; /* said when it was checked; and nothing here may block */
 
 	k->plan.settings = conf_load_fd(k->plan.fds[FD_SETTINGS], &faults);
 	if (k->plan.settings == NULL || k->plan.count < FIXED_FDS + listen_count(k->plan.settings))

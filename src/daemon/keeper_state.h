@@ -1,6 +1,8 @@
 #ifndef SMSCOPE_DAEMON_KEEPER_STATE_H
 #define SMSCOPE_DAEMON_KEEPER_STATE_H
 
+#include <unistd.h>
+
 #include "admin/control_path.h"
 #include "base/settings.h"
 #include "daemon/engine.h"
@@ -12,6 +14,7 @@
  *
  *     keeper.c          signals, what is due, beginning and end
  *     keeper_engine.c   an engine's life: start, ready, death, standing still
+ *     keeper_check.c    the child that checks what is asked for
  *     keeper_switch.c   another configuration or program: checked, then a new engine in the old one's place
  *     keeper_move.c     the keeper becomes another program, too
  */
@@ -61,6 +64,7 @@ struct keeper_change {
 	struct plan_fds before, after; /* CHANGE_CONFIG */
 	int program_after; /* CHANGE_PROGRAM */
 	char text[sizeof(((struct shm_change *)0)->text)]; /* what changes, or what is wrong */
+	unsigned more;     /* lines that found no room there */
 };
 
 struct keeper {
@@ -108,6 +112,13 @@ static inline uint64_t ms_ns(uint64_t ms)
 	return ms * 1000000u;
 }
 
+static inline void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
 /* keeper.c */
 
 /** To the service manager: at work, or again at work. */
@@ -148,6 +159,17 @@ void engine_watch(struct keeper *k);
 bool older_any(const struct keeper *k);
 void older_tell(struct keeper *k, uint32_t verb, uint32_t value);
 void older_kill(struct keeper *k);
+
+/* keeper_check.c */
+
+/** `text` into `to` of `cap` octets; "..." at its end says that there was more. */
+void keeper_fit(char *to, size_t cap, const char *text);
+
+/** Start the checker of the change under way. 0, or negative with the reason in the change's text. */
+int check_start(struct keeper *k);
+
+/** What the checker had to say, each line to the log; the first fault into the change's text, "" if there was none. */
+void check_read(struct keeper_change *c);
 
 /* keeper_switch.c */
 

@@ -1,13 +1,10 @@
 #include "daemon/keeper_state.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,7 +12,6 @@
 #include "base/notify.h"
 #include "conf/conf.h"
 #include "daemon/listen.h"
-#include "daemon/prove.h"
 
 /*
  * Another configuration, or another program:
@@ -30,22 +26,39 @@
 enum {
 	CHECK_MS = 60000,
 	YIELD_MS = 10000,
-	FAULT_LINES = 32,      /* that are logged */
 	LISTENERS_MAX = 65536,
 };
+
+static int shm_kind(enum change kind)
+{
+	return kind == CHANGE_PROGRAM ? SHM_UPGRADE : SHM_RELOAD;
+}
 
 /* For who asks; and in a record. */
 static void change_note(struct keeper *k, enum change kind, bool failed, bool quiet, const char *text)
 {
 	uint64_t number = atomic_load(&k->shm->change_number) + 1;
+	int of = shm_kind(kind), other = SHM_CHANGE_KINDS - 1 - of;
+	bool other_under_way = k->change.kind != CHANGE_NONE && shm_kind(k->change.kind) == other;
 	struct shm_change *c = &k->shm->changes[number % SHM_CHANGES];
 
 	c->wall_ns = clock_wall_ns();
-	c->upgrade = kind == CHANGE_PROGRAM;
+	c->upgrade = (uint8_t)of;
 	c->failed = failed;
 	c->quiet = quiet;
-	snprintf(c->text, sizeof(c->text), "%s", text);
+	keeper_fit(c->text, sizeof(c->text), text);
+	k->shm->kinds[of].last = *c;
+	atomic_store(&k->shm->kinds[of].last_number, number);
+	/* First: who asks in between must not take this one for the answer. */
+	atomic_store(&k->shm->kinds[of].begun_number, number);
+	atomic_store(&k->shm->kinds[other].begun_number, number + other_under_way);
 	atomic_store(&k->shm->change_number, number);
+}
+
+/* From here on it is another one that answers who asks for one. */
+static void change_note_begun(struct keeper *k, enum change kind)
+{
+	atomic_store(&k->shm->kinds[shm_kind(kind)].begun_number, atomic_load(&k->shm->change_number) + 1);
 }
 
 static void change_tell(struct keeper *k, enum change kind, bool failed, const char *text)
@@ -59,13 +72,6 @@ static void change_tell(struct keeper *k, enum change kind, bool failed, const c
 static const char *change_name(enum change kind)
 {
 	return kind == CHANGE_PROGRAM ? "upgrade" : "reload";
-}
-
-static void close_fd(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
 }
 
 static bool in_plan(const struct plan_fds *p, int fd)
@@ -110,53 +116,13 @@ static void change_fail(struct keeper *k, const char *why)
 	change_next(k);
 }
 
-/* The child that checks: nothing of ours stays open in it but what it writes to. */
-static void checker_run(struct keeper *k)
+/* The reason is in the change's own text. */
+static void fail_so(struct keeper *k)
 {
-	struct keeper_change *c = &k->change;
-	bool program = c->kind == CHANGE_PROGRAM;
-	char layout[32], *argv[] = { (char *)"smscoped", layout, NULL };
-	int at = program ? fcntl(k->plan.fds[FD_SETTINGS], F_DUPFD, 16) : fcntl(c->settings_fd, F_DUPFD, 16);
-	int exe = program ? fcntl(c->program_after, F_DUPFD_CLOEXEC, 16) : -1;
-	sigset_t none;
+	char why[sizeof(k->change.text)];
 
-	snprintf(layout, sizeof(layout), "--prove=%d", SHM_LAYOUT);
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	setpgid(0, 0);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	unsetenv("NOTIFY_SOCKET");
-	if (at < 0 || dup2(c->faults_fd, STDERR_FILENO) < 0 || dup2(at, PROVE_FD) < 0)
-		_exit(EXIT_FAULT);
-	if (exe >= 0 && dup3(exe, PROVE_FD + 1, O_CLOEXEC) < 0)
-		_exit(EXIT_FAULT);
-	close_range(program ? PROVE_FD + 2 : PROVE_FD + 1, ~0u, 0);
-	if (!program)
-		_exit(prove_config(k->options, k->plan.settings, PROVE_FD));
-	execveat(PROVE_FD + 1, "", argv, environ, AT_EMPTY_PATH);
-	fprintf(stderr, "%s cannot be run: %s\n", k->program_path, strerror(errno));
-	_exit(EXIT_FAULT);
-}
-
-static int checker_start(struct keeper *k)
-{
-	struct keeper_change *c = &k->change;
-
-	c->faults_fd = memfd_create("smscope-faults", MFD_CLOEXEC);
-	if (c->faults_fd < 0)
-		return -errno;
-	c->settings_fd = c->kind == CHANGE_CONFIG ? memfd_create("smscope-next", MFD_CLOEXEC) : -1;
-	if (c->kind == CHANGE_CONFIG && c->settings_fd < 0)
-		return -errno;
-	if (c->kind == CHANGE_PROGRAM) {
-		c->program_after = open(k->program_path, O_PATH | O_CLOEXEC);
-		if (c->program_after < 0)
-			return -errno;
-	}
-	c->checker = fork();
-	if (c->checker == 0)
-		checker_run(k);
-	return c->checker < 0 ? -errno : 0;
+	memcpy(why, k->change.text, sizeof(why));
+	change_fail(k, why);
 }
 
 /* A set of rings that no engine has; -1: older ones with sessions have them all. */
@@ -192,13 +158,13 @@ static void change_begin(struct keeper *k, enum change kind)
 	struct keeper_change *c = &k->change;
 	char state[64];
 	const char *why;
-	int err;
 
 	*c = (struct keeper_change){ .kind = kind, .step = STEP_CHECK, .settings_fd = -1,
 		.faults_fd = -1, .program_after = -1,
 		.until_ns = clock_mono_ns() + ms_ns(CHECK_MS) };
 	*asked_again(k, kind) = false;
 	k->last = kind;
+	change_note_begun(k, kind);
 	log_info("%s: checking %s", kind == CHANGE_PROGRAM ? "USR2" : "HUP",
 		kind == CHANGE_PROGRAM ? k->program_path : "the configuration");
 	snprintf(state, sizeof(state), "RELOADING=1\nMONOTONIC_USEC=%llu",
@@ -208,9 +174,8 @@ static void change_begin(struct keeper *k, enum change kind)
 		change_fail(k, why);
 		return;
 	}
-	err = checker_start(k);
-	if (err < 0)
-		change_fail(k, err_text(err));
+	if (check_start(k) < 0)
+		fail_so(k);
 }
 
 /* It has done well; or so far, and the next change takes its engine's place. */
@@ -250,28 +215,6 @@ void change_next(struct keeper *k)
 		change_begin(k, CHANGE_CONFIG);
 }
 
-/* What the checker had to say, each line to the log; the first one in `first`. */
-static void read_faults(int fd, char *first, size_t cap)
-{
-	FILE *f = lseek(fd, 0, SEEK_SET) == 0 ? fdopen(dup(fd), "r") : NULL;
-	char *line = NULL;
-	size_t room = 0;
-	ssize_t n;
-
-	first[0] = '\0';
-	for (int i = 0; f != NULL && (n = getline(&line, &room, f)) > 0; i++) {
-		if (line[n - 1] == '\n')
-			line[n - 1] = '\0';
-		if (first[0] == '\0')
-			snprintf(first, cap, "%s", line);
-		if (i < FAULT_LINES)
-			log_error("%s", line);
-	}
-	free(line);
-	if (f != NULL)
-		fclose(f);
-}
-
 /* The sessions of links that are in the configuration no more stay where they are. */
 static void mark_gone(struct keeper *k, const struct settings *s)
 {
@@ -304,44 +247,79 @@ static void change_yield(struct keeper *k)
 	engine_tell(k, CONTROL_YIELD, limit_ms);
 }
 
+/* What differs; of what does not fit there is the number. The log has all. */
 static void add_line(void *arg, const char *line)
 {
+	enum { MORE = sizeof("; and 4294967295 more") };
 	struct keeper_change *c = arg;
-	size_t n = strlen(c->text);
+	size_t n = strlen(c->text), room = sizeof(c->text) - MORE;
 
 	log_info("reload: %s", line);
-	snprintf(c->text + n, sizeof(c->text) - n, "%s%s", n > 0 ? "; " : "", line);
+	if (n == 0)
+		keeper_fit(c->text, room, line);
+	else if (c->more == 0 && n + strlen("; ") + strlen(line) < room)
+		snprintf(c->text + n, room - n, "; %s", line);
+	else
+		c->more++;
 }
 
-/* Descriptors of the plan: what listens already goes on doing so. 0 or negative, after saying why. */
-static int plan_open(struct keeper *k, struct plan_fds *p)
+static void end_lines(struct keeper_change *c)
+{
+	size_t n = strlen(c->text);
+
+	if (c->more > 0)
+		snprintf(c->text + n, sizeof(c->text) - n, "; and %u more", c->more);
+}
+
+/* Descriptors of the plan: what listens already goes on doing so. 0, or negative and *ret is why. */
+static int plan_open(struct keeper *k, struct plan_fds *p, struct listen_fault *ret)
 {
 	int listeners = listen_count(p->settings), controls = k->plan.count - FIXED_FDS -
 		listen_count(k->plan.settings), err;
 
 	p->count = FIXED_FDS + listeners + controls;
+	snprintf(ret->text, sizeof(ret->text), "%s", err_text(-ENOMEM));
 	p->fds = malloc((size_t)p->count * sizeof(*p->fds));
 	if (p->fds == NULL)
 		return -ENOMEM;
 	for (int i = 0; i < p->count; i++)
 		p->fds[i] = -1;
-	err = listen_reopen(k->plan.settings, k->plan.fds + FIXED_FDS, p->settings, p->fds + FIXED_FDS);
+	err = listen_reopen(k->plan.settings, k->plan.fds + FIXED_FDS, p->settings, p->fds + FIXED_FDS, ret);
 	if (err < 0)
 		return err;
 	p->fds[FD_SHM] = k->plan.fds[FD_SHM];
 	for (int i = 0; i < controls; i++)
 		p->fds[FIXED_FDS + listeners + i] = k->plan.fds[k->plan.count - controls + i];
 	p->fds[FD_SETTINGS] = engine_settings_fd(p->settings);
-	return p->fds[FD_SETTINGS] < 0 ? p->fds[FD_SETTINGS] : 0;
+	if (p->fds[FD_SETTINGS] >= 0)
+		return 0;
+	snprintf(ret->text, sizeof(ret->text), "%s", err_text(p->fds[FD_SETTINGS]));
+	return p->fds[FD_SETTINGS];
+}
+
+/* Is there a number for each link that is new? If not, *c says so: no engine could start. */
+static bool numbers_suffice(struct keeper *k, struct keeper_change *c)
+{
+	const struct settings *s = c->after.settings;
+	uint32_t left = SHM_LINKS_MAX - shm_link_count(k->shm), more = 0;
+
+	for (int i = 0; i < s->link_count; i++)
+		more += !shm_link_known(k->shm, s->links[i].name);
+	if (more <= left)
+		return true;
+	snprintf(c->text, sizeof(c->text), "%u links have new names, and %u of %d are left until a restart: "
+		"those that were used before, too, are kept", more, left, SHM_LINKS_MAX);
+	return false;
 }
 
 /* The checker has found the configuration good: how does it differ from the one in effect? */
 static void config_checked(struct keeper *k)
 {
 	struct keeper_change *c = &k->change;
-	struct conf_faults faults = { .to = stderr, .look_up = LOOK_UP_NONE };
+	struct conf_faults faults = { .look_up = LOOK_UP_NONE }; /* the checker has said it all */
+	struct listen_fault fault;
 	const char *why;
-	int err;
+	int count;
 
 	c->text[0] = '\0';
 	c->after.settings = conf_load_fd(c->settings_fd, &faults);
@@ -349,7 +327,9 @@ static void config_checked(struct keeper *k)
 		change_fail(k, "what was checked cannot be read");
 		return;
 	}
-	if (conf_diff(k->plan.settings, c->after.settings, add_line, c) == 0 && !k->blind) {
+	count = conf_diff(k->plan.settings, c->after.settings, add_line, c);
+	end_lines(c);
+	if (count == 0 && !k->blind) {
 		plan_close(&c->after, &k->plan);
 		change_over(k);
 		log_info("reload: the configuration is the same; code tables and certificates are loaded again");
@@ -361,18 +341,19 @@ static void config_checked(struct keeper *k)
 		change_fail(k, why);
 		return;
 	}
-	err = plan_open(k, &c->after);
-	if (err < 0) {
-		change_fail(k, err == -EADDRINUSE ? "an address to listen on is in use" : err_text(err));
-		return;
-	}
-	change_yield(k);
+	if (!numbers_suffice(k, c))
+		fail_so(k);
+	else if (plan_open(k, &c->after, &fault) < 0)
+		change_fail(k, fault.text);
+	else
+		change_yield(k);
 }
 
 void change_reloaded(struct keeper *k, const char *why)
 {
 	k->reloading = false;
-	change_note(k, CHANGE_CONFIG, why != NULL, true, why != NULL ? why : "");
+	/* Else what needs a restart, if anything: no other change began meanwhile. */
+	change_note(k, CHANGE_CONFIG, why != NULL, true, why != NULL ? why : k->change.text);
 	keeper_tell_ready(k);
 	change_next(k);
 }
@@ -383,7 +364,7 @@ void change_checked(struct keeper *k, int status)
 	bool good = WIFEXITED(status) && WEXITSTATUS(status) == EXIT_OK;
 
 	c->checker = 0;
-	read_faults(c->faults_fd, c->text, sizeof(c->text));
+	check_read(c);
 	if (!good && c->late)
 		snprintf(c->text, sizeof(c->text), "the check takes too long");
 	else if (!good && c->text[0] == '\0' && WIFSIGNALED(status))
@@ -393,10 +374,7 @@ void change_checked(struct keeper *k, int status)
 	if (k->stage != RUNNING) {
 		change_over(k);
 	} else if (!good) {
-		char why[sizeof(c->text)];
-
-		memcpy(why, c->text, sizeof(why));
-		change_fail(k, why);
+		fail_so(k);
 	} else if (k->engine == 0 || !k->ready) {
 		change_fail(k, "the engine died meanwhile");
 	} else if (c->kind == CHANGE_PROGRAM) {

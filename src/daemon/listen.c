@@ -12,6 +12,7 @@
 #include "base/activation.h"
 #include "base/log.h"
 #include "base/shm.h"
+#include "conf/conf_addr.h"
 #include "net/leg.h"
 
 int listen_count(const struct settings *s)
@@ -55,6 +56,7 @@ struct held {
 	socklen_t len;
 	const char *link; /* whose it is; NULL: a service manager passed it, nobody's yet */
 	int fd;
+	bool taken; /* it goes on: two of one link may be told to have any port */
 };
 
 static int held_before(const struct settings *s, const int *fds, struct held *to)
@@ -65,7 +67,7 @@ static int held_before(const struct settings *s, const int *fds, struct held *to
 		for (int j = 0; j < s->links[i].listen_count; j++, n++) {
 			const struct endpoint *e = &s->links[i].listen[j];
 
-			to[n] = (struct held){ e->addr, e->addr_len, s->links[i].name, fds[n] };
+			to[n] = (struct held){ e->addr, e->addr_len, s->links[i].name, fds[n], false };
 		}
 	return n;
 }
@@ -115,23 +117,54 @@ static int held_passed(int count, struct held *to)
 	return n;
 }
 
-/* The descriptor that listens at that address; -1: none does. A port that the kernel chose is the link's own. */
+/* May it go on as the link's listener at that address? A port that the kernel chose is the link's own. */
+static bool is_listener_of(const struct held *h, const struct link_settings *link, const struct endpoint *at)
+{
+	if (h->taken || h->len != at->addr_len || memcmp(&h->addr, &at->addr, h->len) != 0)
+		return false;
+	return h->link == NULL || ((const struct sockaddr_in6 *)(const void *)&h->addr)->sin6_port != 0 ||
+		strcmp(h->link, link->name) == 0;
+}
+
+/* The descriptor that listens at that address; -1: none does. */
 static int listener_of(struct held *held, int count, const struct link_settings *link,
 	const struct endpoint *at)
 {
 	for (struct held *h = held; h < held + count; h++) {
-		if (h->len != at->addr_len || memcmp(&h->addr, &at->addr, h->len) != 0)
+		if (!is_listener_of(h, link, at))
 			continue;
 		if (h->link == NULL) {
 			log_info("descriptor=%d was passed link=%s on=%s", h->fd, link->name, at->text);
 			h->link = link->name;
-			return h->fd;
 		}
-		if (((const struct sockaddr_in6 *)(const void *)&h->addr)->sin6_port != 0 ||
-			strcmp(h->link, link->name) == 0)
-			return h->fd;
+		h->taken = true;
+		return h->fd;
 	}
 	return -1;
+}
+
+/*
+ * Why an address cannot be had. Our own listener may be in the way: 127.0.0.1:7890 of 0.0.0.0:7890, and the other
+ * way round. It is closed when the new one is open and not before, or callers would be refused in between.
+ */
+static void say_why(const struct held *held, int count, const struct link_settings *link, const struct endpoint *at,
+	int err, struct listen_fault *ret)
+{
+	char on[SHM_ADDR_TEXT];
+
+	snprintf(ret->text, sizeof(ret->text), "link %s cannot listen on %s: %s", link->name, at->text,
+		err == -EADDRINUSE ? "the address is in use" : err_text(err));
+	for (const struct held *h = held; err == -EADDRINUSE && h < held + count; h++) {
+		struct endpoint other = { .addr = h->addr, .addr_len = h->len };
+
+		if (h->link == NULL || !endpoint_overlap(&other, at))
+			continue;
+		leg_address_text(&h->addr, h->len, on, sizeof(on));
+		snprintf(ret->text, sizeof(ret->text), "link %s cannot listen on %s as long as link %s listens on %s, "
+			"which a reload closes last: take that out with one reload and add this with the next, or restart",
+			link->name, at->text, h->link, on);
+		return;
+	}
 }
 
 static bool is_held(const struct held *held, int count, int fd)
@@ -143,7 +176,7 @@ static bool is_held(const struct held *held, int count, int fd)
 }
 
 /* Into `ret_fds` what is held already, the rest opened anew; after a failure that is closed again. */
-static int open_all(struct held *held, int count, const struct settings *s, int *ret_fds)
+static int open_all(struct held *held, int count, const struct settings *s, int *ret_fds, struct listen_fault *ret)
 {
 	int n = 0, err = 0;
 
@@ -158,9 +191,10 @@ static int open_all(struct held *held, int count, const struct settings *s, int 
 			ret_fds[n++] = fd;
 			if (fd >= 0)
 				continue;
+			log_error("cannot listen link=%s on=%s: %s", l->name, l->listen[j].text, err_text(fd));
+			if (err == 0)
+				say_why(held, count, l, &l->listen[j], fd, ret);
 			err = fd;
-			log_error("cannot listen link=%s on=%s: %s", l->name, l->listen[j].text,
-				err_text(err));
 		}
 	}
 	while (err < 0 && n-- > 0) {
@@ -171,11 +205,15 @@ static int open_all(struct held *held, int count, const struct settings *s, int 
 	return err;
 }
 
-int listen_reopen(const struct settings *before, const int *fds, const struct settings *now, int *ret_fds)
+int listen_reopen(const struct settings *before, const int *fds, const struct settings *now, int *ret_fds,
+	struct listen_fault *ret)
 {
 	struct held *held = calloc((size_t)listen_count(before) + 1, sizeof(*held));
-	int err = held != NULL ? open_all(held, held_before(before, fds, held), now, ret_fds) : -ENOMEM;
+	int err = -ENOMEM;
 
+	snprintf(ret->text, sizeof(ret->text), "%s", err_text(err));
+	if (held != NULL)
+		err = open_all(held, held_before(before, fds, held), now, ret_fds, ret);
 	free(held);
 	return err;
 }
@@ -197,6 +235,7 @@ static void close_rest(const struct held *held, int count, bool failed)
 
 int listen_open(const struct settings *s, int passed, int *ret_fds)
 {
+	struct listen_fault fault;
 	struct held *held;
 	int count, err;
 
@@ -208,7 +247,7 @@ int listen_open(const struct settings *s, int passed, int *ret_fds)
 	if (held == NULL)
 		return -ENOMEM;
 	count = held_passed(passed, held);
-	err = open_all(held, count, s, ret_fds);
+	err = open_all(held, count, s, ret_fds, &fault);
 	close_rest(held, count, err < 0);
 	free(held);
 	return err;

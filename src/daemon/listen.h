@@ -14,12 +14,17 @@ int listen_count(const struct settings *s);
  */
 int listen_open(const struct settings *s, int passed, int *ret_fds) MUST_CHECK;
 
+/* The first listener that failed, for who asked for it. */
+struct listen_fault {
+	char text[320];
+};
+
 /**
  * The same for other settings `now`: what listened for `before`, with descriptors `fds`, at the same
- * address goes on. What was opened anew is closed when one fails.
+ * address goes on. What was opened anew is closed when one fails, and *ret says why.
  */
-int listen_reopen(const struct settings *before, const int *fds, const struct settings *now, int *ret_fds)
-	MUST_CHECK;
+int listen_reopen(const struct settings *before, const int *fds, const struct settings *now, int *ret_fds,
+	struct listen_fault *ret) MUST_CHECK;
 
 /**
  * Say on standard error where each listener is bound, with the port that the kernel chose: for a

@@ -75,9 +75,10 @@ int prove(const struct settings *s)
 	return fit < 0 ? EXIT_FAULT : EXIT_OK;
 }
 
+/* Its warnings were told when it was read from the files, with their names and lines. */
 static struct settings *read_again(int fd)
 {
-	struct conf_faults faults = { .to = stderr, .look_up = LOOK_UP_NONE };
+	struct conf_faults faults = { .to = stderr, .errors_only = true, .look_up = LOOK_UP_NONE };
 
 	return conf_load_fd(fd, &faults);
 }

@@ -3,10 +3,18 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/pass.h"
+
+/*
+ * Descriptors that no socket gets: an engine that starts, a check and new listeners need some, and without them the
+ * sessions that are kept would have nobody to go on in.
+ */
+enum { RESERVE = 32 };
 
 int vault_init(struct vault *v, struct shm *shm)
 {
@@ -90,14 +98,27 @@ int vault_take(struct vault *v, const struct vault_item *items, uint32_t count)
 	return 0;
 }
 
-/* The session ends with its engine, which keeps it as long as it can. */
+/* The session ends with its engine, which keeps it as long as it can. Told once a second: they may be many. */
 static void unkept(struct vault *v, const struct pass_note *note)
 {
 	struct shm_session *s = note->slot < v->shm->session_max ? shm_session(v->shm, note->slot) : NULL;
+	uint64_t now = clock_mono_ns();
 
+	if (now - v->told_ns >= 1000000000u) {
+		log_warn("no descriptor left to keep a session's socket: it will not outlive its engine");
+		v->told_ns = now;
+	}
 	atomic_fetch_add(&v->shm->unkept, 1);
 	if (s != NULL && s->id == note->session)
 		atomic_store(&s->unkept, 1);
+}
+
+/* The lowest number is given first, so there are hardly others. Asked each time: it may be changed from outside. */
+static bool of_reserve(int fd)
+{
+	struct rlimit r;
+
+	return getrlimit(RLIMIT_NOFILE, &r) == 0 && (rlim_t)fd + RESERVE >= r.rlim_cur;
 }
 
 bool vault_hear(struct vault *v, int sock)
@@ -105,11 +126,14 @@ bool vault_hear(struct vault *v, int sock)
 	struct pass_note note;
 	int fd, got;
 
-	while ((got = pass_receive(sock, &note, &fd)) > 0)
-		put(v, &note, fd);
-	if (got == -EMFILE) {
+	while ((got = pass_receive(sock, &note, &fd)) > 0 || got == -EMFILE) {
+		if (got > 0 && !of_reserve(fd)) {
+			put(v, &note, fd);
+			continue;
+		}
+		if (got > 0)
+			close(fd);
 		unkept(v, &note);
-		log_warn("no descriptor left to keep a session's socket: it will not outlive its engine");
 	}
 	return got != 0;
 }

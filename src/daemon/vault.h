@@ -18,6 +18,7 @@ struct vault {
 	uint32_t *place; /* by slot: + 1, where in `items`; 0 nowhere */
 	struct vault_item *items;
 	uint32_t count, room;
+	uint64_t told_ns; /* monotonic: when it was said last that there is no room */
 };
 
 /** 0 or -errno. */

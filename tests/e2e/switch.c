@@ -55,7 +55,7 @@ static void end(void)
 /* HUP while octets go both ways: it is refused for this reason, and everything is as it was. */
 static void expect_refused(const char *fault)
 {
-	size_t said = said_now(&rig), seen = rig_count(&rig, "ev=config");
+	size_t said = said_now(&rig), seen = rig_count(&rig, "ev=config what=config state=failed");
 	pid_t children[4];
 	json_t *r;
 
@@ -65,7 +65,7 @@ static void expect_refused(const char *fault)
 	await_said(&rig, said, "reload failed, nothing is changed: ");
 	await_said(&rig, said, "%s", fault);
 	await_told("last reload failed: ");
-	rig_await_count(&rig, seen + 1, "ev=config");
+	rig_await_count(&rig, seen + 1, "ev=config what=config state=failed");
 	assert_int_equal(rig_count(&rig, "ev=config what=config state=failed"), seen + 1);
 	r = json_array_get(rig.records, json_array_size(rig.records) - 1);
 	for (size_t i = json_array_size(rig.records); i-- > 0 && !json_object_get(r, "error");)
@@ -93,6 +93,20 @@ static void expect_good(const char *text, const char *line)
 	assert_int_not_equal(rig.engine, before);
 	await_told("READY=1\nSTATUS=links=1 engine=");
 	rig_await(&rig, 0, NULL, "ev=config what=config state=ok changes~max_pdu");
+	traffic(session, SIM_CMPP2, 100000);
+	serve_one(&rig, 0, gateway, SIM_CMPP2);
+}
+
+/* A file that is good: the session goes on under it, and there is somebody at the first link's port. */
+static void expect_reload(const char *text)
+{
+	size_t said = said_now(&rig);
+
+	write_octets(text, strlen(text));
+	kill(rig.pid, SIGHUP);
+	traffic(session, SIM_CMPP2, 100000);
+	await_said(&rig, said, "reload done");
+	await_engine(&rig, 0);
 	traffic(session, SIM_CMPP2, 100000);
 	serve_one(&rig, 0, gateway, SIM_CMPP2);
 }
@@ -255,7 +269,8 @@ static void faults_of_meaning(void **state)
 	EXPECT("rules = ( { name = \"r\"; action = \"map_stat\"; map = \"nonesuch\"; } );", "127.0.0.1:0",
 		"nonesuch");
 	EXPECT("tls_certificate = \"/nonesuch.pem\";", "127.0.0.1:0", "/nonesuch.pem");
-	EXPECT("", taken, "cannot listen link=not on=", "an address to listen on is in use");
+	EXPECT("", taken, "cannot listen link=not on=",
+		"link not cannot listen on 127.0.0.1:", "the address is in use");
 	EXPECT("", ours, "is taken by");
 	EXPECT("name2 = 1; pending = 15; stall = \"2h\";", "127.0.0.1:0", "unknown key name2",
 		"pending must be 16", "stall must be 100ms to 1h");
@@ -266,6 +281,95 @@ static void faults_of_meaning(void **state)
 	text = replaced("show_text = false;", "max_pdu = 8192;");
 	expect_good(text, "link l1 max_pdu \"16K\" -> \"8K\"");
 	free(text);
+	end();
+}
+
+/* Its own listener is in the way: it says whose that is, and what can be done. Then does it. */
+static void wider(void **state)
+{
+	char listens[64], other[64], fault[256], *text;
+	int moved;
+
+	(void)state;
+	begin();
+	moved = port_closed();
+	snprintf(listens, sizeof listens, "127.0.0.1:%d", rig.port[0]);
+	snprintf(other, sizeof other, "0.0.0.0:%d", rig.port[0]);
+	text = replaced(listens, other);
+	write_octets(text, strlen(text));
+	free(text);
+	snprintf(fault, sizeof fault, "link l1 cannot listen on %s as long as link l1 listens on %s, which a reload closes last",
+		other, listens);
+	expect_refused(fault);
+	snprintf(other, sizeof other, "127.0.0.1:%d", moved);
+	text = replaced(listens, other);
+	rig.port[0] = moved;
+	expect_reload(text);
+	free(text);
+	snprintf(other, sizeof other, "0.0.0.0:%d", moved = atoi(strchr(listens, ':') + 1));
+	text = replaced(listens, other);
+	rig.port[0] = moved;
+	expect_reload(text);
+	free(text);
+	end();
+}
+
+/* Two addresses of one link with a port that the kernel chooses: each is one of its own, and goes on. */
+static void any_port(void **state)
+{
+	char link[512], *text, *at;
+
+	(void)state;
+	begin();
+	snprintf(link, sizeof link, "links = (\n  { name = \"any\"; protocol = \"smpp\"; listen = [ \"127.0.0.1:0\", \"127.0.0.1:0\" ]; "
+		"upstream = \"127.0.0.1:%d\"; show_text = false; },\n", gateway_port);
+	text = replaced("links = (\n", link);
+	for (int i = 0; i < 3; i++) {
+		expect_reload(text);
+		at = strstr(text, "show_text = ");
+		assert_non_null(at);
+		memcpy(at + strlen("show_text = "), i % 2 ? "false" : "true ", 5);
+	}
+	free(text);
+	end();
+}
+
+/* The file with so many links more, NAME0, NAME1, …; the caller frees. */
+static char *with_links(char name, int count)
+{
+	enum { EACH = 100 };
+	char *links = malloc((size_t)count * EACH + 16), *text;
+	size_t n = (size_t)sprintf(links, "links = (\n");
+
+	for (int i = 0; i < count; i++)
+		n += (size_t)sprintf(links + n, "  { name = \"%c%d\"; listen = \"127.0.0.1:0\"; upstream = \"127.0.0.1:%d\"; },\n",
+			name, i, gateway_port);
+	text = replaced("links = (\n", links);
+	free(links);
+	return text;
+}
+
+/* Names are kept for the keeper's life; what finds none left is refused before an engine is asked to go. */
+static void names_of_links(void **state)
+{
+	char *text;
+
+	(void)state;
+	begin();
+	text = with_links('a', 520);
+	expect_reload(text);
+	free(text);
+	text = with_links('b', 520);
+	write_octets(text, strlen(text));
+	free(text);
+	expect_refused("520 links have new names, and 503 of 1024 are left until a restart");
+	text = with_links('b', 20);
+	expect_reload(text);
+	free(text);
+	text = with_links('c', 484);
+	write_octets(text, strlen(text));
+	free(text);
+	expect_refused("484 links have new names, and 483 of 1024 are left until a restart");
 	end();
 }
 
@@ -283,6 +387,9 @@ int main(void)
 		cmocka_unit_test_teardown(faults_in_the_file, sweep),
 		cmocka_unit_test_teardown(files_that_are_hard, sweep),
 		cmocka_unit_test_teardown(faults_of_meaning, sweep),
+		cmocka_unit_test_teardown(wider, sweep),
+		cmocka_unit_test_teardown(any_port, sweep),
+		cmocka_unit_test_teardown(names_of_links, sweep),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

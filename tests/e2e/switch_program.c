@@ -187,7 +187,7 @@ static void stub(const char *prove, const char *engine)
 /* What is said of the upgrade, everywhere; sessions have gone on meanwhile, and do so. */
 static void expect_failed(size_t said, const char *why)
 {
-	char word[64];
+	char word[160];
 
 	traffic(session, SIM_SMPP, 200 * KIB);
 	await_said(&rig, said, "upgrade failed, nothing is changed: ");
@@ -224,7 +224,8 @@ static void programs_that_are_refused(void **state)
 	begin();
 	snprintf(path, sizeof path, "%s/smscoped", rig.dir);
 	assert_int_equal(unlink(path), 0);
-	expect_refused("No such file or directory");
+	strcat(path, ": No such file or directory");
+	expect_refused(path);
 	rig_install(&rig, BUILD_DIR "/smscoped", 0644);
 	expect_refused("cannot be run: Permission denied");
 	rig_install(&rig, SOURCE_DIR "/conf/smscope.conf", 0755);

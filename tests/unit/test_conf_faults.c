@@ -199,6 +199,9 @@ static const struct row {
 	  "m.conf:3: error: listen = \"127.0.0.1:1x\": the port is a number up to 65535\n"
 	  "m.conf:3: error: listen = \"*:5\": all addresses are 0.0.0.0 or [::]\n"
 	  "m.conf:3: error: listen = \"a b:5\": no host name\n", 14, 0, { 0 }, { 0 } },
+	{ "links = ( { name = \"a\"; upstream = \"[::ffff:192.0.2.1]:1\";\nlisten = \"[::ffff:127.0.0.1]:2775\"; } );",
+	  "m.conf:2: error: listen = \"[::ffff:127.0.0.1]:2775\": an IPv4 address is written as such: 127.0.0.1:2775\n",
+	  1, 0, { 0 }, { 0 } },
 	{ "links = ( { name = \"a\"; upstream = \"192.0.2.1:0\"; listen = \"127.0.0.1:0\"; source = \"localhost\"; } );",
 	  "m.conf:1: error: upstream = \"192.0.2.1:0\": port 0 cannot be dialled\n"
 	  "m.conf:1: error: source = \"localhost\": an address of this machine, not a name\n", 2, 0, { 0 }, { 0 } },
@@ -315,6 +318,41 @@ static void test_rows(void **state)
 		unlink("m.conf");
 	}
 	assert_int_equal(rmdir("d"), 0);
+}
+
+/* So many links, one a line; what is said of them. The caller frees. */
+static char *said_of_links(int count, struct conf_faults *faults, bool *ret_loaded)
+{
+	FILE *f;
+	char *said;
+
+	f = fopen("m.conf", "w");
+	assert_non_null(f);
+	fputs("\nlinks = (\n", f);
+	for (int i = 0; i < count; i++)
+		fprintf(f, "{ name=\"l%d\"; listen=\"127.0.0.1:0\"; upstream=\"192.0.2.1:7890\"; }%s\n", i, i + 1 < count ? "," : "");
+	fputs(");\n", f);
+	assert_int_equal(fclose(f), 0);
+	said = said_about("m.conf", faults, ret_loaded);
+	unlink("m.conf");
+	return said;
+}
+
+static void test_count(void **state)
+{
+	struct conf_faults faults;
+	bool loaded;
+	char *said;
+
+	(void)state;
+	said = said_of_links(1024, &faults, &loaded);
+	assert_string_equal(said, "");
+	assert_true(loaded);
+	free(said);
+	said = said_of_links(1025, &faults, &loaded);
+	assert_string_equal(said, "m.conf:2: error: 1025 links, at most 1024\n");
+	assert_false(loaded);
+	free(said);
 }
 
 static void test_files(void **state)
@@ -445,6 +483,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_count),
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_cut_anywhere),
