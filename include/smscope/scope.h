@@ -57,8 +57,8 @@ struct scope_frame {
 	bool ruled;         /* rules have something to tell of it, so there is a record even if it says nothing new */
 	bool may_wait;      /* a report whose message is not known yet is not told: see `wait` */
 	bool again;         /* it had to wait; it was taken in then */
-	bool replayed;      /* told by a scope before this one, which gave a submit `part`; stories are left alone */
-	struct story_part part;
+	bool replayed;      /* told by a scope before this one; stories are left alone */
+	struct story_part part; /* that a scope before this one gave a submit; its `number` 0: none did */
 	uint64_t mono_us, wall_ns;
 };
 

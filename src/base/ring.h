@@ -35,6 +35,7 @@ enum {
 enum ring_told {
 	RING_TOLD,
 	RING_WAITS,   /* it is to be told later */
+	RING_TELLING, /* it waited, and is being told */
 	RING_SHUNNED, /* it is not to be parsed again: an engine died of it */
 };
 

@@ -21,7 +21,7 @@ void scope_submitted(const struct scope *s, const struct scope_frame *f, struct 
 	request->wants_report = wants_report(&w->pdu);
 	request->part = (struct story_part){ .part = (uint8_t)body->part,
 		.total = (uint8_t)body->total };
-	if (f->replayed) {
+	if (f->replayed || f->part.number != 0) {
 		request->part.number = f->part.number;
 		request->part.join = f->part.join;
 	} else if (s->link->stories != NULL) {

@@ -72,19 +72,26 @@ static uint32_t longest_linger_ms(const struct settings *s)
 	return ms;
 }
 
-/*
- * Nobody is let in any more, and who comes shall not wait for that in a queue. The numbers stay taken: two plans
- * may have them.
- */
+/* The numbers stay taken: two plans may have them. */
+static void close_listeners_of(const struct keeper *k, const struct plan_fds *plan)
+{
+	int count = plan->settings != NULL ? listen_count(plan->settings) : 0;
+
+	for (int i = 0; i < count; i++)
+		if (dup3(k->plan.fds[FD_SHM], plan->fds[FIXED_FDS + i], O_CLOEXEC) < 0)
+			log_warn("a listener stays open: %s", strerror(errno));
+}
+
+/* Nobody is let in any more, and who comes shall not wait for that in a queue. */
 static void close_listeners(struct keeper *k)
 {
-	int count = listen_count(k->plan.settings);
+	const struct keeper_change *c = &k->change;
 
-	if (k->change.kind != CHANGE_NONE && k->change.step == STEP_YIELD)
+	if (c->kind != CHANGE_NONE && c->step == STEP_YIELD)
 		return; /* the next engine begins with them; then we are called again */
-	for (int i = 0; i < count; i++)
-		if (dup3(k->plan.fds[FD_SHM], k->plan.fds[FIXED_FDS + i], O_CLOEXEC) < 0)
-			log_warn("a listener stays open: %s", strerror(errno));
+	close_listeners_of(k, &k->plan);
+	close_listeners_of(k, &c->before);
+	close_listeners_of(k, &c->after);
 }
 
 void keeper_tell_end(struct keeper *k, bool older)

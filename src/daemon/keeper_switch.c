@@ -440,6 +440,7 @@ void change_yielded(struct keeper *k, uint32_t left)
 		atomic_store(&k->shm->set, (uint32_t)next);
 	}
 	change_try(k);
+	atomic_store(&k->shm->suspect, 0); /* it died of nothing */
 	engine_start(k);
 	if (k->stage != RUNNING)
 		keeper_tell_end(k, false); /* the others know */
@@ -467,8 +468,13 @@ bool change_engine_died(struct keeper *k)
 {
 	struct keeper_change *c = &k->change;
 
-	if (k->stage != RUNNING)
+	if (k->stage != RUNNING) {
+		if (c->kind != CHANGE_NONE && c->step == STEP_YIELD) {
+			c->step = STEP_TRIAL; /* nobody begins with the listeners any more */
+			keeper_tell_end(k, false);
+		}
 		return false;
+	}
 	if (c->kind != CHANGE_NONE && c->step == STEP_YIELD) {
 		change_try(k); /* it need not yield any more */
 	} else if (c->kind != CHANGE_NONE && c->step == STEP_TRIAL) {

@@ -165,7 +165,7 @@ static void take_entry(struct scribe *s, struct ring_entry *e, bool suspect)
 	s->link = scribe_link_of(s, e->link);
 	s->entry = e;
 	s->told_id = e->record;
-	if (whole && !seen_before(s, e)) {
+	if (whole && (e->told == RING_WAITS || !seen_before(s, e))) {
 		if (e->kind == RING_FRAME)
 			scribe_frame(s, e, suspect, false);
 		else if (e->kind == RING_EVENT && !suspect)

@@ -36,7 +36,7 @@ static void take_up(struct scribe *s, struct ring_entry *copy, struct ring_entry
 	s->kept = false;
 	s->entry = where;
 	s->told_id = copy->record;
-	scribe_frame(s, copy, false, copy->record != 0);
+	scribe_frame(s, copy, false, copy->told == RING_TELLING);
 	s->entry = NULL;
 	s->told_id = 0;
 	if (s->kept)
@@ -47,9 +47,16 @@ static void take_up(struct scribe *s, struct ring_entry *copy, struct ring_entry
 
 static enum pass pass_of(const struct ring_entry *e)
 {
-	if (e->told == RING_WAITS)
-		return e->record != 0 ? PASS_BEGUN : PASS_WAITING;
-	return e->told == RING_TOLD ? PASS_TOLD : PASS_NONE;
+	switch (e->told) {
+	case RING_TOLD:
+		return PASS_TOLD;
+	case RING_TELLING:
+		return PASS_BEGUN;
+	case RING_WAITS:
+		return PASS_WAITING;
+	default:
+		return PASS_NONE;
+	}
 }
 
 static void look_back_at(struct scribe *s, struct ring *ring, struct ring_entry *copy, enum pass pass)

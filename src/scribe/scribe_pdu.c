@@ -92,6 +92,15 @@ void scribe_replay(struct scribe *s, const struct ring_entry *e)
 	(void)scope_pdu(t->scope, &f, &s->work);
 }
 
+/* What waited is told under ids of its own: what the PDU gave at first, as that it is malformed, had others. */
+static void begin_telling(struct scribe *s)
+{
+	if (s->entry == NULL || s->entry->told != RING_WAITS)
+		return;
+	s->entry->record = s->told_id = 0;
+	s->entry->told = RING_TELLING;
+}
+
 void scribe_frame(struct scribe *s, const struct ring_entry *e, bool suspect, bool again)
 {
 	struct track *t = scribe_track(s, e);
@@ -103,6 +112,11 @@ void scribe_frame(struct scribe *s, const struct ring_entry *e, bool suspect, bo
 	f.may_wait = !again;
 	f.again = again;
 	f.ruled = read_note(e, &note);
+	/* Read again, a submit has its message already. */
+	f.part.number = e->story;
+	f.part.join = e->join;
+	if (again)
+		begin_telling(s);
 	if (f.ours && t->words != NULL && t->words->down[0] != '\0')
 		f.why = t->words->down;
 	s->work.count = 0;

@@ -132,15 +132,33 @@ static inline void start(void)
 	assert_non_null(scribe);
 }
 
-/* End the scribe; what it wrote, as an array. */
-static inline json_t *finish(struct scribe_counts *ret)
+/* End the sink; what it wrote, as an array. */
+static inline json_t *log_at_end(void)
 {
 	json_t *all = json_array(), *one;
 	json_error_t error;
-	uint64_t records = 0;
 	char *line = NULL;
 	size_t cap = 0;
 	FILE *f;
+
+	sink_free(sinks[0], 1000);
+	f = fopen(path, "r");
+	assert_non_null(f);
+	while (getline(&line, &cap, f) > 0) {
+		one = json_loads(line, JSON_ALLOW_NUL, &error);
+		if (one == NULL)
+			fail_msg("%s: %s", error.text, line);
+		json_array_append_new(all, one);
+	}
+	free(line);
+	fclose(f);
+	return all;
+}
+
+/* End the scribe; what it wrote, as an array. */
+static inline json_t *finish(struct scribe_counts *ret)
+{
+	uint64_t records = 0;
 
 	if (scribe != NULL) {
 		for (int i = 0; i < 500; i++) {
@@ -159,18 +177,7 @@ static inline json_t *finish(struct scribe_counts *ret)
 		scribe_free(scribe);
 		scribe = NULL;
 	}
-	sink_free(sinks[0], 1000);
-	f = fopen(path, "r");
-	assert_non_null(f);
-	while (getline(&line, &cap, f) > 0) {
-		one = json_loads(line, JSON_ALLOW_NUL, &error);
-		if (one == NULL)
-			fail_msg("%s: %s", error.text, line);
-		json_array_append_new(all, one);
-	}
-	free(line);
-	fclose(f);
-	return all;
+	return log_at_end();
 }
 
 static inline const char *word(json_t *all, size_t i, const char *key)
