@@ -108,8 +108,8 @@ void rig_thaw(const struct rig *r);
 
 /**
  * The first record at or after index `from` that `match` fits, waiting for it; fails the test when
- * none comes and the log has not grown for WAIT_MS. `match` is words "key=value" (equal as text or as number), "key~text" (contains) and
- * "*~text" (anywhere in the record). ret_at, if not NULL, gets its index.
+ * none comes and the log has not grown for WAIT_MS. `match` is words "key=value" (equal as text or as
+ * number), "key~text" (contains) and "*~text" (anywhere in the record). ret_at, if not NULL, gets its index.
  */
 json_t *rig_await(struct rig *r, size_t from, size_t *ret_at, const char *match, ...)
 	__attribute__((format(printf, 4, 5)));

@@ -1,5 +1,6 @@
 #include <arpa/inet.h>
 #include <linux/sockios.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,17 +15,17 @@
  * and what is told of it all.
  */
 
+static const struct rig_options options = { .control = true };
 static struct rig rig;
+static struct rig_link only;
 static int gateway, gateway_port;
 
 static void begin(enum sim_proto proto, const char *host, const char *keys)
 {
-	static const struct rig_options options = { .control = true };
-	struct rig_link link = { .protocol = proto == SIM_SMPP ? "smpp" : "cmpp", .host = host,
+	only = (struct rig_link){ .protocol = proto == SIM_SMPP ? "smpp" : "cmpp", .host = host,
 		.upstream = &gateway_port, .upstream_count = 1, .keys = keys };
-
 	gateway = peer_listen(&gateway_port, 64);
-	rig_start(&rig, &options, &link, 1);
+	rig_start(&rig, &options, &only, 1);
 }
 
 static size_t login_of(enum sim_proto proto, const char *user, uint8_t *to)
@@ -332,6 +333,36 @@ static void response_after_the_kill(void **state)
 	rig_stop(&rig);
 }
 
+/* After a fault nothing is looked back for; after a reload behind it, again. */
+static void a_reload_after_a_fault(void **state)
+{
+	pid_t before;
+	struct pair p;
+
+	(void)state;
+	begin(SIM_CMPP3, NULL, NULL);
+	rig_await_ready(&rig);
+	p = pair_login(&rig, 0, gateway, SIM_CMPP3);
+	rig_await(&rig, 0, NULL, "ev=login");
+	rig_engine_dies(&rig, SIGABRT);
+	rig_await_ready(&rig);
+	submit(p, 77);
+	rig_await(&rig, 0, NULL, "ev=submit seq=77");
+	only.keys = "show_text = true;";
+	only.port = rig.port[0];
+	rig_configure(&rig, &options, &only, 1);
+	before = rig.engine;
+	kill(rig.pid, SIGHUP);
+	rig_await(&rig, 0, NULL, "ev=config state=ok");
+	rig_await_engine(&rig, before, WAIT_MS);
+	respond(p, 77);
+	rig_await(&rig, 0, NULL, "ev=submit_resp seq=77 story=%lld", (long long)json_integer_value(json_object_get(
+		rig_await(&rig, 0, NULL, "ev=submit seq=77"), "story")));
+	pair_close(p);
+	rig_expect_balance(&rig, 1);
+	rig_stop(&rig);
+}
+
 static void expect_full(const char *user)
 {
 	uint8_t octets[SIM_PDU_MAX];
@@ -459,6 +490,7 @@ int main(void)
 		TEST(records),
 		TEST(a_report_waits_once),
 		TEST(response_after_the_kill),
+		TEST(a_reload_after_a_fault),
 		TEST(limits),
 		TEST(nothing_is_lost),
 	};
