@@ -29,14 +29,23 @@ static bool ask_upgrade(struct reply *r, uint32_t i)
 	return ask(r, i, SHM_UPGRADE);
 }
 
+/* The last change, then the last one of the other kind, if there was one. */
 static bool last_change(struct reply *r, uint32_t i)
 {
-	const struct shm_change *c = shm_change(r->admin->shm);
+	const struct shm *s = r->admin->shm;
+	const struct shm_change *c = shm_change(s);
+	uint64_t number = atomic_load(&s->change_number);
 
-	if (i > 0)
+	if (i == 1) {
+		int other = SHM_CHANGE_KINDS - 1 - c->upgrade;
+
+		number = atomic_load(&s->kinds[other].last_number);
+		c = &s->kinds[other].last;
+	}
+	if (i > 1 || (i == 1 && number == 0))
 		return false;
-	out_fmt(r->out, "%llu %s %s%s", (unsigned long long)atomic_load(&r->admin->shm->change_number),
-		c->upgrade ? "upgrade" : "reload", c->failed ? "failed" : "ok", c->text[0] != '\0' ? " " : "");
+	out_fmt(r->out, "%llu %s %s%s", (unsigned long long)number, c->upgrade ? "upgrade" : "reload",
+		c->failed ? "failed" : "ok", c->text[0] != '\0' ? " " : "");
 	text_escape(r->out, span_of(c->text, strnlen(c->text, sizeof(c->text))), false);
 	out_char(r->out, '\n');
 	return true;

@@ -27,7 +27,7 @@ static const struct verb verbs[] = {
 	{ "metrics", "counters in Prometheus text format", metrics_text, NULL, false },
 	{ "reload", "read the configuration again, as HUP does", reload_text, NULL, true },
 	{ "upgrade", "change over to the program on disk, as USR2 does", upgrade_text, NULL, true },
-	{ "change", "what became of the last reload or upgrade", change_text, NULL, false },
+	{ "change", "what became of the last reload and the last upgrade, the later one first", change_text, NULL, false },
 	{ "help", "these verbs", help_text, NULL, false },
 	{ NULL, NULL, NULL, NULL, false },
 };

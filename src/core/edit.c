@@ -316,7 +316,7 @@ static bool read_pdu(const struct rule_set *rules, struct edit_context *ctx, enu
 	if (!known || (rules->kinds >> ctx->kind & 1u) == 0)
 		return false;
 	if (err != SM_OK) {
-		ret->refused = EDIT_PARSE;
+		*((rules->done_kinds >> ctx->kind & 1u) != 0 ? &ret->refused : &ret->dry_refused) = EDIT_PARSE;
 		return false;
 	}
 	ctx->answer_count = ctx->err_answer_count = -1;

@@ -25,6 +25,8 @@ enum {
 		    BIT(CTX_NACK),
 	/* The SP's own answers are not for the SP to read. */
 	ANSWERS = RESPONSES & ~BIT(CTX_DELIVER_RESP),
+	/* What tells of failures alone, and what the SP may think of an inbound message */
+	WITHOUT_SUCCESS = BIT(CTX_NACK) | BIT(CTX_DELIVER_RESP),
 	WITH_ID = BIT(CTX_REPORT) | BIT(CTX_SUBMIT_RESP) | BIT(CTX_QUERY_RESP),
 };
 
@@ -148,7 +150,7 @@ void rule_check_action(struct rule_making *m, struct rule *r)
 	if ((d->action == EDIT_MAP_STATUS || d->action == EDIT_MAP_STAT) && !gives)
 		rule_fault(m, "action", "a map_status or map_stat needs map or to");
 	if (d->to != NULL && d->classes == 0 && d->origins == 0 && d->code_count == 0 &&
-	    d->table_count == 0)
+	    d->table_count == 0 && (d->pdus == 0 || (d->pdus & ~(uint32_t)WITHOUT_SUCCESS) != 0))
 		rule_fault(m, "to", "to needs code, class, origin or table: without them success and "
 			"failure become the same");
 	if (d->map != NULL && d->to != NULL)
@@ -188,6 +190,8 @@ bool rule_fits_proto(const struct rule *r, const struct proto *p)
 struct never {
 	const char *key;
 	char text[160];
+	bool absent;         /* the protocol has no such PDU: a rule may be for links of the other one, too */
+	size_t reason;       /* of never_at_all(): how far it got */
 };
 
 static bool never(struct never *n, const char *key, const char *fmt, ...) PRINTF_LIKE(3, 4);
@@ -200,6 +204,7 @@ static bool never(struct never *n, const char *key, const char *fmt, ...)
 	vsnprintf(n->text, sizeof(n->text), fmt, ap);
 	va_end(ap);
 	n->key = key;
+	n->absent = false;
 	return true;
 }
 
@@ -273,8 +278,11 @@ static bool never_action(const struct rule *r, int pdu, const struct proto *p, s
 		return never(ret, "pdu", "%s has nothing to do in %s", action, name_of(pdu));
 	if (!rule_fits_proto(r, p))
 		return never(ret, "action", "%s has no place for %s", p->name, action);
-	return (kinds_in(p) >> pdu & 1u) == 0 &&
-	       never(ret, "pdu", "%s has no %s", p->name, name_of(pdu));
+	if ((kinds_in(p) >> pdu & 1u) != 0)
+		return false;
+	(void)never(ret, "pdu", "%s has no %s", p->name, name_of(pdu));
+	ret->absent = true;
+	return true;
 }
 
 static bool never_from(const struct rule *r, int pdu, const struct proto *p, struct never *ret)
@@ -345,8 +353,10 @@ static bool never_at_all(const struct rule *r, int pdu, struct never *ret)
 	}
 	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
 		for (int k = 0; all[k] != NULL; k++) {
-			if ((left >> k & 1u) != 0 && reasons[i](r, pdu, all[k], ret))
-				left &= ~BIT(k);
+			if ((left >> k & 1u) == 0 || !reasons[i](r, pdu, all[k], ret))
+				continue;
+			left &= ~BIT(k);
+			ret->reason = i;
 		}
 	}
 	return left == 0;
@@ -384,7 +394,7 @@ static void check_parts(struct rule_making *m, const struct rule *r, uint32_t pd
 uint32_t rule_check_pdus(struct rule_making *m, const struct rule *r)
 {
 	uint32_t named = r->def.pdus, asked = named != 0 ? named : scopes[r->def.action].preset, pdus = 0;
-	struct never last = { NULL, "" }, n = last;
+	struct never last = { .key = NULL }, n = last;
 
 	for (int i = 0; i < CTX_COUNT; i++) {
 		if ((asked >> i & 1u) == 0)
@@ -393,12 +403,13 @@ uint32_t rule_check_pdus(struct rule_making *m, const struct rule *r)
 			pdus |= BIT(i);
 			continue;
 		}
-		if (named != 0 && strcmp(n.text, last.text) != 0)
+		if (named != 0 && !n.absent && strcmp(n.text, last.text) != 0)
 			rule_fault(m, n.key, "%s", n.text);
-		if (named != 0 || last.key == NULL)
+		/* Of those that nobody named, what was wrong with the one that got furthest */
+		if (named != 0 || last.key == NULL || n.reason > last.reason)
 			last = n;
 	}
-	if (named == 0 && pdus == 0)
+	if (pdus == 0 && (named == 0 || last.absent))
 		rule_fault(m, last.key, "%s", last.text);
 	if (pdus != 0)
 		check_parts(m, r, pdus);

@@ -141,6 +141,7 @@ static void add_rule(struct rule_making *m, const struct rule_def *def)
 	if (m->faults == before)
 		r->def.pdus = rule_check_pdus(m, r);
 	m->set->kinds |= r->def.pdus;
+	m->set->done_kinds |= def->dry_run ? 0 : r->def.pdus;
 	m->set->no_memo |= def->account_count > 0 || def->dst_count > 0 || def->from != 0 ||
 			   def->action == EDIT_MESSAGE_ID || def->action == EDIT_ERR_WIDTH;
 	m->set->has_dry |= def->dry_run;

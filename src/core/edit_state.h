@@ -35,7 +35,7 @@ enum { TOUCH_SLOTS = 128, TOUCH_PROTOS = 8 };
 
 struct rule_set {
 	int count;
-	uint32_t kinds;      /* of all rules */
+	uint32_t kinds, done_kinds; /* PDUs of all rules; of those that do something */
 	/* A rule asks for more than a result: results are not remembered. */
 	bool no_memo;
 	bool has_dry;

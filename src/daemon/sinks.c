@@ -64,22 +64,37 @@ static int place_of(const struct sinks *k, const struct sink_settings *s)
 	int at;
 
 	for (uint32_t i = 0; i < k->shm->sink_count; i++)
-		if (place_is_free(k, i, s) && sink_shared_fits(shm_sink(k->shm, i), s))
+		if (place_is_left(k, i) && sink_shared_fits(shm_sink(k->shm, i), s))
 			return (int)i;
 	at = place_of_nobody(k, s, true);
 	return at >= 0 ? at : place_of_nobody(k, s, false);
 }
 
-static void open_one(struct sinks *k, const struct sink_settings *s)
+/* What waits there matters more than the room that is asked for now. */
+static void fit_queue(struct sink_settings *s, uint64_t bytes, const char *name)
 {
+	uint32_t asked = s->queue;
+
+	while (sink_shared_bytes(s) > bytes && s->queue > 0)
+		s->queue /= 2;
+	if (s->queue < asked)
+		log_warn("log %s: its queue is no larger than %u KiB until the next restart", name, s->queue / 1024);
+}
+
+static void open_one(struct sinks *k, const struct sink_settings *settings)
+{
+	struct sink_settings fitted = *settings, *s = &fitted;
+	const char *name = s->path != NULL ? s->path : "stdout";
 	int at = place_of(k, s);
 	struct sink *new;
 
-	if (at < 0)
+	if (at < 0) {
 		log_warn("log %s: no shared memory for its queue until the next restart: what waits in it "
-			 "dies with the engine", s->path != NULL ? s->path : "stdout");
-	else
+			 "dies with the engine", name);
+	} else {
 		atomic_store(&k->shm->sinks[at].engine, k->engine);
+		fit_queue(s, k->shm->sinks[at].bytes, name);
+	}
 	new = sink_new(s, at >= 0 ? shm_sink(k->shm, (uint32_t)at) : NULL);
 	if (new == NULL)
 		return;

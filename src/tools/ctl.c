@@ -243,35 +243,46 @@ static const char *ask(struct ctl *c, const char *line, size_t n)
 	return why;
 }
 
-/* The number an answer begins with; 0: it begins with none. */
-static unsigned long long number_of(struct ctl *c)
+/* The answer as text. */
+static const char *text_of(struct ctl *c)
 {
 	if (!room(c))
-		return 0;
+		return "";
 	c->answer[c->answer_len] = '\0';
-	return strtoull(c->answer, NULL, 10);
+	return c->answer;
+}
+
+/* The line that tells of the last change of that kind; NULL: none does. */
+static const char *line_of(const char *text, const char *kind)
+{
+	char what[16];
+
+	for (; *text != '\0'; text += *text == '\n') {
+		if (sscanf(text, "%*u %15s", what) == 1 && strcmp(what, kind) == 0)
+			return text;
+		text += strcspn(text, "\n");
+	}
+	return NULL;
 }
 
 /* Until a change of that kind, later than `number`, has come to its end: its words, and the exit code. */
 static int await_change(struct ctl *c, const char *kind, unsigned long long number)
 {
 	static const char request[] = "change\n";
-	char what[16], state[16];
 
 	for (int i = 0; i < CHANGE_TRIES; i++) {
-		const char *why, *words;
+		const char *line = NULL, *words;
+		bool ok;
 
 		poll(NULL, 0, CHANGE_PAUSE_MS);
-		why = ask(c, request, sizeof(request) - 1);
-		if (why != NULL || number_of(c) <= number)
+		if (ask(c, request, sizeof(request) - 1) == NULL)
+			line = line_of(text_of(c), kind);
+		if (line == NULL || strtoull(line, NULL, 10) <= number)
 			continue;
-		number = number_of(c);
-		if (sscanf(c->answer, "%*u %15s %15s", what, state) != 2 || strcmp(what, kind) != 0)
-			continue; /* somebody else's */
-		words = strchr(c->answer, ' ') + 1;
-		fprintf(strcmp(state, "ok") == 0 ? stdout : stderr, "%.*s\n", (int)strcspn(words, "\n"), words);
-		return strcmp(state, "ok") == 0 ? EXIT_SUCCESS :
-			strcmp(kind, "upgrade") == 0 ? EXIT_OLD_RUNS : EXIT_REFUSED;
+		words = strchr(line, ' ') + 1;
+		ok = strncmp(words + strlen(kind), " ok", 3) == 0;
+		fprintf(ok ? stdout : stderr, "%.*s\n", (int)strcspn(words, "\n"), words);
+		return ok ? EXIT_SUCCESS : strcmp(kind, "upgrade") == 0 ? EXIT_OLD_RUNS : EXIT_REFUSED;
 	}
 	fputs("smscope: it takes too long\n", stderr);
 	return EXIT_REFUSED;
@@ -295,7 +306,7 @@ int ctl_main(int argc, char **argv)
 	if (why != NULL)
 		code = EXIT_REFUSED;
 	else if (kind != NULL && c.answer_len > 0 && c.answer[0] >= '0' && c.answer[0] <= '9')
-		code = await_change(&c, kind, number_of(&c));
+		code = await_change(&c, kind, strtoull(text_of(&c), NULL, 10));
 	else
 		code = print_answer(&c);
 	free(c.answer);

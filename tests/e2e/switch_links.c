@@ -261,11 +261,29 @@ static void keys_that_need_a_restart(void **state)
 static char log_dir[32], log_path[96], more_logs[160];
 
 /* The second log is the one of that name in a folder of its own. */
+static const char *log_queue = "64K";
+
 static void name_log(const char *name)
 {
 	snprintf(log_path, sizeof log_path, "%s/%s", log_dir, name);
-	snprintf(more_logs, sizeof more_logs, ", { path = \"%s\"; records = \"login\"; }", log_path);
+	snprintf(more_logs, sizeof more_logs, ", { path = \"%s\"; records = \"login\"; queue = \"%s\"; }", log_path, log_queue);
 	options.more_logs = more_logs;
+}
+
+/* What waited is in the log. */
+static void expect_written(void)
+{
+	char *text = NULL;
+
+	for (int i = 0; i < WAIT_MS / 10 && (text == NULL || strstr(text, "\n") == NULL); i++) {
+		free(text);
+		text = access(log_path, F_OK) == 0 ? rig_file(&rig, log_path, NULL) : NULL;
+		pause_ms(10);
+	}
+	assert_non_null(text);
+	assert_non_null(strstr(text, " BIND_RESP "));
+	assert_null(strstr(text, " LOST "));
+	free(text);
 }
 
 static size_t move_log(const char *name)
@@ -286,7 +304,7 @@ static size_t move_log(const char *name)
  */
 static void a_log_moves(void **state)
 {
-	char path[64], *text;
+	char path[96];
 	size_t said;
 
 	(void)state;
@@ -303,20 +321,39 @@ static void a_log_moves(void **state)
 	assert_int_equal(mkdir(path, 0700), 0);
 	said = move_log("none/log");
 	await_said(&rig, said, "none/log: lines of an earlier process go on octets=");
-	text = rig_file(&rig, log_path, NULL);
-	for (int i = 0; i < 400 && strstr(text, "\n") == NULL; i++) {
-		free(text);
-		pause_ms(10);
-		text = rig_file(&rig, log_path, NULL);
-	}
-	assert_non_null(strstr(text, " BIND_RESP "));
-	assert_null(strstr(text, " LOST "));
-	free(text);
+	expect_written();
 	/* Now nothing waits, and there is nothing to say of lines; but that the next one cannot be had, there is. */
 	said = move_log("no-such-folder/log");
 	assert_false(has_said(&rig, said, "that waited"));
 	assert_false(has_said(&rig, said, "lines of a log that"));
 	await_said(&rig, said, "no-such-folder/log cannot be written now: No such file or directory");
+	end();
+	options.more_logs = NULL;
+	snprintf(more_logs, sizeof more_logs, "rm -rf %s", log_dir);
+	assert_int_equal(system(more_logs), 0);
+}
+
+/* Room is asked for while lines wait: they are not given up for it. */
+static void a_queue_grows(void **state)
+{
+	char path[96];
+	size_t said;
+
+	(void)state;
+	strcpy(log_dir, "/tmp/smscope-e2e-log-XXXXXX");
+	assert_non_null(mkdtemp(log_dir));
+	name_log("none/log");
+	begin(1);
+	rig_await(&rig, 0, NULL, "ev=login");
+	log_queue = "1M";
+	name_log("none/log");
+	said = said_now(&rig);
+	reload(1, "logs[1] queue \"64K\" -> \"1M\"", 0);
+	log_queue = "64K";
+	await_said(&rig, said, "none/log: its queue is no larger than 64 KiB until the next restart");
+	snprintf(path, sizeof path, "%s/none", log_dir);
+	assert_int_equal(mkdir(path, 0700), 0);
+	expect_written();
 	end();
 	options.more_logs = NULL;
 	snprintf(more_logs, sizeof more_logs, "rm -rf %s", log_dir);
@@ -436,6 +473,7 @@ int main(void)
 		cmocka_unit_test_teardown(keys_of_a_link, side_sweep),
 		cmocka_unit_test_teardown(keys_that_need_a_restart, side_sweep),
 		cmocka_unit_test_teardown(a_log_moves, rig_sweep),
+		cmocka_unit_test_teardown(a_queue_grows, rig_sweep),
 		cmocka_unit_test_teardown(the_same_file, side_sweep),
 		cmocka_unit_test_teardown(a_storm, side_sweep),
 	};

@@ -285,6 +285,7 @@ static void each_kind(void **state)
 	expect_ctl("status", 0, failed);
 	expect_ctl("metrics", 0, "\nsmscope_config_last_reload_successful 0\n");
 	expect_ctl("metrics", 0, "\nsmscope_program_last_upgrade_successful 1\n");
+	expect_ctl("change", 0, "2 upgrade ok\n1 reload failed ");
 	expect_ctl("status --json", 0, "\"change\":{\"number\":2,\"what\":\"upgrade\",\"failed\":false,");
 	expect_ctl("status --json", 0, "\"last_reload\":{\"number\":1,\"what\":\"reload\",\"failed\":true,");
 	expect_ctl("status --json", 0, "\"last_upgrade\":{\"number\":2,\"what\":\"upgrade\",\"failed\":false,");

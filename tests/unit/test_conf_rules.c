@@ -105,6 +105,11 @@ static const struct never {
 	  ERROR "to needs code, class, origin or table: without them success and failure become the same\n",
 	  false },
 	{ IS("action = \"map_status\"; origin = \"scp\"; to = \"0x58\";"), "", false },
+	{ IS("action = \"map_status\"; pdu = [ \"nack\", \"deliver_resp\" ]; to = \"8\";"), "", false },
+	/* one file of rules for links of either protocol */
+	{ IS("action = \"map_status\"; pdu = [ \"submit_resp\", \"nack\" ]; code = \"57\"; to = \"8\";"), "", true },
+	{ IS("action = \"map_status\"; code = \"57\"; to = \"8\";\npdu = \"nack\";"), ERROR "cmpp has no nack\n", true },
+	{ IS("stop = true; from = \"sp\";\ndst = \"86\";"), ERROR "whom a deliver_resp is about is not known\n", false },
 	/* from one gateway to another a report may come from where the SP is */
 	{ IS(STAT "\nfrom = \"sp\";"), "configuration:4: warning: rule r: reports come from the gateway, but for "
 	  "those that CMPP_FWD passes on\n", true },
