@@ -270,6 +270,32 @@ static void name_log(const char *name)
 	options.more_logs = more_logs;
 }
 
+/* The second log waits for its folder, with the login. */
+static void begin_without_folder(void)
+{
+	strcpy(log_dir, "/tmp/smscope-e2e-log-XXXXXX");
+	assert_non_null(mkdtemp(log_dir));
+	name_log("none/log");
+	begin(1);
+	rig_await(&rig, 0, NULL, "ev=login");
+}
+
+static void make_folder(void)
+{
+	char path[96];
+
+	snprintf(path, sizeof path, "%s/none", log_dir);
+	assert_int_equal(mkdir(path, 0700), 0);
+}
+
+static void end_with_folder(void)
+{
+	end();
+	options.more_logs = NULL;
+	snprintf(more_logs, sizeof more_logs, "rm -rf %s", log_dir);
+	assert_int_equal(system(more_logs), 0);
+}
+
 /* What waited is in the log. */
 static void expect_written(void)
 {
@@ -304,21 +330,15 @@ static size_t move_log(const char *name)
  */
 static void a_log_moves(void **state)
 {
-	char path[96];
 	size_t said;
 
 	(void)state;
-	strcpy(log_dir, "/tmp/smscope-e2e-log-XXXXXX");
-	assert_non_null(mkdtemp(log_dir));
-	name_log("none/log");
-	begin(1);
-	rig_await(&rig, 0, NULL, "ev=login");
+	begin_without_folder();
 	said = move_log("log");
 	await_said(&rig, said, "lines of a log that is configured no more wait in memory");
 	assert_false(has_said(&rig, said, "are lost"));
 	assert_false(has_said(&rig, said, "cannot be written now"));
-	snprintf(path, sizeof path, "%s/none", log_dir);
-	assert_int_equal(mkdir(path, 0700), 0);
+	make_folder();
 	said = move_log("none/log");
 	await_said(&rig, said, "none/log: lines of an earlier process go on octets=");
 	expect_written();
@@ -327,37 +347,25 @@ static void a_log_moves(void **state)
 	assert_false(has_said(&rig, said, "that waited"));
 	assert_false(has_said(&rig, said, "lines of a log that"));
 	await_said(&rig, said, "no-such-folder/log cannot be written now: No such file or directory");
-	end();
-	options.more_logs = NULL;
-	snprintf(more_logs, sizeof more_logs, "rm -rf %s", log_dir);
-	assert_int_equal(system(more_logs), 0);
+	end_with_folder();
 }
 
 /* Room is asked for while lines wait: they are not given up for it. */
 static void a_queue_grows(void **state)
 {
-	char path[96];
 	size_t said;
 
 	(void)state;
-	strcpy(log_dir, "/tmp/smscope-e2e-log-XXXXXX");
-	assert_non_null(mkdtemp(log_dir));
-	name_log("none/log");
-	begin(1);
-	rig_await(&rig, 0, NULL, "ev=login");
+	begin_without_folder();
 	log_queue = "1M";
 	name_log("none/log");
 	said = said_now(&rig);
 	reload(1, "logs[1] queue \"64K\" -> \"1M\"", 0);
 	log_queue = "64K";
 	await_said(&rig, said, "none/log: its queue is no larger than 64 KiB until the next restart");
-	snprintf(path, sizeof path, "%s/none", log_dir);
-	assert_int_equal(mkdir(path, 0700), 0);
+	make_folder();
 	expect_written();
-	end();
-	options.more_logs = NULL;
-	snprintf(more_logs, sizeof more_logs, "rm -rf %s", log_dir);
-	assert_int_equal(system(more_logs), 0);
+	end_with_folder();
 }
 
 static void the_same_file(void **state)
