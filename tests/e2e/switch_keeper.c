@@ -291,6 +291,7 @@ static void more_sockets_than_descriptors(void **state)
 	rig_configure(&rig, &options, links, 1);
 	kill(rig.pid, SIGHUP);
 	await_said(&rig, 0, "keeps %d sessions until they end", MANY);
+	await_said(&rig, 0, "reload done");
 	await_engine(&rig, 1);
 	for (int i = 0; i < MANY; i++)
 		now[i] = pair_login(&rig, 0, gateway, SIM_SMPP);
