@@ -126,6 +126,12 @@ struct edit_result {
 	uint64_t matched;    /* bit r: rule r matched */
 };
 
+/** Has a rule changed something, or wanted to? */
+static inline bool edit_tells(const struct edit_result *r)
+{
+	return r->change_count > 0 || r->refused != EDIT_FINE || r->dry_refused != EDIT_FINE;
+}
+
 /* Codes that interest no rule: answered from here until the codes or the rules change. */
 struct edit_memo {
 	uint8_t dialect;     /* 0: free */

@@ -144,12 +144,6 @@ static void fill_note(struct edit_note *n, const struct rule_set *rules, const s
 	put_words(&n->dry, rules, r, true, show_text);
 }
 
-/* Nobody need know that it was looked at. */
-static bool is_untold(const struct edit_result *r)
-{
-	return r->change_count == 0 && r->refused == EDIT_FINE && r->dry_refused == EDIT_FINE && r->logged == 0;
-}
-
 static bool take_slot(struct flow *f)
 {
 	struct worker *w = f->session->worker;
@@ -244,11 +238,11 @@ bool flow_edit(struct flow *f, struct span frame, uint64_t at)
 	len = edit_pdu(rules, ctx, f->from, frame, room ? slot_octets(f) : NULL, room ? cap : 0, &r);
 	f->at->hand_at = 0;
 	if (!room) {
-		if (r.change_count > 0 || r.refused != EDIT_FINE)
+		if (r.refused != EDIT_FINE)	/* not of what only dry_run rules asked for */
 			report_unedited(f, at);
 		return false;
 	}
-	if (len <= 0 && is_untold(&r)) {
+	if (len <= 0 && r.logged == 0 && !edit_tells(&r)) {
 		give_slot(f);
 		return false;
 	}

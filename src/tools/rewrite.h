@@ -37,12 +37,6 @@ struct rewrite_show {
 	bool edited;
 };
 
-/** Has a rule changed something, or wanted to? */
-static inline bool rewrite_tells(const struct edit_result *ret)
-{
-	return ret->change_count > 0 || ret->refused != EDIT_FINE || ret->dry_refused != EDIT_FINE;
-}
-
 /** As text or as a JSON object of one line. */
 void rewrite_show(struct rewrite_show *s, const struct edit_result *ret);
 

@@ -208,7 +208,7 @@ static void show_text(const struct rewrite_show *s, const struct edit_result *re
 		fprintf(s->to, "%" PRIu64 ": ", s->number);
 	fprintf(s->to, "%s from %s, seq %" PRIu32 ", %zu octets", pdu_name(&s->was),
 		side_word(s->from), s->was.sequence, s->was.frame.n);
-	if (!rewrite_tells(ret)) {
+	if (!edit_tells(ret)) {
 		show_matched(s, ret->matched);
 		return;
 	}

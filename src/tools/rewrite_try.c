@@ -120,6 +120,6 @@ void rewrite_try(struct rewrite *w, struct rewrite_session *s, struct span frame
 	if (show.edited)
 		(void)pdu_parse(&show.now, p, s->ctx.dialect, span_of(w->out, (size_t)len));
 	count(w, show.edited, &ret);
-	if (place == NULL || o->all || ret.logged != 0 || rewrite_tells(&ret))
+	if (place == NULL || o->all || ret.logged != 0 || edit_tells(&ret))
 		rewrite_show(&show, &ret);
 }

@@ -274,6 +274,19 @@ static void records(void **state)
 	rig_stop(&rig);
 }
 
+/* The response is of the message that was submitted, whatever engine knew that; then all ends. */
+static void answer_and_end(struct pair p, uint32_t seq)
+{
+	const json_t *submitted = rig_await(&rig, 0, NULL, "ev=submit seq=%u", seq);
+
+	respond(p, seq);
+	rig_await(&rig, 0, NULL, "ev=submit_resp seq=%u story=%lld", seq,
+		(long long)json_integer_value(json_object_get(submitted, "story")));
+	pair_close(p);
+	rig_expect_balance(&rig, 1);
+	rig_stop(&rig);
+}
+
 /*
  * A report whose message nobody knows waits for the response that may name it, five seconds from its arrival: not as
  * long again in each engine, or in the end the ring has it no more.
@@ -301,12 +314,7 @@ static void a_report_waits_once(void **state)
 		pause_ms(LIFE_MS);
 	} while (rig_count(&rig, "ev=report") == 0);
 	assert_int_equal(rig_count(&rig, "ev=report seq=99"), 1);
-	respond(p, 77);
-	rig_await(&rig, 0, NULL, "ev=submit_resp seq=77 story=%lld", (long long)json_integer_value(json_object_get(
-		rig_await(&rig, 0, NULL, "ev=submit seq=77"), "story")));
-	pair_close(p);
-	rig_expect_balance(&rig, 1);
-	rig_stop(&rig);
+	answer_and_end(p, 77);
 }
 
 /* A request before the kill, its response after it, its report in a third engine: one story. */
@@ -355,12 +363,7 @@ static void a_reload_after_a_fault(void **state)
 	kill(rig.pid, SIGHUP);
 	rig_await(&rig, 0, NULL, "ev=config state=ok");
 	rig_await_engine(&rig, before, WAIT_MS);
-	respond(p, 77);
-	rig_await(&rig, 0, NULL, "ev=submit_resp seq=77 story=%lld", (long long)json_integer_value(json_object_get(
-		rig_await(&rig, 0, NULL, "ev=submit seq=77"), "story")));
-	pair_close(p);
-	rig_expect_balance(&rig, 1);
-	rig_stop(&rig);
+	answer_and_end(p, 77);
 }
 
 static void expect_full(const char *user)
